@@ -1,0 +1,3 @@
+//! The `peal` command.
+
+fn main() {}
