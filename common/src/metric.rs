@@ -4,7 +4,7 @@
 //! queue), or a configured name of which there are few (a line); never a number, an address or an id of a call.
 
 /// What Prometheus calls the type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Only grows while the process lives.
     Counter,
