@@ -1,0 +1,88 @@
+//! A table whose places are reused and whose keys are not: slot and generation.
+
+/// Names one occupant of one slot. A key of a former occupant finds nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Slab<T> {
+    pub fn new() -> Self {
+        Slab { slots: Vec::new(), free: Vec::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// The key that the next [`insert`](Slab::insert) returns, for values that carry their own name.
+    pub fn next_key(&self) -> Key {
+        match self.free.last() {
+            Some(&slot) => Key { slot, generation: self.slots[slot as usize].generation },
+            None => Key { slot: self.slots.len() as u32, generation: 0 },
+        }
+    }
+
+    pub fn insert(&mut self, value: T) -> Key {
+        let key = self.next_key();
+        match self.free.pop() {
+            Some(slot) => self.slots[slot as usize].value = Some(value),
+            None => self.slots.push(Slot { generation: 0, value: Some(value) }),
+        }
+        key
+    }
+
+    pub fn find(&self, key: Key) -> Option<&T> {
+        let slot = self.slots.get(key.slot as usize)?;
+        if slot.generation == key.generation { slot.value.as_ref() } else { None }
+    }
+
+    pub fn find_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        if slot.generation == key.generation { slot.value.as_mut() } else { None }
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        let value = slot.value.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.slot);
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_former_occupant_finds_nobody() {
+        let mut slab = Slab::new();
+        assert_eq!(slab.next_key(), Key { slot: 0, generation: 0 });
+        let first = slab.insert('a');
+        assert_eq!(slab.remove(first), Some('a'));
+        let second = slab.insert('b');
+        assert_eq!(second.slot, first.slot);
+        assert_eq!(slab.find(first), None);
+        assert_eq!(slab.find_mut(first), None);
+        assert_eq!(slab.remove(first), None);
+        assert_eq!(slab.find(second), Some(&'b'));
+        assert_eq!(slab.len(), 1);
+    }
+}
