@@ -1,0 +1,364 @@
+//! The shard's io_uring: the only place that speaks to it.
+//!
+//! Owns the instance, the receive buffers and the memory of datagrams on their way out; knows which operations are in
+//! flight, and ends them all before that memory goes. It never decides what to send and never looks into a datagram.
+
+mod buffers;
+mod memory;
+mod outbox;
+mod source;
+mod user_data;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
+
+use self::buffers::BufferRing;
+pub(crate) use self::buffers::Filled;
+use self::outbox::Outbox;
+pub use self::outbox::SLOT_BYTES;
+pub(crate) use self::source::address;
+use self::user_data::{Kind, UserData};
+use crate::config::{Sizes, SocketRole};
+use crate::counters::Tally;
+use crate::error::RingRefused;
+
+/// Longest wait for the kernel to end what was cancelled. Cancelling takes microseconds; a second means a broken kernel.
+const CANCEL_WAIT: Timespec = Timespec::new().sec(1);
+
+/// What a completion means.
+pub(crate) enum Completion {
+    /// A datagram of `bytes` (its header included) lies in `buffer` of the socket's group.
+    Datagram { socket: u16, buffer: u16, bytes: usize },
+    /// The receive of a socket has ended and must be armed again. `errno` is 0 if it ended without an error.
+    ReceiveEnded { socket: u16, errno: i32 },
+    /// A send was refused.
+    SendRefused { errno: i32 },
+    /// The mailbox's bell rang.
+    Bell,
+}
+
+pub(crate) struct Ring {
+    /// Dropped first: nothing of the below may go before the instance.
+    uring: IoUring,
+    outbox: Outbox,
+    signalling: BufferRing,
+    media: BufferRing,
+    receives: Vec<Receive>,
+    bell: Armed,
+    /// A completion that carried two meanings: the second one.
+    pending: Option<Completion>,
+}
+
+/// The multishot receive of one socket.
+struct Receive {
+    role: SocketRole,
+    arm: Armed,
+}
+
+/// Whether an operation is in flight, and which arming of it.
+#[derive(Clone, Copy, Default)]
+struct Armed {
+    in_flight: bool,
+    generation: u32,
+}
+
+impl Ring {
+    /// Sets up the ring for sockets of `roles`, whose descriptors are `files`, and the mailbox's bell. To be called on
+    /// the thread that will use it.
+    pub(crate) fn open(
+        sizes: &Sizes,
+        roles: &[SocketRole],
+        files: &[RawFd],
+        bell: RawFd,
+    ) -> Result<Self, RingRefused> {
+        let uring = build(sizes, files.len()).map_err(refused("an io_uring instance"))?;
+        require_operations(&uring)?;
+        let all_files: Vec<RawFd> = files.iter().copied().chain([bell]).collect();
+        uring.submitter().register_files(&all_files).map_err(refused("the table of sockets"))?;
+        let group = |group, sizes: crate::config::BufferSizes| {
+            BufferRing::register(&uring, group, sizes.count, sizes.bytes)
+                .map_err(refused("the receive buffers"))
+        };
+        let signalling = group(0, sizes.signalling_buffers)?;
+        let media = group(1, sizes.media_buffers)?;
+        let outbox = Outbox::new(sizes.submissions as usize);
+        let receives = roles.iter().map(|role| Receive { role: *role, arm: Armed::default() }).collect();
+        Ok(Self { uring, outbox, signalling, media, receives, bell: Armed::default(), pending: None })
+    }
+
+    /// Sockets that this ring serves.
+    pub(crate) fn sockets(&self) -> usize {
+        self.receives.len()
+    }
+
+    /// Arms the receive of `socket`, if it is not in flight.
+    pub(crate) fn arm_receive(&mut self, socket: u16, tally: &mut Tally) {
+        let receive = &mut self.receives[usize::from(socket)];
+        if receive.arm.in_flight {
+            return;
+        }
+        receive.arm = Armed { in_flight: true, generation: receive.arm.generation.wrapping_add(1) };
+        let data = UserData::new(Kind::Receive, receive.arm.generation, socket.into());
+        let group = match receive.role {
+            SocketRole::Signalling => &self.signalling,
+            SocketRole::Media => &self.media,
+        };
+        let entry = group.receive(socket.into()).user_data(data.pack());
+        tally.receive_armed += 1;
+        self.push_surely(&entry, tally);
+    }
+
+    /// Arms the poll on the bell, if it is not in flight. The bell is never read: each ring of it posts a completion,
+    /// since a multishot poll reports every wake-up of an eventfd.
+    pub(crate) fn arm_bell(&mut self, tally: &mut Tally) {
+        if self.bell.in_flight {
+            return;
+        }
+        self.bell = Armed { in_flight: true, generation: self.bell.generation.wrapping_add(1) };
+        let file = Fixed(self.receives.len() as u32);
+        let entry = opcode::PollAdd::new(file, libc::POLLIN as u32)
+            .multi(true)
+            .build()
+            .user_data(UserData::new(Kind::Bell, self.bell.generation, 0).pack());
+        self.push_surely(&entry, tally);
+    }
+
+    /// Lends a slot of [`SLOT_BYTES`] for the next datagram; `None` while memory or submission queue are full, in
+    /// which case [`submit`](Self::submit) makes room.
+    pub(crate) fn lend(&mut self) -> Option<&mut [u8]> {
+        if !self.outbox.has_room() || self.uring.submission().is_full() {
+            return None;
+        }
+        Some(self.outbox.lend())
+    }
+
+    /// Queues the first `len` bytes of the slot just lent.
+    pub(crate) fn send(&mut self, socket: u16, to: SocketAddr, len: usize) {
+        let data = UserData::new(Kind::Send, 0, socket.into());
+        let entry = self.outbox.post(socket.into(), to, len).user_data(data.pack());
+        let pushed = self.push(&entry);
+        assert!(pushed, "lend has seen room for one entry, and nothing was pushed since");
+    }
+
+    /// Hands everything queued to the kernel without waiting, and runs what the kernel has deferred. True if the
+    /// kernel took all.
+    pub(crate) fn submit(&mut self, tally: &mut Tally) -> bool {
+        let outcome = self.uring.submitter().submit_and_wait(0);
+        self.after_enter(outcome, tally)
+    }
+
+    /// Hands everything queued to the kernel and waits for `want` completions or until `timeout` is over.
+    pub(crate) fn submit_and_wait(
+        &mut self,
+        want: usize,
+        timeout: Option<Duration>,
+        tally: &mut Tally,
+    ) -> bool {
+        let outcome = match timeout {
+            None => self.uring.submitter().submit_and_wait(want),
+            Some(timeout) => {
+                let timeout = Timespec::from(timeout);
+                self.uring.submitter().submit_with_args(want, &SubmitArgs::new().timespec(&timeout))
+            }
+        };
+        self.after_enter(outcome, tally)
+    }
+
+    /// True if a completion can be read without a system call.
+    pub(crate) fn has_completion(&mut self) -> bool {
+        self.pending.is_some() || !self.uring.completion().is_empty()
+    }
+
+    /// Reads the next completion.
+    pub(crate) fn next_completion(&mut self) -> Option<Completion> {
+        if let Some(pending) = self.pending.take() {
+            return Some(pending);
+        }
+        loop {
+            let entry = self.uring.completion().next()?;
+            if let Some(completion) = self.interpret(&entry) {
+                return Some(completion);
+            }
+        }
+    }
+
+    /// The buffer of a [`Completion::Datagram`].
+    pub(crate) fn filled(&mut self, socket: u16, buffer: u16, bytes: usize) -> Option<Filled<'_>> {
+        match self.receives[usize::from(socket)].role {
+            SocketRole::Signalling => self.signalling.filled(buffer, bytes),
+            SocketRole::Media => self.media.filled(buffer, bytes),
+        }
+    }
+
+    /// Returns all buffers read since the last call to the kernel.
+    pub(crate) fn publish_buffers(&mut self) {
+        self.signalling.publish();
+        self.media.publish();
+    }
+
+    fn interpret(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
+        let data = UserData::unpack(entry.user_data())?;
+        let (result, flags) = (entry.result(), entry.flags());
+        let ended = !cqueue::more(flags);
+        match data.kind {
+            Kind::Receive => {
+                let socket = data.slot as u16;
+                let arm = &mut self.receives[usize::from(socket)].arm;
+                let over = ended && data.is_of(arm.generation);
+                if over {
+                    arm.in_flight = false;
+                }
+                let over = over.then_some(Completion::ReceiveEnded { socket, errno: (-result).max(0) });
+                match cqueue::buffer_select(flags) {
+                    Some(buffer) => {
+                        self.pending = over;
+                        Some(Completion::Datagram { socket, buffer, bytes: result.max(0) as usize })
+                    }
+                    None => over,
+                }
+            }
+            Kind::Send => Some(Completion::SendRefused { errno: -result }),
+            Kind::Bell => {
+                if ended && data.is_of(self.bell.generation) {
+                    self.bell.in_flight = false;
+                }
+                Some(Completion::Bell)
+            }
+            Kind::Cancel => None,
+        }
+    }
+
+    /// Pushes an entry that must not be lost, making room if need be.
+    fn push_surely(&mut self, entry: &squeue::Entry, tally: &mut Tally) {
+        while !self.push(entry) {
+            tally.submission_full += 1;
+            self.submit(tally);
+        }
+    }
+
+    fn push(&mut self, entry: &squeue::Entry) -> bool {
+        // SAFETY: what the entry points to stays until the operation has ended: a send's memory until `after_enter` sees
+        // the queue empty (see `outbox`), a receive's template and buffers and the bell until `end_all`.
+        unsafe { self.uring.submission().push(entry).is_ok() }
+    }
+
+    /// Draws the conclusions of one `io_uring_enter`. True if the kernel took everything.
+    fn after_enter(&mut self, outcome: io::Result<usize>, tally: &mut Tally) -> bool {
+        tally.enters += 1;
+        if let Err(error) = outcome {
+            match error.raw_os_error() {
+                // The time is over; a signal; completions must be reaped first; memory is short for the moment.
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM) => {}
+                _ => panic!("io_uring_enter on a ring of this thread with valid arguments: {error}"),
+            }
+        }
+        let submission = self.uring.submission();
+        if submission.cq_overflow() {
+            tally.completion_overflow += 1;
+        }
+        let all_taken = submission.is_empty();
+        drop(submission);
+        if all_taken {
+            self.outbox.release();
+        } else {
+            tally.submission_short += 1;
+        }
+        all_taken
+    }
+
+    fn in_flight(&self) -> bool {
+        self.bell.in_flight || self.receives.iter().any(|receive| receive.arm.in_flight)
+    }
+
+    /// Cancels everything in flight and waits for its end. True if all has ended.
+    fn end_all(&mut self) -> bool {
+        let mut tally = Tally::default();
+        let cancel = opcode::AsyncCancel2::new(CancelBuilder::any())
+            .build()
+            .user_data(UserData::new(Kind::Cancel, 0, 0).pack());
+        while !self.push(&cancel) {
+            if !self.submit(&mut tally) {
+                return false;
+            }
+        }
+        // Each round ends at least one operation or is the last.
+        while self.in_flight() {
+            let timeout = SubmitArgs::new().timespec(&CANCEL_WAIT);
+            if self.uring.submitter().submit_with_args(1, &timeout).is_err() && !self.has_completion() {
+                return false;
+            }
+            while self.next_completion().is_some() {}
+        }
+        self.uring.submission().is_empty()
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if !self.end_all() {
+            tracing::error!("the kernel did not end the shard's operations; their memory is kept");
+            self.outbox.abandon();
+            self.signalling.abandon();
+            self.media.abandon();
+        }
+    }
+}
+
+fn build(sizes: &Sizes, sockets: usize) -> io::Result<IoUring> {
+    // Room for every completion that can be outstanding: each buffer filled, each send of two batches refused, each
+    // receive ended. So the queue does not overflow.
+    let completions = usize::from(sizes.signalling_buffers.count)
+        + usize::from(sizes.media_buffers.count)
+        + 2 * sizes.submissions as usize
+        + 2 * sockets
+        + 16;
+    IoUring::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag()
+        .setup_submit_all()
+        .setup_clamp()
+        .setup_cqsize(completions.next_power_of_two() as u32)
+        .dontfork()
+        .build(sizes.submissions)
+}
+
+fn require_operations(uring: &IoUring) -> Result<(), RingRefused> {
+    let mut probe = Probe::new();
+    uring.submitter().register_probe(&mut probe).map_err(refused("the list of operations"))?;
+    let operations = [
+        ("RECVMSG", opcode::RecvMsgMulti::CODE),
+        ("SEND", opcode::Send::CODE),
+        ("POLL_ADD", opcode::PollAdd::CODE),
+        ("ASYNC_CANCEL", opcode::AsyncCancel2::CODE),
+    ];
+    for (operation, code) in operations {
+        if !probe.is_supported(code) {
+            return Err(RingRefused::MissingOperation { operation });
+        }
+    }
+    let params = uring.params();
+    let features = [
+        ("IOSQE_CQE_SKIP_SUCCESS", params.is_feature_skip_cqe_on_success()),
+        ("IORING_ENTER_EXT_ARG", params.is_feature_ext_arg()),
+        ("IORING_FEAT_NODROP", params.is_feature_nodrop()),
+    ];
+    match features.into_iter().find(|(_, there)| !there) {
+        Some((operation, _)) => Err(RingRefused::MissingOperation { operation }),
+        None => Ok(()),
+    }
+}
+
+fn refused(what: &'static str) -> impl FnOnce(io::Error) -> RingRefused {
+    move |error| RingRefused::explain(what, error, disabled_sysctl())
+}
+
+/// The value of `kernel.io_uring_disabled`; `None` on kernels before 6.6, which have no such switch.
+fn disabled_sysctl() -> Option<u8> {
+    std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?.trim().parse().ok()
+}

@@ -1,0 +1,136 @@
+//! Receive buffers: a ring of them, registered with the kernel, which takes one for each datagram.
+//!
+//! A buffer is the kernel's from [`BufferRing::publish`] until a completion names it; then it is a [`Filled`], and ours
+//! until that is dropped; dropping queues it for the next `publish`. Buffers go back in batches: one release store of
+//! the tail for all that a turn has read.
+
+use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+use io_uring::{IoUring, opcode, squeue, types};
+
+use super::memory::Region;
+
+/// Bytes that the kernel puts in front of a datagram's payload: its own header and the source address.
+const HEADER_BYTES: usize = 16 + size_of::<libc::sockaddr_in6>();
+/// Buffers begin on a cache line of their own.
+const ALIGN: usize = 64;
+
+/// One group of buffers.
+pub(super) struct BufferRing {
+    group: u16,
+    entries: Region,
+    data: Region,
+    count: u16,
+    stride: usize,
+    buffer_bytes: usize,
+    /// Where the next returned buffer goes; ahead of what is published by those returned since.
+    tail: u16,
+    /// Tells the kernel how much room the source address gets. The kernel copies it when a receive is submitted.
+    template: Box<libc::msghdr>,
+}
+
+impl BufferRing {
+    /// Allocates `count` buffers for datagrams of up to `datagram_bytes` and registers them as `group`.
+    pub(super) fn register(
+        uring: &IoUring,
+        group: u16,
+        count: u16,
+        datagram_bytes: usize,
+    ) -> io::Result<Self> {
+        let buffer_bytes = HEADER_BYTES + datagram_bytes;
+        let stride = buffer_bytes.next_multiple_of(ALIGN);
+        let entries = Region::new(usize::from(count) * size_of::<BufRingEntry>());
+        let data = Region::new(usize::from(count) * stride);
+        // SAFETY: `entries` is page-aligned, holds `count` entries and lives in the same `Ring` as the io_uring instance,
+        // which is dropped before it.
+        unsafe {
+            uring.submitter().register_buf_ring_with_flags(
+                entries.start().as_ptr() as u64,
+                count,
+                group,
+                0,
+            )?;
+        }
+        // SAFETY: a msghdr of all zeroes is a valid one: no name, no vectors, no control data.
+        let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
+        template.msg_namelen = size_of::<libc::sockaddr_in6>() as u32;
+        let mut ring = Self { group, entries, data, count, stride, buffer_bytes, tail: 0, template };
+        for id in 0..count {
+            ring.give_back(id);
+        }
+        ring.publish();
+        Ok(ring)
+    }
+
+    /// The multishot receive of fixed file `file` into this group.
+    pub(super) fn receive(&self, file: u32) -> squeue::Entry {
+        opcode::RecvMsgMulti::new(types::Fixed(file), &*self.template, self.group).build()
+    }
+
+    /// The datagram that a completion says is in buffer `id`, `bytes` long with its header. `None` for a buffer that
+    /// there is not.
+    pub(super) fn filled(&mut self, id: u16, bytes: usize) -> Option<Filled<'_>> {
+        (id < self.count).then(|| Filled { id, bytes: bytes.min(self.buffer_bytes), ring: self })
+    }
+
+    /// Makes all returned buffers known to the kernel.
+    pub(super) fn publish(&mut self) {
+        // SAFETY: the pointer is the start of the registered entries, as `tail` asks; the tail is a u16 inside the region,
+        // aligned to two bytes, which the kernel only reads while we only store.
+        let shared = unsafe {
+            let tail = BufRingEntry::tail(self.entries.start().as_ptr().cast::<BufRingEntry>());
+            AtomicU16::from_ptr(tail.cast_mut())
+        };
+        shared.store(self.tail, Ordering::Release);
+    }
+
+    /// Keeps the memory for ever; see [`Region::abandon`].
+    pub(super) fn abandon(&mut self) {
+        self.entries.abandon();
+        self.data.abandon();
+    }
+
+    fn give_back(&mut self, id: u16) {
+        let slot = usize::from(self.tail & (self.count - 1));
+        // SAFETY: `slot` is below `count`, so the entry is inside the region. The kernel reads entries only up to the
+        // published tail, and at most `count` buffers exist, so this entry is not one that it still has to read.
+        let entry = unsafe { &mut *self.entries.start().as_ptr().cast::<BufRingEntry>().add(slot) };
+        entry.set_addr(self.buffer(id) as u64);
+        entry.set_len(self.buffer_bytes as u32);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    fn buffer(&self, id: u16) -> *mut u8 {
+        debug_assert!(id < self.count);
+        debug_assert!((usize::from(id) + 1) * self.stride <= self.data.bytes());
+        // SAFETY: `id` is below `count`, so the offset is inside the region.
+        unsafe { self.data.start().as_ptr().add(usize::from(id) * self.stride) }
+    }
+}
+
+/// A received datagram in its buffer. Dropping it returns the buffer.
+pub(crate) struct Filled<'a> {
+    id: u16,
+    bytes: usize,
+    ring: &'a mut BufferRing,
+}
+
+impl Filled<'_> {
+    /// The datagram with what the kernel tells about it; `None` if it is shorter than its own header.
+    pub(crate) fn message(&self) -> Option<types::RecvMsgOut<'_>> {
+        // SAFETY: the kernel has finished this buffer (its completion was reaped) and gets it back only when `self` is
+        // dropped, which the borrow outlasts; `bytes` is at most the buffer's length; all of it was initialised by
+        // `alloc_zeroed`.
+        let bytes = unsafe { std::slice::from_raw_parts(self.ring.buffer(self.id), self.bytes) };
+        types::RecvMsgOut::parse(bytes, &self.ring.template).ok()
+    }
+}
+
+impl Drop for Filled<'_> {
+    fn drop(&mut self) {
+        self.ring.give_back(self.id);
+    }
+}

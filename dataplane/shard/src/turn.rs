@@ -1,0 +1,337 @@
+//! The shard's turn: reap completions, read mail, fire timers, submit, wait.
+//!
+//! Each step takes a bounded bite. What a bite leaves makes the next turn begin without a wait. The law of
+//! [`Machine`] is kept here: [`Engine::drain`] follows every change, and no change is made before the drain is over.
+
+mod steps;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use self::steps::{Step, Steps};
+use crate::config::TurnLimits;
+use crate::counters::{ShardCounters, Tally};
+use crate::machine::{Machine, SocketIndex};
+use crate::mail::{Mailbox, Stop};
+use crate::ring::{Completion, Ring, SLOT_BYTES, address};
+
+/// How soon a full event queue is tried again.
+const EVENT_RETRY: Duration = Duration::from_millis(1);
+
+pub(crate) struct Engine<M: Machine> {
+    machine: M,
+    ring: Ring,
+    mailbox: Arc<Mailbox<M::Mail>>,
+    events: Sender<M::Event>,
+    /// An event that found the queue full. While it is here, none is polled and no mail is read.
+    held_event: Option<M::Event>,
+    limits: TurnLimits,
+    tally: Tally,
+    counters: Arc<ShardCounters>,
+    /// False while a drain was cut short: no change may be made.
+    drained: bool,
+    /// Datagrams that this turn may still drain.
+    transmits_left: usize,
+    /// Sockets whose receive has ended in this turn.
+    ended_receives: Vec<u16>,
+}
+
+/// Whether there is work that a bite has left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Work,
+}
+
+impl<M: Machine> Engine<M> {
+    pub(crate) fn new(
+        machine: M,
+        ring: Ring,
+        mailbox: Arc<Mailbox<M::Mail>>,
+        events: Sender<M::Event>,
+        limits: TurnLimits,
+        counters: Arc<ShardCounters>,
+    ) -> Self {
+        let ended_receives = Vec::with_capacity(ring.sockets());
+        Self {
+            machine,
+            ring,
+            mailbox,
+            events,
+            held_event: None,
+            limits,
+            tally: Tally::default(),
+            counters,
+            // A new machine may already want to send.
+            drained: false,
+            transmits_left: 0,
+            ended_receives,
+        }
+    }
+
+    /// Takes turns until asked to stop. When it returns, the kernel holds nothing of the shard any more.
+    pub(crate) fn run(mut self) {
+        self.ring.arm_bell(&mut self.tally);
+        for socket in 0..self.ring.sockets() {
+            self.ring.arm_receive(socket as u16, &mut self.tally);
+        }
+        loop {
+            let stop = self.mailbox.stop_requested();
+            let left = self.take_turn();
+            self.counters.publish(&self.tally);
+            if self.may_end(stop, left) {
+                break;
+            }
+            self.wait(stop, left);
+        }
+        self.end();
+    }
+
+    fn take_turn(&mut self) -> Left {
+        let mut steps = Steps::start();
+        self.transmits_left = self.limits.transmits;
+        if !self.drained {
+            self.drain(steps.now());
+            steps.ended(Step::Drain);
+        }
+        let mut left = self.reap(steps.now());
+        steps.ended(Step::Reap);
+        if self.read_mail(steps.now()) == Left::Work {
+            left = Left::Work;
+        }
+        steps.ended(Step::Mail);
+        if self.fire_timers(steps.now()) == Left::Work {
+            left = Left::Work;
+        }
+        steps.ended(Step::Timers);
+        self.pass_events();
+        self.tally.turns += 1;
+        self.tally.events_held += u64::from(self.held_event.is_some());
+        self.tally.bite_transmits += u64::from(self.transmits_left == 0);
+        steps.report(self.limits.long, &mut self.tally);
+        if self.drained { left } else { Left::Work }
+    }
+
+    fn reap(&mut self, now: Instant) -> Left {
+        let mut bite = self.limits.completions;
+        while self.drained && bite > 0 {
+            let Some(completion) = self.ring.next_completion() else { break };
+            bite -= 1;
+            self.on_completion(now, completion);
+        }
+        self.ring.publish_buffers();
+        // After the buffers are back, so that a receive which ended for want of them finds some.
+        while let Some(socket) = self.ended_receives.pop() {
+            self.ring.arm_receive(socket, &mut self.tally);
+        }
+        if bite == 0 && self.ring.has_completion() {
+            self.tally.bite_completions += 1;
+            return Left::Work;
+        }
+        Left::Nothing
+    }
+
+    fn on_completion(&mut self, now: Instant, completion: Completion) {
+        match completion {
+            Completion::Datagram { socket, buffer, bytes } => self.on_datagram(now, socket, buffer, bytes),
+            Completion::ReceiveEnded { socket, errno } => {
+                match errno {
+                    0 => {}
+                    libc::ENOBUFS => self.tally.receive_no_buffers += 1,
+                    _ => self.tally.receive_errors += 1,
+                }
+                self.ended_receives.push(socket);
+            }
+            Completion::SendRefused { errno } => self.count_refused_send(errno),
+            Completion::Bell => {
+                self.tally.wakeups += 1;
+                self.ring.arm_bell(&mut self.tally);
+            }
+        }
+    }
+
+    fn on_datagram(&mut self, now: Instant, socket: u16, buffer: u16, bytes: usize) {
+        let Some(filled) = self.ring.filled(socket, buffer, bytes) else {
+            self.tally.dropped_unreadable += 1;
+            return;
+        };
+        let Some(message) = filled.message() else {
+            self.tally.dropped_unreadable += 1;
+            return;
+        };
+        if message.is_payload_truncated() {
+            self.tally.dropped_truncated += 1;
+            return;
+        }
+        let Some(from) = address(message.name_data()) else {
+            self.tally.dropped_unreadable += 1;
+            return;
+        };
+        let payload = message.payload_data();
+        self.tally.packets_in += 1;
+        self.tally.bytes_in += payload.len() as u64;
+        self.machine.handle_datagram(now, SocketIndex(socket), from, payload);
+        drop(filled);
+        self.drain(now);
+    }
+
+    fn count_refused_send(&mut self, errno: i32) {
+        let counter = match errno {
+            libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM => &mut self.tally.send_queue_full,
+            libc::ENETUNREACH
+            | libc::EHOSTUNREACH
+            | libc::ENETDOWN
+            | libc::EADDRNOTAVAIL
+            | libc::ECONNREFUSED => &mut self.tally.send_unreachable,
+            libc::EPERM | libc::EACCES => &mut self.tally.send_forbidden,
+            libc::EMSGSIZE => &mut self.tally.send_too_long,
+            _ => &mut self.tally.send_other,
+        };
+        *counter += 1;
+    }
+
+    fn read_mail(&mut self, now: Instant) -> Left {
+        let mut bite = self.limits.mail;
+        while self.drained && self.held_event.is_none() {
+            if bite == 0 {
+                if self.mailbox.is_empty() {
+                    return Left::Nothing;
+                }
+                self.tally.bite_mail += 1;
+                return Left::Work;
+            }
+            let Some(mail) = self.mailbox.pop() else { return Left::Nothing };
+            bite -= 1;
+            self.tally.mail_in += 1;
+            self.machine.handle_mail(now, mail);
+            self.drain(now);
+        }
+        Left::Nothing
+    }
+
+    fn fire_timers(&mut self, now: Instant) -> Left {
+        let mut bite = self.limits.timeouts;
+        while self.drained && self.machine.poll_timeout().is_some_and(|due| due <= now) {
+            if bite == 0 {
+                self.tally.bite_timeouts += 1;
+                return Left::Work;
+            }
+            bite -= 1;
+            self.machine.handle_timeout(now);
+            self.drain(now);
+        }
+        Left::Nothing
+    }
+
+    /// Takes everything that the machine wants to send and tell. Cut short at the turn's bite, or when the kernel takes
+    /// nothing for the moment; `drained` is then false and the next turn goes on here.
+    fn drain(&mut self, now: Instant) {
+        self.drained = false;
+        loop {
+            if self.transmits_left == 0 {
+                return;
+            }
+            let Some(slot) = self.ring.lend() else {
+                self.tally.submission_full += 1;
+                if !self.ring.submit(&mut self.tally) {
+                    return;
+                }
+                continue;
+            };
+            let Some(transmit) = self.machine.poll_transmit(now, slot) else { break };
+            self.transmits_left -= 1;
+            let socket = transmit.socket.0;
+            if usize::from(socket) >= self.ring.sockets() || transmit.len > SLOT_BYTES {
+                debug_assert!(false, "the machine sends from a socket it has, what it wrote: {transmit:?}");
+                self.tally.dropped_misaddressed += 1;
+                continue;
+            }
+            self.tally.packets_out += 1;
+            self.tally.bytes_out += transmit.len as u64;
+            self.ring.send(socket, transmit.to, transmit.len);
+        }
+        self.drained = true;
+        self.pass_events();
+    }
+
+    fn pass_events(&mut self) {
+        while let Some(event) = self.held_event.take().or_else(|| self.machine.poll_event()) {
+            match self.events.try_send(event) {
+                Ok(()) => self.tally.events_out += 1,
+                Err(TrySendError::Full(event)) => {
+                    self.held_event = Some(event);
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => self.tally.events_abandoned += 1,
+            }
+        }
+    }
+
+    /// Submits, and sleeps until there is something to do.
+    ///
+    /// Two sleeps, since wake-ups are dear. The first lasts `gather` or until the machine's deadline; arrivals do not end
+    /// it: it asks for more completions than sockets have operations, and the kernel does not wake a thread for
+    /// fewer than it asked for. Mail need not ring the bell either, since the queue is looked at right after. Only if
+    /// nothing has come by then does the shard fall asleep for real, to be woken by the first datagram or mail.
+    fn wait(&mut self, stop: Option<Stop>, left: Left) {
+        if left == Left::Work {
+            self.ring.submit(&mut self.tally);
+            return;
+        }
+        let now = Instant::now();
+        let deadline = match (self.machine.poll_timeout(), self.held_event.is_some()) {
+            (Some(due), true) => Some(due.min(now + EVENT_RETRY)),
+            (None, true) => Some(now + EVENT_RETRY),
+            (due, false) => due,
+        };
+        if !self.limits.gather.is_zero() {
+            let until = deadline.map_or(now + self.limits.gather, |due| due.min(now + self.limits.gather));
+            self.sleep(self.limits.completions, now, Some(until));
+            if deadline == Some(until) || self.ring.has_completion() || !self.mailbox.is_empty() {
+                return;
+            }
+        }
+        if self.held_event.is_some() {
+            self.sleep(1, Instant::now(), deadline);
+        } else if self.mailbox.fall_asleep(stop) {
+            self.sleep(1, Instant::now(), deadline);
+            self.mailbox.wake_up();
+        }
+    }
+
+    fn sleep(&mut self, want: usize, now: Instant, until: Option<Instant>) {
+        let timeout = until.map(|until| until.saturating_duration_since(now));
+        self.ring.submit_and_wait(want, timeout, &mut self.tally);
+        if let Some(until) = until {
+            // Sends are made inside the call: coming back late means that they took long.
+            let late = Instant::now().saturating_duration_since(until);
+            steps::report_late_return(late, self.limits.long, &mut self.tally);
+        }
+    }
+
+    fn may_end(&self, stop: Option<Stop>, left: Left) -> bool {
+        match stop {
+            None => false,
+            Some(Stop::Now) => true,
+            Some(Stop::WhenIdle) => {
+                left == Left::Nothing
+                    && self.held_event.is_none()
+                    && self.mailbox.is_empty()
+                    && self.machine.is_idle()
+            }
+        }
+    }
+
+    fn end(mut self) {
+        self.mailbox.close();
+        self.ring.submit(&mut self.tally);
+        while self.mailbox.pop().is_some() {
+            self.tally.mail_abandoned += 1;
+        }
+        self.tally.events_abandoned += u64::from(self.held_event.is_some());
+        self.counters.publish(&self.tally);
+        // Dropping the ring waits until the kernel has ended everything in flight.
+    }
+}
