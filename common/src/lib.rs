@@ -13,13 +13,17 @@
 //! | [`cause`] | SIP status and Q.850 cause to outcome |
 //! | [`metric`] | the name, help text and buckets of every metric |
 //! | [`digits`] | the digits that a person may press |
+//! | [`slab`] | tables whose places are reused and whose keys are not |
+//! | [`entropy`] | names and numbers that strangers cannot guess, from a seed |
 
 pub mod cause;
 pub mod digits;
+pub mod entropy;
 pub mod id;
 pub mod metric;
 pub mod number;
 pub mod outcome;
+pub mod slab;
 pub mod unit;
 
 pub use id::{
