@@ -1,0 +1,430 @@
+//! The media of one call: what is sent each 20 ms, and what is made of each packet received.
+//!
+//! The owner drives it: [`MediaSession::tick`] in the call's phase of the 20 ms tick, [`MediaSession::receive`] for
+//! each packet that the port table gives to this call, [`MediaSession::poll_event`] after either until it is empty,
+//! and [`MediaSession::poll_block`] after a tick while the call is recorded. It never waits and never allocates, but
+//! for a block buffer that the recording's pool has not made before.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::dtmf::{self, Digit};
+use crate::latch::{Judgement, Latch, Latching};
+use crate::prompt::Prompt;
+use crate::reception::{Arrival, Reception};
+use crate::recorder::{Block, BlockPool, PoolExhausted, Recorder};
+use crate::rtp::{DropReason, Header, Packet, Sender};
+use crate::{Codec, FRAME_SAMPLES, Quality};
+
+/// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
+const AUDIO_SAMPLES: std::ops::RangeInclusive<usize> = 40..=480;
+
+/// Comfort noise (RFC 3389): one level byte and up to 10 coefficients in practice.
+const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
+
+/// The frame that is sent when there is nothing to play, per codec.
+static SILENCE: [[u8; FRAME_SAMPLES]; 2] =
+    [[Codec::Pcmu.silence(); FRAME_SAMPLES], [Codec::Pcma.silence(); FRAME_SAMPLES]];
+
+/// What a session is born with. The three seeds must be random (RFC 3550 section 5.1).
+#[derive(Clone, Copy, Debug)]
+pub struct SessionConfig {
+    /// Our synchronisation source.
+    pub ssrc: u32,
+    /// Sequence number of the first packet.
+    pub sequence: u16,
+    /// Timestamp of the first frame.
+    pub timestamp: u32,
+    /// Whether silence is sent as packets when there is nothing to play. Off saves half the packets of a quiet call;
+    /// on keeps NAT bindings and far ends that watch for RTP alive.
+    pub send_silence: bool,
+}
+
+/// Which way audio may flow, seen from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Both ways.
+    SendReceive,
+    /// Only from us to the far end.
+    SendOnly,
+    /// Only from the far end to us.
+    ReceiveOnly,
+    /// Neither way: the call is on hold.
+    Inactive,
+}
+
+impl Direction {
+    const fn sends(self) -> bool {
+        matches!(self, Direction::SendReceive | Direction::SendOnly)
+    }
+
+    const fn receives(self) -> bool {
+        matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
+    }
+}
+
+/// What offer and answer agreed on. We send 20 ms a packet; 5 to 60 ms are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaPlan {
+    /// Where the far end wants its RTP.
+    pub remote: SocketAddr,
+    /// What we send. The other law is understood on its static payload type too, since both are in our offers and a
+    /// far end may switch between them at any time.
+    pub codec: Codec,
+    /// Payload type of `codec`, 0–127.
+    pub payload_type: u8,
+    /// Payload type of telephone-event at 8 kHz, if agreed.
+    pub telephone_event: Option<u8>,
+    /// Which way audio may flow.
+    pub direction: Direction,
+    /// Which sources other than `remote` may be latched.
+    pub latching: Latching,
+}
+
+/// A packet that a tick wrote into the lent memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// Its length in bytes.
+    pub len: usize,
+}
+
+/// What became of a received packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received<'a> {
+    /// Audio that passed every check, one byte a sample.
+    Audio {
+        /// Its encoding.
+        codec: Codec,
+        /// RTP timestamp of its first sample.
+        timestamp: u32,
+        /// The samples.
+        payload: &'a [u8],
+    },
+    /// Part of a telephone-event; the digit comes by [`MediaSession::poll_event`].
+    TelephoneEvent,
+    /// Comfort noise: the far end is there and silent.
+    ComfortNoise,
+    /// Counted and forgotten.
+    Dropped(DropReason),
+}
+
+/// Something that the owner of the call has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// The source of the call's audio is known and locked; we send there from now on. The owner tells the port table.
+    Latched(SocketAddr),
+    /// A key was pressed at the far end.
+    Digit(Digit),
+    /// The last frame of the prompt went out 20 ms ago.
+    PromptEnded,
+    /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
+    RecordingOverrun,
+}
+
+#[derive(Debug)]
+struct Playing {
+    prompt: Arc<Prompt>,
+    /// Number of the next frame.
+    at: usize,
+}
+
+/// The media of one call.
+#[derive(Debug)]
+pub struct MediaSession {
+    hot: Hot,
+    cold: Cold,
+}
+
+/// Read or written by each tick and packet.
+#[derive(Debug)]
+struct Hot {
+    sender: Sender,
+    playing: Option<Playing>,
+    far: Option<Far>,
+    answered: bool,
+    send_silence: bool,
+    prompt_ended: bool,
+    latched: bool,
+    sent: u64,
+    reception: Reception,
+    recorder: Option<Box<Recorder>>,
+}
+
+/// The far end, once negotiated.
+#[derive(Debug)]
+struct Far {
+    plan: MediaPlan,
+    latch: Latch,
+}
+
+/// Touched when something unusual happens.
+#[derive(Debug)]
+struct Cold {
+    digits: dtmf::Receiver,
+    drops: [u32; DropReason::COUNT],
+}
+
+impl MediaSession {
+    /// A session without a far end, made when the call's own port is known and before anything is sent.
+    pub fn new(config: SessionConfig) -> MediaSession {
+        MediaSession {
+            hot: Hot {
+                sender: Sender::new(config.ssrc, config.sequence, config.timestamp),
+                playing: None,
+                far: None,
+                answered: false,
+                send_silence: config.send_silence,
+                prompt_ended: false,
+                latched: false,
+                sent: 0,
+                reception: Reception::new(),
+                recorder: None,
+            },
+            cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT] },
+        }
+    }
+
+    /// Takes the outcome of an offer and answer; again after each re-negotiation. A locked source stays locked when
+    /// address and policy stay the same.
+    pub fn set_remote(&mut self, plan: MediaPlan) {
+        match &mut self.hot.far {
+            Some(far) if far.plan.remote == plan.remote && far.plan.latching == plan.latching => {
+                far.plan = plan
+            }
+            Some(_) | None => {
+                self.hot.latched = false;
+                self.hot.far = Some(Far { plan, latch: Latch::new(plan.remote, plan.latching) });
+            }
+        }
+        if !plan.direction.receives() {
+            self.hot.reception.forget_gap();
+        }
+    }
+
+    /// What was negotiated last.
+    pub fn plan(&self) -> Option<&MediaPlan> {
+        self.hot.far.as_ref().map(|far| &far.plan)
+    }
+
+    /// The call is answered: from here on ticks send.
+    pub fn answer(&mut self) {
+        self.hot.answered = true;
+    }
+
+    /// Plays a prompt from its beginning with the next tick, in place of whatever was playing. One that was replaced
+    /// does not report its end.
+    pub fn play(&mut self, prompt: Arc<Prompt>) {
+        self.hot.prompt_ended = false;
+        self.hot.playing = Some(Playing { prompt, at: 0 });
+    }
+
+    /// Stops the prompt, and says whether there was one. Its end is not reported.
+    pub fn stop_playing(&mut self) -> bool {
+        self.hot.prompt_ended = false;
+        self.hot.playing.take().is_some()
+    }
+
+    /// Whether a prompt is playing.
+    pub fn is_playing(&self) -> bool {
+        self.hot.playing.is_some()
+    }
+
+    /// Writes the next 20 ms into `out`, which must hold [`crate::MAX_PACKET_LEN`] bytes; `None` when nothing is to
+    /// be sent. To be called every 20 ms from the call's start to its end, whether or not it is answered.
+    pub fn tick(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        self.cold.digits.on_tick(now);
+        let hot = &mut self.hot;
+        let far = hot.far.as_ref().filter(|far| hot.answered && far.plan.direction.sends());
+        let Some(Far { plan, latch }) = far else {
+            hot.sender.skip(FRAME_SAMPLES as u32);
+            if let Some(recorder) = &mut hot.recorder {
+                recorder.sent(now, None);
+            }
+            return None;
+        };
+        let frame = next_frame(&mut hot.playing, &mut hot.prompt_ended, plan.codec);
+        if let Some(recorder) = &mut hot.recorder {
+            recorder.sent(now, frame.map(|frame| (plan.codec, frame)));
+        }
+        let frame = match frame {
+            Some(frame) => frame,
+            None if hot.send_silence => &SILENCE[plan.codec as usize],
+            None => {
+                hot.sender.skip(FRAME_SAMPLES as u32);
+                return None;
+            }
+        };
+        hot.sent += 1;
+        let len = hot.sender.write(plan.payload_type, frame, out);
+        Some(Transmit { to: latch.destination(), len })
+    }
+
+    /// Takes in a packet that arrived on the call's port from `from`.
+    pub fn receive<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
+        match self.accept(now, from, packet) {
+            Ok(received) => received,
+            Err(reason) => {
+                let count = &mut self.cold.drops[reason as usize];
+                *count = count.saturating_add(1);
+                Received::Dropped(reason)
+            }
+        }
+    }
+
+    fn accept<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &'a [u8],
+    ) -> Result<Received<'a>, DropReason> {
+        let Packet { header, payload } = Packet::parse(packet)?;
+        let far = self.hot.far.as_mut().ok_or(DropReason::NoPlan)?;
+        let received = classify(&far.plan, &header, payload)?;
+        match far.latch.judge(now, from, &header) {
+            Judgement::Accept => {}
+            Judgement::Latch => self.hot.latched = true,
+            Judgement::Probation => return Err(DropReason::Probation),
+            Judgement::Refuse => return Err(DropReason::ForeignSource),
+        }
+        if !far.plan.direction.receives() {
+            return Err(DropReason::Direction);
+        }
+        let timed = !matches!(received, Received::TelephoneEvent);
+        match self.hot.reception.on_packet(now, &header, timed) {
+            Arrival::InOrder { .. } | Arrival::Reordered => {}
+            Arrival::NewRun => self.cold.digits.on_new_stream(),
+            Arrival::Duplicate => return Err(DropReason::Duplicate),
+            Arrival::TooLate => return Err(DropReason::TooLate),
+            Arrival::Jump => return Err(DropReason::SequenceJump),
+        }
+        match received {
+            Received::Audio { codec, .. } => {
+                if let Some(recorder) = &mut self.hot.recorder {
+                    recorder.received(now, &header, codec, payload);
+                }
+            }
+            Received::TelephoneEvent => self.cold.digits.on_payload(now, header.timestamp, payload),
+            Received::ComfortNoise | Received::Dropped(_) => {}
+        }
+        Ok(received)
+    }
+
+    /// The oldest event not yet taken.
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        if std::mem::take(&mut self.hot.latched) {
+            let far = self.hot.far.as_ref().expect("only a negotiated far end is latched");
+            return Some(MediaEvent::Latched(far.latch.destination()));
+        }
+        if let Some(digit) = self.cold.digits.poll() {
+            return Some(MediaEvent::Digit(digit));
+        }
+        if std::mem::take(&mut self.hot.prompt_ended) {
+            return Some(MediaEvent::PromptEnded);
+        }
+        let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
+        overrun.then_some(MediaEvent::RecordingOverrun)
+    }
+
+    /// Begins to record both sides, with buffers from `pool`. A recording that is already under way goes on.
+    pub fn start_recording(&mut self, now: Instant, pool: &BlockPool) -> Result<(), PoolExhausted> {
+        if self.hot.recorder.is_none() {
+            let codec = self.plan().map_or(Codec::Pcma, |plan| plan.codec);
+            self.hot.recorder = Some(Box::new(Recorder::start(now, codec, pool)?));
+        }
+        Ok(())
+    }
+
+    /// A full block of the recording, if there is one. To be asked after each tick.
+    pub fn poll_block(&mut self) -> Option<Block> {
+        self.hot.recorder.as_mut()?.take_block()
+    }
+
+    /// Ends the recording and gives what is left of it: the blocks not yet taken, at most two.
+    pub fn finish_recording(&mut self) -> [Option<Block>; 2] {
+        match self.hot.recorder.take() {
+            Some(recorder) => recorder.finish(),
+            None => [None, None],
+        }
+    }
+
+    /// Whether the call is being recorded.
+    pub fn is_recording(&self) -> bool {
+        self.hot.recorder.is_some()
+    }
+
+    /// When the newest packet that passed every check arrived: the owner's RTP time-out reads it.
+    pub fn last_received(&self) -> Option<Instant> {
+        self.hot.reception.span().1
+    }
+
+    /// How often packets were dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u32 {
+        self.cold.drops[reason as usize]
+    }
+
+    /// The call's media in numbers.
+    pub fn quality(&self) -> Quality {
+        let reception = &self.hot.reception;
+        let (expected, received) = (reception.expected(), reception.received());
+        let (jitter_ms, jitter_max_ms) = reception.jitter_ms();
+        let (first_packet, last_packet) = reception.span();
+        Quality {
+            sent: self.hot.sent,
+            received,
+            expected,
+            lost: expected.saturating_sub(received),
+            reordered: reception.reordered(),
+            duplicates: reception.duplicates(),
+            streams: reception.runs(),
+            jitter_ms,
+            jitter_max_ms,
+            max_gap_ms: reception.max_gap_ms(),
+            dropped: self.cold.drops.iter().copied().map(u64::from).sum(),
+            first_packet,
+            last_packet,
+        }
+    }
+}
+
+/// The frame to play now, if any; notes the end of the prompt in the tick after its last frame.
+fn next_frame<'a>(
+    playing: &'a mut Option<Playing>,
+    ended: &mut bool,
+    codec: Codec,
+) -> Option<&'a [u8; FRAME_SAMPLES]> {
+    let current = playing.as_mut()?;
+    let at = current.at;
+    current.at += 1;
+    if at >= current.prompt.frames() {
+        *playing = None;
+        *ended = true;
+        return None;
+    }
+    playing.as_ref().and_then(|playing| playing.prompt.frame(codec, at))
+}
+
+/// What a packet is by payload type and length; its source is not yet known to be right.
+fn classify<'a>(plan: &MediaPlan, header: &Header, payload: &'a [u8]) -> Result<Received<'a>, DropReason> {
+    let payload_type = header.payload_type;
+    let codec = if payload_type == plan.payload_type {
+        Some(plan.codec)
+    } else if Some(payload_type) == plan.telephone_event {
+        return if !payload.is_empty() && payload.len().is_multiple_of(4) {
+            Ok(Received::TelephoneEvent)
+        } else {
+            Err(DropReason::PayloadLength)
+        };
+    } else if payload_type == COMFORT_NOISE_PAYLOAD_TYPE {
+        return Ok(Received::ComfortNoise);
+    } else {
+        Codec::from_static_payload_type(payload_type)
+    };
+    let codec = codec.ok_or(DropReason::PayloadType)?;
+    if !AUDIO_SAMPLES.contains(&payload.len()) {
+        return Err(DropReason::PayloadLength);
+    }
+    Ok(Received::Audio { codec, timestamp: header.timestamp, payload })
+}
