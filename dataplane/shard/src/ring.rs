@@ -275,8 +275,12 @@ impl Ring {
         self.bell.in_flight || self.receives.iter().any(|receive| receive.arm.in_flight)
     }
 
-    /// Cancels everything in flight and waits for its end. True if all has ended.
+    /// Cancels everything in flight and waits for its end. True if all has ended. Datagrams that arrive meanwhile are
+    /// dropped, and sends that were not submitted never happen.
     fn end_all(&mut self) -> bool {
+        if !self.in_flight() {
+            return true;
+        }
         let mut tally = Tally::default();
         let cancel = opcode::AsyncCancel2::new(CancelBuilder::any())
             .build()
@@ -286,15 +290,16 @@ impl Ring {
                 return false;
             }
         }
-        // Each round ends at least one operation or is the last.
         while self.in_flight() {
             let timeout = SubmitArgs::new().timespec(&CANCEL_WAIT);
-            if self.uring.submitter().submit_with_args(1, &timeout).is_err() && !self.has_completion() {
+            let outcome = self.uring.submitter().submit_with_args(1, &timeout);
+            let out_of_time = matches!(outcome, Err(error) if error.raw_os_error() == Some(libc::ETIME));
+            if out_of_time && !self.has_completion() {
                 return false;
             }
             while self.next_completion().is_some() {}
         }
-        self.uring.submission().is_empty()
+        true
     }
 }
 
@@ -305,6 +310,11 @@ impl Drop for Ring {
             self.outbox.abandon();
             self.signalling.abandon();
             self.media.abandon();
+        }
+        // Closing the instance would release the sockets too, but some time later on a kernel thread; this way their
+        // ports are free when the shard has ended.
+        if let Err(error) = self.uring.submitter().unregister_files() {
+            tracing::warn!(%error, "the shard's sockets are released late");
         }
     }
 }
