@@ -39,7 +39,7 @@ const STRAYS_MAX: u8 = 3;
 struct Anchor {
     ssrc: u32,
     timestamp: u32,
-    position: u64,
+    position: i64,
 }
 
 /// The recording of one call.
@@ -98,20 +98,16 @@ impl Recorder {
 
     /// Audio that arrived.
     pub fn received(&mut self, now: Instant, header: &Header, codec: Codec, payload: &[u8]) {
-        let arrived = self.position(now);
-        let position = match &self.anchor {
+        let arrived = self.position(now) as i64;
+        let by_timestamp = match &self.anchor {
             Some(anchor) if anchor.ssrc == header.ssrc => {
                 let step = header.timestamp.wrapping_sub(anchor.timestamp) as i32;
-                anchor.position.checked_add_signed(i64::from(step))
+                Some(anchor.position + i64::from(step))
             }
             Some(_) | None => None,
         };
-        let fits = |position: &u64| {
-            let end = self.base + (self.filled + AHEAD_SAMPLES).min(SIDE_LEN) as u64;
-            *position + payload.len() as u64 > self.base && *position + payload.len() as u64 <= end
-        };
-        let position = match position {
-            Some(position) if fits(&position) => position,
+        let position = match by_timestamp {
+            Some(position) if self.has_room(position, payload.len()) => position,
             Some(_) if self.strays + 1 < STRAYS_MAX => {
                 self.strays += 1;
                 return;
@@ -124,8 +120,8 @@ impl Recorder {
         };
         self.strays = 0;
         // Before the base lies what has already left; behind the end what a tick that is long overdue has no room for.
-        let cut = self.base.saturating_sub(position) as usize;
-        let start = position.saturating_sub(self.base) as usize;
+        let offset = position - self.base as i64;
+        let (cut, start) = ((-offset).max(0) as usize, offset.max(0) as usize);
         if let (Some(payload), Some(side)) = (payload.get(cut..), self.buffer.right_mut().get_mut(start..)) {
             let len = payload.len().min(side.len());
             copy(codec, &payload[..len], self.codec, &mut side[..len]);
@@ -146,6 +142,12 @@ impl Recorder {
     pub fn finish(mut self) -> [Option<Block>; 2] {
         let last = (self.filled > 0).then(|| Block::new(self.buffer, self.codec, self.base, self.filled));
         [self.ready.take(), last]
+    }
+
+    /// Whether audio at `position` lies in the buffer, at least its end, and not too far ahead.
+    fn has_room(&self, position: i64, len: usize) -> bool {
+        let end = position + len as i64 - self.base as i64;
+        (1..=(self.filled + AHEAD_SAMPLES) as i64).contains(&end)
     }
 
     /// Time since the start, in samples.

@@ -1,0 +1,46 @@
+//! Once a call is up, ticks, packets, digits and recording take no memory from the allocator.
+
+mod common;
+
+use std::time::Instant;
+
+use common::*;
+use peal_media::*;
+
+#[test]
+fn a_warm_call_allocates_nothing() {
+    let pool = BlockPool::new(3);
+    let start = Instant::now();
+    let mut ports = Ports::new(PortsConfig { mode: PortMode::Shared, ports: 4, seed: 1 });
+    let mut lease = ports.reserve(start, 1).unwrap();
+    ports.settle(start, &mut lease, far()).unwrap();
+    let mut session = answered();
+    session.play(stairs(1000));
+    session.start_recording(start, &pool).unwrap();
+
+    let mut far_end = FarEnd::new();
+    let packets: Vec<Vec<u8>> = (0..400)
+        .map(|n| match n % 50 {
+            47 | 48 => far_end.event(n / 50 * 50 * 160, 5, n % 50 == 48, 400),
+            _ => far_end.audio(&[n as u8; 160]),
+        })
+        .collect();
+    let mut out = [0; MAX_PACKET_LEN];
+    let (mut at, mut blocks, mut digits) = (start, 0, 0);
+    let mut run = |packets: &[Vec<u8>]| {
+        for packet in packets {
+            at += TICK;
+            assert_eq!(ports.lookup(lease.port(), far()), Lookup::Call(1));
+            assert!(!matches!(session.receive(at, far(), packet), Received::Dropped(_)));
+            assert!(session.tick(at, &mut out).is_some());
+            while let Some(event) = session.poll_event() {
+                digits += u32::from(matches!(event, MediaEvent::Digit(_)));
+            }
+            blocks += u32::from(session.poll_block().is_some());
+        }
+    };
+    run(&packets[..100]); // the recording's second buffer is made here
+    let counted = allocation_counter::measure(|| run(&packets[100..]));
+    assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    assert_eq!((blocks, digits), (9, 8));
+}
