@@ -1,0 +1,109 @@
+//! One call: where it stands, and what it has been through.
+//!
+//! ```text
+//!          send_at             1xx              2xx
+//! Waiting ─────────▶ Dialling ─────▶ Dialling ───────▶ Talking
+//!    │ hang-up           │ final, ring limit, hang-up     │ BYE, hang-up
+//!    ▼                   ▼                                ▼
+//!  (gone)              Over ◀─────────────────────────── Over ── Released ──▶ (gone)
+//! ```
+
+use std::time::Instant;
+
+use common::Outcome;
+use media::{MediaSession, PortLease};
+use sip::{CallHandle, ForkId};
+
+use crate::{
+    Order, Socket,
+    event::{CallName, Ended, Stamps},
+    negotiate::LocalSession,
+    order::HungUpBy,
+    phases::Place,
+    script::Run,
+};
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub order: Box<Order>,
+    pub state: State,
+    pub stamps: Stamps,
+    /// The one instant at which this call wants to be looked at next, apart from its tick.
+    pub deadline: Option<Instant>,
+    pub media: Option<Media>,
+    pub run: Run,
+    /// Set when we decide to end the call, before the far end has confirmed.
+    pub given_up: Option<HungUpBy>,
+    /// Why the session could not be used, if so.
+    pub unusable: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// [`Order::send_at`] has not come.
+    Waiting,
+    /// The INVITE has left.
+    Dialling { sip: CallHandle },
+    /// Answered.
+    Talking { sip: CallHandle },
+    /// [`Ended`] has been reported; the last messages are under way.
+    Over,
+}
+
+/// The audio of a call, from INVITE to end.
+#[derive(Debug)]
+pub(crate) struct Media {
+    pub session: MediaSession,
+    pub lease: PortLease,
+    /// The socket behind the lease.
+    pub socket: Socket,
+    pub local: LocalSession,
+    /// The fork whose SDP the session runs on.
+    pub fork: Option<ForkId>,
+    /// Its phase of the tick, while answered.
+    pub place: Option<Place>,
+    /// The port no longer waits for an unknown source.
+    pub settled: bool,
+    /// A recording was opened.
+    pub recorded: bool,
+}
+
+impl Call {
+    pub(crate) fn new(order: Box<Order>) -> Self {
+        let run = Run::new(order.script.clone());
+        Self {
+            order,
+            state: State::Waiting,
+            stamps: Stamps::default(),
+            deadline: None,
+            media: None,
+            run,
+            given_up: None,
+            unusable: None,
+        }
+    }
+
+    pub(crate) fn name(&self) -> CallName {
+        CallName { attempt: self.order.attempt, route_try: self.order.route_try, line: self.order.line }
+    }
+
+    /// A report of the end, with what is known of every call; the caller fills in what it knows better.
+    pub(crate) fn ended(&self, outcome: Outcome, detail: &str) -> Box<Ended> {
+        Box::new(Ended {
+            call: self.name(),
+            outcome,
+            sip_status: 0,
+            q850: None,
+            may_have_rung: self.stamps.ringing.is_some(),
+            retry_after_s: None,
+            stamps: self.stamps,
+            hung_up_by: self.given_up,
+            digits: self.run.entries(),
+            quality: None,
+            codec: None,
+            recorded: false,
+            call_id: String::new(),
+            detail: detail.to_owned(),
+        })
+    }
+}

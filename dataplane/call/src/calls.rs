@@ -1,0 +1,224 @@
+//! The set of all calls of a shard, and the five verbs by which the shard drives it.
+
+mod audio;
+mod ending;
+mod orders;
+mod signalling;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use common::{
+    AttemptId,
+    entropy::Entropy,
+    slab::{Key, Slab},
+};
+use media::{DropReason, PortMode, Ports, PortsConfig};
+use sip::Endpoint;
+
+use crate::{
+    CallsConfig, Counters, Event, HungUpBy, Mail,
+    call::{Call, State},
+    phases::Phases,
+};
+
+/// How often the counters are published to the node while something changes.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A socket of the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Socket {
+    /// The SIP socket.
+    Signalling,
+    /// An RTP socket, by its position in [`CallsConfig::shared_media`] followed by [`CallsConfig::own_media`].
+    Media(u16),
+}
+
+/// A datagram written into the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it leaves.
+    pub socket: Socket,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// How many bytes of the slot it fills.
+    pub len: usize,
+}
+
+/// All calls of one shard.
+#[derive(Debug)]
+pub struct Calls {
+    config: CallsConfig,
+    sip: Endpoint,
+    calls: Slab<Call>,
+    by_attempt: HashMap<AttemptId, Key>,
+    shared: Ports,
+    own: Ports,
+    phases: Phases,
+    /// When each call wants to be looked at. An entry that is not its call's present deadline is void.
+    deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
+    events: VecDeque<Event>,
+    entropy: Entropy,
+    counters: Counters,
+    next_report: Instant,
+}
+
+impl Calls {
+    /// No calls yet. `seed` must be random; strangers must not be able to guess it.
+    pub fn new(now: Instant, config: CallsConfig, seed: u64) -> Self {
+        let mut entropy = Entropy::new(seed, config.sip.shard);
+        let mut pool = |mode, addresses: &[SocketAddr]| {
+            let ports = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
+            Ports::new(PortsConfig { mode, ports, seed: entropy.draw() })
+        };
+        let shared = pool(PortMode::Shared, &config.shared_media);
+        let own = pool(PortMode::Own, &config.own_media);
+        Self {
+            sip: Endpoint::new(config.sip.clone()),
+            calls: Slab::new(),
+            by_attempt: HashMap::new(),
+            shared,
+            own,
+            phases: Phases::new(now),
+            deadlines: BinaryHeap::new(),
+            events: VecDeque::new(),
+            entropy,
+            counters: Counters::default(),
+            next_report: now + REPORT_INTERVAL,
+            config,
+        }
+    }
+
+    /// A datagram arrived. Any bytes of any length.
+    pub fn handle_datagram(&mut self, now: Instant, socket: Socket, from: SocketAddr, bytes: &[u8]) {
+        match socket {
+            Socket::Signalling => {
+                self.sip.handle_input(now, from, bytes);
+                self.take_sip_events(now);
+            }
+            Socket::Media(number) => self.on_rtp(now, number, from, bytes),
+        }
+    }
+
+    /// The node sent something.
+    pub fn handle_mail(&mut self, now: Instant, mail: Mail) {
+        match mail {
+            Mail::Order(order) => self.on_order(now, order),
+            Mail::HangUp { attempt, by } => {
+                if let Some(&call) = self.by_attempt.get(&attempt) {
+                    self.hang_up(now, call, by);
+                }
+            }
+            Mail::HangUpAll { by } => {
+                let calls: Vec<Key> = self.calls.keys().collect();
+                for call in calls {
+                    self.hang_up(now, call, by);
+                }
+            }
+        }
+        self.take_sip_events(now);
+    }
+
+    /// The time of [`Calls::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.sip.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.sip.handle_timeout(now);
+        }
+        while let Some(&Reverse((at, packed))) = self.deadlines.peek() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop();
+            let key = Key::from_u64(packed);
+            if let Some(call) = self.calls.find_mut(key)
+                && call.deadline == Some(at)
+            {
+                call.deadline = None;
+                self.on_deadline(now, key);
+            }
+        }
+        self.phases.advance(now);
+        self.take_sip_events(now);
+        if self.next_report <= now {
+            self.next_report = now + REPORT_INTERVAL;
+            self.events.push_back(Event::Counters(Box::new(self.counters())));
+        }
+    }
+
+    /// Writes the next datagram into `slot`, which must hold [`sip::DATAGRAM_BYTES_MAX`] bytes.
+    pub fn poll_transmit(&mut self, now: Instant, slot: &mut [u8]) -> Option<Transmit> {
+        loop {
+            if let Some(sip::Transmit { to, len }) = self.sip.poll_transmit(now, slot) {
+                return Some(Transmit { socket: Socket::Signalling, to, len });
+            }
+            let call = self.phases.next_due()?;
+            let transmit = self.tick(now, call, slot);
+            self.take_sip_events(now);
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+    }
+
+    /// The next thing that the node has to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Calls::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let sip = self.sip.poll_timeout().map(|(at, _)| at);
+        let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let report = (!self.calls.is_empty()).then_some(self.next_report);
+        [sip, deadline, report, self.phases.next_wake()].into_iter().flatten().min()
+    }
+
+    /// Whether no call is under way and nothing waits to be told.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.events.is_empty()
+    }
+
+    /// What was counted so far. Also told once a second by [`Event::Counters`] while there are calls.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            sip: *self.sip.counters(),
+            rtp_strangers: self.shared.strangers() + self.own.strangers(),
+            rtp_late: self.shared.late() + self.own.late(),
+            tick_skipped_ms: self.phases.skipped_ms(),
+            calls: self.calls.len() as u64,
+            ..self.counters.clone()
+        }
+    }
+
+    fn on_deadline(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find(key) else { return };
+        match call.state {
+            State::Waiting => self.dial(now, key),
+            State::Dialling { .. } => self.hang_up(now, key, HungUpBy::RingLimit),
+            State::Talking { .. } => self.look_after(now, key),
+            State::Over => {}
+        }
+    }
+
+    fn set_deadline(&mut self, key: Key, at: Instant) {
+        if let Some(call) = self.calls.find_mut(key) {
+            call.deadline = Some(at);
+            self.deadlines.push(Reverse((at, key.to_u64())));
+        }
+    }
+
+    fn pool(&mut self, mode: PortMode) -> &mut Ports {
+        match mode {
+            PortMode::Shared => &mut self.shared,
+            PortMode::Own => &mut self.own,
+        }
+    }
+
+    fn count_drop(&mut self, reason: DropReason) {
+        self.counters.rtp_dropped[reason as usize] += 1;
+    }
+}

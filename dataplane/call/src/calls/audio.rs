@@ -1,0 +1,169 @@
+//! The audio of answered calls: packets in, the 20 ms tick, and what the script makes of both.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use common::{digits::Digit, slab::Key};
+use media::{Lookup, MediaEvent, PortIndex, PortMode, Received};
+
+use super::{Calls, Transmit};
+use crate::{
+    Event, HungUpBy, Stage,
+    call::{Call, State},
+    event::RecordingPart,
+    script::Action,
+};
+
+/// How long after the answer a port is kept from other calls for a source that was not negotiated. Far ends that will
+/// speak at all do so within a second or two.
+const SETTLE_AFTER: Duration = Duration::from_secs(3);
+
+impl Calls {
+    pub(super) fn on_rtp(&mut self, now: Instant, number: u16, from: SocketAddr, bytes: &[u8]) {
+        let shared = self.config.shared_media.len() as u16;
+        let found = match number.checked_sub(shared) {
+            None => self.shared.lookup(PortIndex(number), from),
+            Some(own) => self.own.lookup(PortIndex(own), from),
+        };
+        let key = match found {
+            Lookup::Call(packed) | Lookup::Pending(packed) => Key::from_u64(packed),
+            Lookup::Stranger | Lookup::Resting => return,
+        };
+        let Some(media) = self.calls.find_mut(key).and_then(|call| call.media.as_mut()) else { return };
+        match media.session.receive(now, from, bytes) {
+            Received::Audio { .. } => self.counters.rtp_received += 1,
+            Received::ComfortNoise => self.counters.rtp_received += 1,
+            Received::TelephoneEvent => {
+                self.counters.rtp_received += 1;
+                self.take_media_events(now, key);
+                self.act(now, key);
+            }
+            Received::Dropped(reason) => self.count_drop(reason),
+        }
+    }
+
+    /// The call's phase has come: one packet out, at most.
+    pub(super) fn tick(&mut self, now: Instant, key: Key, slot: &mut [u8]) -> Option<Transmit> {
+        let call = self.calls.find_mut(key)?;
+        let media = call.media.as_mut()?;
+        let transmit = media.session.tick(now, slot).map(|sent| {
+            self.counters.rtp_sent += 1;
+            call.stamps.first_audio.get_or_insert(now);
+            Transmit { socket: media.socket, to: sent.to, len: sent.len }
+        });
+        if call.run.deadline().is_some_and(|at| at <= now) {
+            call.run.on_time(now);
+        }
+        self.take_media_events(now, key);
+        self.take_blocks(key);
+        self.act(now, key);
+        transmit
+    }
+
+    fn take_media_events(&mut self, now: Instant, key: Key) {
+        loop {
+            let Some(call) = self.calls.find_mut(key) else { return };
+            let name = call.name();
+            let mode = call.order.port_mode;
+            let Some(media) = call.media.as_mut() else { return };
+            match media.session.poll_event() {
+                None => return,
+                Some(MediaEvent::Latched(source)) => {
+                    let pool = match mode {
+                        PortMode::Shared => &mut self.shared,
+                        PortMode::Own => &mut self.own,
+                    };
+                    // A collision here is with a call whose peer has this very address: that call keeps it.
+                    if pool.settle(now, &mut media.lease, source).is_ok() {
+                        media.settled = true;
+                    }
+                }
+                Some(MediaEvent::PromptEnded) => call.run.on_prompt_ended(now),
+                Some(MediaEvent::Digit(pressed)) => {
+                    if let Some(digit) = Digit::from_char(pressed.symbol) {
+                        self.on_digit(now, key, digit);
+                    }
+                }
+                Some(MediaEvent::RecordingOverrun) => {
+                    self.events.push_back(Event::Recording { call: name, part: RecordingPart::Lost });
+                }
+            }
+        }
+    }
+
+    fn take_blocks(&mut self, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let name = call.name();
+        let Some(media) = call.media.as_mut().filter(|media| media.recorded) else { return };
+        while let Some(block) = media.session.poll_block() {
+            self.events.push_back(Event::Recording { call: name, part: RecordingPart::Block(block) });
+        }
+    }
+
+    pub(super) fn on_digit(&mut self, now: Instant, key: Key, digit: Digit) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        call.run.on_digit(now, digit);
+        let call = call.name();
+        self.events.push_back(Event::Progress { call, at: now, stage: Stage::Digit(digit) });
+    }
+
+    /// Does what the script wants.
+    pub(super) fn act(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let Some(action) = call.run.poll_action() else { return };
+        match (action, call.media.as_mut()) {
+            (Action::Play(prompt), Some(media)) => media.session.play(prompt),
+            (Action::StopPlaying, Some(media)) => {
+                media.session.stop_playing();
+            }
+            (Action::Play(_) | Action::StopPlaying, None) => {}
+            (Action::HangUp, _) => self.hang_up(now, key, HungUpBy::Script),
+        }
+    }
+
+    /// What an answered call needs from time to time: its length limit, its port, its silence.
+    pub(super) fn look_after(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let (State::Talking { .. }, Some(answered)) = (call.state, call.stamps.answered) else { return };
+        let length_limit = answered + call.order.max_call;
+        if length_limit <= now {
+            return self.hang_up(now, key, HungUpBy::LengthLimit);
+        }
+        let mut next = length_limit;
+        if let Some(dead) = media_deadline(call, self.config.media_timeout) {
+            if dead <= now {
+                return self.hang_up(now, key, HungUpBy::MediaTimeout);
+            }
+            next = next.min(dead);
+        } else if !self.config.media_timeout.is_zero() {
+            next = next.min(now + self.config.media_timeout);
+        }
+        let mode = call.order.port_mode;
+        if let Some(media) = call.media.as_mut()
+            && !media.settled
+        {
+            let settle_at = answered + SETTLE_AFTER;
+            match media.session.plan().map(|plan| plan.remote) {
+                Some(remote) if settle_at <= now => {
+                    let pool = match mode {
+                        PortMode::Shared => &mut self.shared,
+                        PortMode::Own => &mut self.own,
+                    };
+                    media.settled = pool.settle(now, &mut media.lease, remote).is_ok();
+                }
+                _ => next = next.min(settle_at),
+            }
+        }
+        self.set_deadline(key, next);
+    }
+}
+
+/// When the call counts as dead, if it was ever heard.
+fn media_deadline(call: &Call, timeout: Duration) -> Option<Instant> {
+    let media = call.media.as_ref().filter(|_| !timeout.is_zero())?;
+    let plan = media.session.plan()?;
+    let listens = matches!(plan.direction, media::Direction::SendReceive | media::Direction::ReceiveOnly);
+    media.session.last_received().filter(|_| listens).map(|heard| heard + timeout)
+}

@@ -1,0 +1,145 @@
+//! How calls end: told to, refused, hung up by the far end.
+
+use std::time::Instant;
+
+use common::{Outcome, slab::Key};
+use sip::{CallHandle, CallReason, EndedBy, Failure};
+
+use super::Calls;
+use crate::{
+    Event, HungUpBy,
+    call::{Media, State},
+    event::{Ended, RecordingPart},
+    verdict,
+};
+
+/// Q.850 cause of our CANCEL or BYE: normal clearing, or no answer from the user.
+const NORMAL_CLEARING: u8 = 16;
+const NO_ANSWER: u8 = 19;
+
+impl Calls {
+    /// Ends a call on our side, whatever its state. A call that is ending already is left alone.
+    pub(super) fn hang_up(&mut self, now: Instant, key: Key, by: HungUpBy) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.given_up.is_some() {
+            return;
+        }
+        call.given_up = Some(by);
+        call.deadline = None;
+        let cause = if by == HungUpBy::RingLimit { NO_ANSWER } else { NORMAL_CLEARING };
+        match call.state {
+            State::Waiting => self.refuse(now, key, Outcome::Canceled, ""),
+            State::Dialling { sip } => {
+                // An error means that the end is already in the SIP side's queue.
+                let _ = self.sip.hang_up(now, sip, Some(CallReason::Q850(cause)));
+            }
+            State::Talking { sip } => {
+                call.stamps.ended = Some(now);
+                self.silence(now, key);
+                let _ = self.sip.hang_up(now, sip, Some(CallReason::Q850(cause)));
+            }
+            State::Over => {}
+        }
+    }
+
+    /// The INVITE got no answer, or a no.
+    pub(super) fn end_failed(&mut self, now: Instant, key: Key, sip: CallHandle, failure: &Failure) {
+        let Some(call) = self.calls.find(key) else { return };
+        let judged = verdict::of_failure(failure, call.stamps.ringing.is_some(), call.given_up);
+        let detail = match judged.detail {
+            "" => failure_text(failure),
+            detail => detail,
+        };
+        let mut ended = call.ended(judged.outcome, detail);
+        ended.may_have_rung = judged.may_have_rung;
+        if failure.responded && failure.origin == sip::FailureOrigin::Response {
+            ended.sip_status = failure.status;
+        }
+        ended.q850 = failure.q850;
+        ended.retry_after_s = failure.retry_after_s;
+        self.end(now, key, sip, ended);
+    }
+
+    /// An answered call is over.
+    pub(super) fn end_answered(
+        &mut self,
+        now: Instant,
+        key: Key,
+        sip: CallHandle,
+        by: EndedBy,
+        q850: Option<u8>,
+    ) {
+        let Some(call) = self.calls.find(key) else { return };
+        let mut ended =
+            call.ended(verdict::of_end(call.unusable.is_some()), call.unusable.unwrap_or_default());
+        ended.sip_status = 200;
+        ended.may_have_rung = true;
+        ended.q850 = q850;
+        ended.hung_up_by = Some(verdict::hung_up_by(by, call.given_up));
+        if by == EndedBy::CrossedCancel {
+            ended.detail = "the answer crossed our CANCEL".to_owned();
+        }
+        self.end(now, key, sip, ended);
+    }
+
+    /// The far end holds nothing of the call any more.
+    pub(super) fn on_released(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find(key) else { return };
+        debug_assert_eq!(call.state, State::Over, "the SIP side reports the end before the release");
+        if call.state != State::Over {
+            return self.refuse(now, key, Outcome::LocalFailure, "released without an end");
+        }
+        let call = self.remove(key);
+        self.events.push_back(Event::Released { call: call.name() });
+    }
+
+    fn end(&mut self, now: Instant, key: Key, sip: CallHandle, mut ended: Box<Ended>) {
+        self.silence(now, key);
+        let call_id = self.sip.call_id(sip).unwrap_or_default().to_owned();
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.state == State::Over {
+            return;
+        }
+        ended.stamps.ended = Some(*call.stamps.ended.get_or_insert(now));
+        ended.call_id = call_id;
+        call.state = State::Over;
+        call.deadline = None;
+        if let Some(Media { session, lease, recorded, .. }) = call.media.take() {
+            let quality = session.quality();
+            self.counters.rtp_lost += quality.lost;
+            ended.codec = session.plan().map(|plan| plan.codec);
+            ended.quality = ended.codec.map(|_| quality);
+            ended.recorded = recorded;
+            let mode = call.order.port_mode;
+            self.pool(mode).release(now, lease);
+        }
+        self.events.push_back(Event::Ended(ended));
+    }
+
+    /// Takes the call off the tick and closes its recording. The session stays for its numbers.
+    fn silence(&mut self, _now: Instant, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let name = call.name();
+        let Some(media) = call.media.as_mut() else { return };
+        let Some(place) = media.place.take() else { return };
+        self.counters.talking -= 1;
+        if media.recorded {
+            for block in media.session.finish_recording().into_iter().flatten() {
+                self.events.push_back(Event::Recording { call: name, part: RecordingPart::Block(block) });
+            }
+            self.events.push_back(Event::Recording { call: name, part: RecordingPart::Close });
+        }
+        let calls = &mut self.calls;
+        self.phases.leave(place, |moved, place| {
+            let media = calls.find_mut(moved).and_then(|call| call.media.as_mut());
+            media.expect("who has a place in a phase has media").place = Some(place);
+        });
+    }
+}
+
+fn failure_text(failure: &Failure) -> &'static str {
+    match failure.text {
+        sip::TextClass::Limit => "the carrier speaks of a limit of the line",
+        sip::TextClass::Plain => "",
+    }
+}

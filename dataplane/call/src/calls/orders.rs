@@ -1,0 +1,142 @@
+//! From an order to the INVITE.
+
+use std::time::Instant;
+
+use common::{Outcome, slab::Key};
+use media::{MediaSession, PortMode, SessionConfig};
+use sip::InviteRequest;
+
+use super::{Calls, Socket};
+use crate::{
+    Event, Order, Stage,
+    call::{Call, Media, State},
+    negotiate::{LocalSession, SDP_BYTES_MAX},
+    verdict,
+};
+
+impl Calls {
+    pub(super) fn on_order(&mut self, now: Instant, order: Box<Order>) {
+        if self.by_attempt.contains_key(&order.attempt) {
+            // The node gives each (attempt, route try) once, and the next try only after the end of the one before.
+            self.counters.repeated_orders += 1;
+            return;
+        }
+        if now > order.send_by {
+            self.counters.missed_orders += 1;
+            self.events.push_back(Event::Missed(order));
+            return;
+        }
+        let (attempt, send_at) = (order.attempt, order.send_at);
+        let full = self.calls.len() >= self.config.max_calls;
+        let key = self.calls.insert(Call::new(order));
+        self.by_attempt.insert(attempt, key);
+        if full {
+            self.refuse(now, key, Outcome::Shed, "the shard carries as many calls as it may");
+        } else if send_at <= now {
+            self.dial(now, key);
+        } else {
+            self.set_deadline(key, send_at);
+        }
+    }
+
+    /// Sends the INVITE, unless its window is over.
+    pub(super) fn dial(&mut self, now: Instant, key: Key) {
+        let call = self.calls.find(key).expect("only calls that are here are dialled");
+        if now > call.order.send_by {
+            self.counters.missed_orders += 1;
+            let call = self.remove(key);
+            self.events.push_back(Event::Missed(call.order));
+            return;
+        }
+        let mode = call.order.port_mode;
+        let Ok(lease) = self.pool(mode).reserve(now, key.to_u64()) else {
+            self.counters.port_shortages += 1;
+            return self.refuse(
+                now,
+                key,
+                Outcome::Shed,
+                "every RTP port is taken by a call that is being set up",
+            );
+        };
+        let socket = self.socket_number(mode, lease.port().0);
+        let rtp = match mode {
+            PortMode::Shared => self.config.shared_media[usize::from(lease.port().0)],
+            PortMode::Own => self.config.own_media[usize::from(lease.port().0)],
+        };
+        let (first, second) = (self.entropy.draw(), self.entropy.draw());
+        let call = self.calls.find_mut(key).expect("found above");
+        let order = &call.order;
+        let local = LocalSession {
+            rtp,
+            codecs: order.codecs.clone(),
+            // Kept below 2^62 so that peers which read it as a signed number agree (RFC 8866 section 5.2).
+            session_id: self.entropy.draw() >> 2,
+            version: 1,
+            latching: order.latching,
+        };
+        let mut sdp = [0; SDP_BYTES_MAX];
+        let request = InviteRequest {
+            destination: order.destination,
+            request_uri: &order.request_uri,
+            from_uri: &order.from_uri,
+            from_display: None,
+            to_uri: &order.to_uri,
+            advertised: None,
+            extra_headers: &[],
+            credentials: order.credentials.clone(),
+            sdp: local.write_offer(&mut sdp),
+            owner: key.to_u64(),
+        };
+        match self.sip.invite(now, &request) {
+            Ok(sip) => {
+                let session = MediaSession::new(SessionConfig {
+                    ssrc: first as u32,
+                    sequence: (first >> 32) as u16,
+                    timestamp: second as u32,
+                    send_silence: self.config.send_silence,
+                });
+                call.media = Some(Media {
+                    session,
+                    lease,
+                    socket,
+                    local,
+                    fork: None,
+                    place: None,
+                    settled: false,
+                    recorded: false,
+                });
+                call.state = State::Dialling { sip };
+                call.stamps.invited = Some(now);
+                let (name, ring_until) = (call.name(), now + call.order.max_ring);
+                self.set_deadline(key, ring_until);
+                self.events.push_back(Event::Progress { call: name, at: now, stage: Stage::Invited });
+            }
+            Err(error) => {
+                let (outcome, detail) = (verdict::of_refusal(&error), error.to_string());
+                self.pool(mode).release(now, lease);
+                self.refuse(now, key, outcome, &detail);
+            }
+        }
+    }
+
+    /// Ends a call of which nothing has left.
+    pub(super) fn refuse(&mut self, now: Instant, key: Key, outcome: Outcome, detail: &str) {
+        let mut call = self.remove(key);
+        call.stamps.ended = Some(now);
+        self.events.push_back(Event::Ended(call.ended(outcome, detail)));
+        self.events.push_back(Event::Released { call: call.name() });
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Call {
+        let call = self.calls.remove(key).expect("a call is removed once, by whoever ends it");
+        self.by_attempt.remove(&call.order.attempt);
+        call
+    }
+
+    fn socket_number(&self, mode: PortMode, port: u16) -> Socket {
+        match mode {
+            PortMode::Shared => Socket::Media(port),
+            PortMode::Own => Socket::Media(self.config.shared_media.len() as u16 + port),
+        }
+    }
+}

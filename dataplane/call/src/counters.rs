@@ -1,0 +1,34 @@
+//! What the calls of a shard have counted since the start.
+
+use media::DropReason;
+
+/// Counts only grow, but for the gauges at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The SIP side.
+    pub sip: sip::Counters,
+    /// RTP packets written.
+    pub rtp_sent: u64,
+    /// RTP packets that belonged to a call and passed its checks.
+    pub rtp_received: u64,
+    /// RTP packets dropped, by reason, in the order of [`DropReason::ALL`].
+    pub rtp_dropped: [u64; DropReason::COUNT],
+    /// RTP packets of unknown sources.
+    pub rtp_strangers: u64,
+    /// RTP packets that came after their call.
+    pub rtp_late: u64,
+    /// RTP packets that far ends sent and that never came, of calls that have ended.
+    pub rtp_lost: u64,
+    /// Calls that had to be refused or ended because of RTP ports.
+    pub port_shortages: u64,
+    /// Milliseconds of sending that were left out because the shard came too late.
+    pub tick_skipped_ms: u64,
+    /// Orders for an attempt that is already here; they are ignored.
+    pub repeated_orders: u64,
+    /// Orders that came after their window.
+    pub missed_orders: u64,
+    /// Gauge: calls from order to release.
+    pub calls: u64,
+    /// Gauge: answered calls.
+    pub talking: u64,
+}

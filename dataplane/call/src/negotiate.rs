@@ -1,0 +1,117 @@
+//! The only place where SDP becomes a media plan.
+
+use std::net::SocketAddr;
+
+use media::{Codec, Direction, Latching, MediaPlan};
+use sip::sdp::{self, LocalMedia, Negotiated, Refusal};
+
+/// The payload type that we offer for telephone-event. 101 is what most gateways use; RFC 3551 leaves it free.
+const TELEPHONE_EVENT: u8 = 101;
+
+/// Packet time of everything that we send.
+const PTIME_MS: u8 = 20;
+
+/// Room for any description that we write.
+pub(crate) const SDP_BYTES_MAX: usize = 1_024;
+
+/// Our side of one call's session.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalSession {
+    /// What the far end shall send to.
+    pub rtp: SocketAddr,
+    /// Most wanted first.
+    pub codecs: std::sync::Arc<[Codec]>,
+    /// The same in every description of the call.
+    pub session_id: u64,
+    /// One more in every description that differs.
+    pub version: u64,
+    /// From where audio is taken.
+    pub latching: Latching,
+}
+
+impl LocalSession {
+    /// Writes the offer of the INVITE into `out` ([`SDP_BYTES_MAX`]) and returns it.
+    pub(crate) fn write_offer<'o>(&self, out: &'o mut [u8]) -> &'o [u8] {
+        self.with_local(|local| {
+            let len = sdp::write_offer(local, out).expect("an offer of two codecs has under 512 bytes");
+            &out[..len]
+        })
+    }
+
+    /// Reads the far end's answer.
+    pub(crate) fn read_answer(&self, answer: &[u8]) -> Result<MediaPlan, Refusal> {
+        self.with_local(|local| sdp::read_answer(local, answer)).map(|agreed| self.plan(&agreed))
+    }
+
+    /// Answers the far end's offer (re-INVITE, UPDATE) into `out`.
+    pub(crate) fn answer_offer(
+        &mut self,
+        offer: &[u8],
+        out: &mut [u8],
+    ) -> Result<(MediaPlan, usize), Refusal> {
+        self.version += 1;
+        let (agreed, len) = self.with_local(|local| sdp::answer_offer(local, offer, out))?;
+        Ok((self.plan(&agreed), len))
+    }
+
+    /// Offers anew what we have, for a re-INVITE without SDP.
+    pub(crate) fn offer_again<'o>(&mut self, out: &'o mut [u8]) -> &'o [u8] {
+        self.version += 1;
+        self.write_offer(out)
+    }
+
+    fn with_local<R>(&self, use_it: impl FnOnce(&LocalMedia<'_>) -> R) -> R {
+        let mut codecs = [sdp::Codec::Pcma; 2];
+        let count = self.codecs.len().min(codecs.len());
+        for (to, from) in codecs.iter_mut().zip(self.codecs.iter()) {
+            *to = match from {
+                Codec::Pcmu => sdp::Codec::Pcmu,
+                Codec::Pcma => sdp::Codec::Pcma,
+            };
+        }
+        use_it(&LocalMedia {
+            rtp: self.rtp,
+            rtcp_port: None,
+            rtcp_mux: false,
+            codecs: &codecs[..count],
+            telephone_event: Some(TELEPHONE_EVENT),
+            ptime_ms: PTIME_MS,
+            direction: sdp::Direction::SendRecv,
+            session_id: self.session_id,
+            version: self.version,
+        })
+    }
+
+    fn plan(&self, agreed: &Negotiated) -> MediaPlan {
+        MediaPlan {
+            remote: agreed.remote,
+            codec: match agreed.codec {
+                sdp::Codec::Pcmu => Codec::Pcmu,
+                sdp::Codec::Pcma => Codec::Pcma,
+            },
+            payload_type: agreed.payload_type,
+            // The far end sends events with the number of our description (RFC 3264 section 5.1).
+            telephone_event: agreed.telephone_event.map(|_| TELEPHONE_EVENT),
+            direction: match agreed.direction {
+                sdp::Direction::SendRecv => Direction::SendReceive,
+                sdp::Direction::SendOnly => Direction::SendOnly,
+                sdp::Direction::RecvOnly => Direction::ReceiveOnly,
+                sdp::Direction::Inactive => Direction::Inactive,
+            },
+            latching: self.latching,
+        }
+    }
+}
+
+/// For the record: why a session could not be used.
+pub(crate) fn explain(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Malformed(_) => "the far end's SDP could not be read",
+        Refusal::NoAudio => "the far end's SDP has no audio",
+        Refusal::Rejected => "the far end rejected the audio stream",
+        Refusal::Protocol => "the far end wants another transport than plain RTP",
+        Refusal::NoCodec => "the far end chose none of the line's codecs",
+        Refusal::NoAddress => "the far end's SDP has no usable address",
+        Refusal::NoRoom => "the far end's SDP is too large to answer",
+    }
+}

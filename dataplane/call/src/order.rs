@@ -1,0 +1,112 @@
+//! What comes in: orders to call somebody, and orders to stop.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{AttemptId, LineId};
+use media::{Codec, Latching, PortMode};
+use sip::Credentials;
+
+use crate::Script;
+
+/// Make one route try: one INVITE of one attempt on one line.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Counted from 1 within the attempt.
+    pub route_try: u32,
+    /// The line, for records only: everything that matters about it is in the order.
+    pub line: LineId,
+    /// Where the INVITE goes.
+    pub destination: SocketAddr,
+    /// Request-URI, a `sip:` URI.
+    pub request_uri: String,
+    /// URI of the From header.
+    pub from_uri: String,
+    /// URI of the To header.
+    pub to_uri: String,
+    /// The line's account, if it has one.
+    pub credentials: Option<Arc<Credentials>>,
+    /// Codecs to offer, most wanted first. At least one.
+    pub codecs: Arc<[Codec]>,
+    /// Whether the call shares an RTP port.
+    pub port_mode: PortMode,
+    /// From where, other than the negotiated address, audio is taken.
+    pub latching: Latching,
+    /// What the call does after the answer.
+    pub script: Arc<Script>,
+    /// Whether the call is recorded from the answer on.
+    pub record: bool,
+    /// From INVITE to answer; then CANCEL.
+    pub max_ring: Duration,
+    /// From answer to the end; then BYE.
+    pub max_call: Duration,
+    /// The INVITE leaves not before this.
+    pub send_at: Instant,
+    /// And not after this: a later one would break the line's calls per second. Then the order is handed back as
+    /// [`Event::Missed`](crate::Event::Missed).
+    pub send_by: Instant,
+}
+
+/// What the node sends to the calls of a shard.
+#[derive(Clone, Debug)]
+pub enum Mail {
+    /// Make a call.
+    Order(Box<Order>),
+    /// End this attempt's call, whatever its state.
+    HangUp {
+        /// The attempt.
+        attempt: AttemptId,
+        /// On whose behalf.
+        by: HungUpBy,
+    },
+    /// End every call.
+    HangUpAll {
+        /// On whose behalf.
+        by: HungUpBy,
+    },
+}
+
+/// Who ended a call, or gave it up before the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HungUpBy {
+    /// The far end sent BYE.
+    Callee,
+    /// The script came to its end.
+    Script,
+    /// [`Order::max_ring`] was over.
+    RingLimit,
+    /// [`Order::max_call`] was over.
+    LengthLimit,
+    /// Nothing was heard for [`CallsConfig::media_timeout`](crate::CallsConfig::media_timeout).
+    MediaTimeout,
+    /// An operator, through the API or by cancelling a campaign.
+    Operator,
+    /// The node is being drained.
+    Drain,
+    /// The session could not be used: no common codec, no port.
+    Session,
+    /// The SIP dialog broke (RFC 3261 section 13.3.1.4).
+    Dialog,
+}
+
+impl HungUpBy {
+    /// The name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Callee => "callee",
+            Self::Script => "script",
+            Self::RingLimit => "ring_limit",
+            Self::LengthLimit => "length_limit",
+            Self::MediaTimeout => "media_timeout",
+            Self::Operator => "operator",
+            Self::Drain => "drain",
+            Self::Session => "session",
+            Self::Dialog => "dialog",
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The outcome of a call: decided here, once, and nowhere else.
+
+use common::{Outcome, cause};
+use sip::{AuthRefusal, EndedBy, Failure, FailureOrigin, InviteError};
+
+use crate::HungUpBy;
+
+/// An outcome and what a person should know about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub outcome: Outcome,
+    pub may_have_rung: bool,
+    pub detail: &'static str,
+}
+
+/// An INVITE that was not answered. `rang` tells whether a 101–199 was seen; `given_up` who cancelled it, if we did.
+pub(crate) fn of_failure(failure: &Failure, rang: bool, given_up: Option<HungUpBy>) -> Verdict {
+    // The callee's own final word (busy, decline) that crossed our CANCEL still stands.
+    let by_carrier = cause::outcome(failure.status, failure.q850, rang);
+    let outcome = match failure.origin {
+        FailureOrigin::NoResponse if !failure.responded => Outcome::NoResponse,
+        FailureOrigin::NoResponse => Outcome::CarrierFailed,
+        FailureOrigin::Response if failure.status != 487 || given_up.is_none() => match failure.auth {
+            Some(_) => Outcome::CarrierRefused,
+            None => by_carrier,
+        },
+        FailureOrigin::Response | FailureOrigin::NoFinalAfterCancel => match given_up {
+            None | Some(HungUpBy::RingLimit) => Outcome::NoAnswer,
+            Some(_) => Outcome::Canceled,
+        },
+    };
+    let silence_after_trying = failure.responded && failure.origin != FailureOrigin::Response;
+    Verdict { outcome, may_have_rung: rang || silence_after_trying, detail: detail(failure) }
+}
+
+fn detail(failure: &Failure) -> &'static str {
+    match (failure.origin, failure.auth) {
+        (FailureOrigin::NoResponse, _) if failure.responded => "no final response to the INVITE",
+        (FailureOrigin::NoResponse, _) => "no response to the INVITE within 32 s: check the line's address",
+        (FailureOrigin::NoFinalAfterCancel, _) => "no final response after CANCEL",
+        (_, Some(AuthRefusal::NoCredentials)) => "the carrier asks for a password and the line has none",
+        (_, Some(AuthRefusal::ForeignPeer)) => "a password was asked for by another address than the line's",
+        (_, Some(AuthRefusal::ForeignRealm)) => "a password was asked for in another realm than the line's",
+        (_, Some(AuthRefusal::Unsupported)) => "the carrier asks for an authentication that is not supported",
+        (_, Some(AuthRefusal::Malformed)) => "the carrier's challenge could not be read",
+        (_, Some(AuthRefusal::Rejected)) => "the carrier refused the line's user name or password",
+        (FailureOrigin::Response, None) if (300..400).contains(&failure.status) => {
+            "redirected; redirects are not followed"
+        }
+        (FailureOrigin::Response, None) => "",
+    }
+}
+
+/// A call that was answered and is over. `unusable` tells that its session never worked.
+pub(crate) fn of_end(unusable: bool) -> Outcome {
+    if unusable { Outcome::MediaRefused } else { Outcome::Answered }
+}
+
+/// Who ended an answered call: the SIP side's view, unless we know the cause ourselves.
+pub(crate) fn hung_up_by(ended_by: EndedBy, ours: Option<HungUpBy>) -> HungUpBy {
+    match (ended_by, ours) {
+        (EndedBy::Remote, _) => HungUpBy::Callee,
+        (EndedBy::NoAck, _) => HungUpBy::Dialog,
+        (EndedBy::Local | EndedBy::CrossedCancel, Some(by)) => by,
+        (EndedBy::Local | EndedBy::CrossedCancel, None) => HungUpBy::Dialog,
+    }
+}
+
+/// An INVITE that could not be made. Nothing left.
+pub(crate) fn of_refusal(error: &InviteError) -> Outcome {
+    match error {
+        InviteError::TableFull => Outcome::Shed,
+        InviteError::Uri(_)
+        | InviteError::DisplayName
+        | InviteError::Advertised
+        | InviteError::Header(_)
+        | InviteError::TooLong
+        | InviteError::Destination => Outcome::LineUnusable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::TextClass;
+
+    use super::*;
+
+    fn failure(status: u16, origin: FailureOrigin, responded: bool) -> Failure {
+        Failure {
+            status,
+            origin,
+            responded,
+            cancelled: false,
+            q850: None,
+            retry_after_s: None,
+            text: TextClass::Plain,
+            auth: None,
+        }
+    }
+
+    #[test]
+    fn silence_is_judged_by_what_came_before_it() {
+        let never = of_failure(&failure(408, FailureOrigin::NoResponse, false), false, None);
+        assert_eq!((never.outcome, never.may_have_rung), (Outcome::NoResponse, false));
+        let after_100 = of_failure(&failure(408, FailureOrigin::NoResponse, true), false, None);
+        assert_eq!((after_100.outcome, after_100.may_have_rung), (Outcome::CarrierFailed, true));
+    }
+
+    #[test]
+    fn our_own_cancel_is_named_by_its_reason() {
+        let ended = failure(487, FailureOrigin::Response, true);
+        assert_eq!(of_failure(&ended, true, Some(HungUpBy::RingLimit)).outcome, Outcome::NoAnswer);
+        assert_eq!(of_failure(&ended, true, Some(HungUpBy::Operator)).outcome, Outcome::Canceled);
+        assert_eq!(of_failure(&ended, true, None).outcome, Outcome::NoAnswer);
+    }
+
+    #[test]
+    fn a_busy_that_crosses_our_cancel_is_busy() {
+        let busy = failure(486, FailureOrigin::Response, true);
+        assert_eq!(of_failure(&busy, true, Some(HungUpBy::RingLimit)).outcome, Outcome::Busy);
+    }
+
+    #[test]
+    fn a_503_before_ringing_may_go_to_another_line() {
+        let congested = of_failure(&failure(503, FailureOrigin::Response, true), false, None);
+        assert_eq!((congested.outcome, congested.may_have_rung), (Outcome::CarrierCongested, false));
+        assert!(of_failure(&failure(503, FailureOrigin::Response, true), true, None).may_have_rung);
+    }
+
+    #[test]
+    fn a_password_problem_is_the_carriers_refusal_with_its_reason() {
+        let mut refused = failure(407, FailureOrigin::Response, true);
+        refused.auth = Some(AuthRefusal::ForeignRealm);
+        let verdict = of_failure(&refused, false, None);
+        assert_eq!(verdict.outcome, Outcome::CarrierRefused);
+        assert!(verdict.detail.contains("realm"));
+    }
+}
