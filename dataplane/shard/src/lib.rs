@@ -19,7 +19,7 @@
 //! use std::net::{SocketAddr, UdpSocket};
 //! use std::time::Instant;
 //!
-//! use peal_shard::{Machine, Shard, ShardConfig, SocketIndex, SocketSpec, Stop, Transmit};
+//! use shard::{Machine, Shard, ShardConfig, SocketIndex, SocketSpec, Stop, Transmit};
 //!
 //! /// Sends every datagram back.
 //! #[derive(Default)]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, one_media_socket};
-use peal_shard::{RingRefused, Shard, ShardConfig, StartError};
+use shard::{RingRefused, Shard, ShardConfig, StartError};
 
 #[test]
 fn a_forbidden_ring_says_what_to_do() {

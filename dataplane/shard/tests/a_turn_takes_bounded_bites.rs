@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Ask, Bench, PATIENCE, Told, far_end, one_media_socket, pattern};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 #[test]
 fn a_turn_takes_bounded_bites() {

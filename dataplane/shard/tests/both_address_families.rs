@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, far_end, loopback};
-use peal_shard::{Shard, ShardConfig, SocketSpec, Stop};
+use shard::{Shard, ShardConfig, SocketSpec, Stop};
 
 #[test]
 fn both_address_families() {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, far_end, one_media_socket, pattern};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 const PACKETS: u64 = 100_000;
 const WINDOW: u64 = 200;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Ask, Bench, PATIENCE, Told, far_end, one_media_socket};
-use peal_shard::{MailRefused, Shard, ShardConfig, Stop};
+use shard::{MailRefused, Shard, ShardConfig, Stop};
 
 #[test]
 fn events_wait_for_a_slow_node() {

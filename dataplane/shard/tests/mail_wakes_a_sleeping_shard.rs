@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Ask, Bench, PATIENCE, Told, one_media_socket};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 #[test]
 fn mail_is_answered_and_some_of_it_finds_the_shard_asleep() {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, far_end, loopback};
-use peal_shard::{Shard, ShardConfig, SocketSpec, StartError};
+use shard::{Shard, ShardConfig, SocketSpec, StartError};
 
 fn refusal(specs: Vec<SocketSpec>) -> StartError {
     match Shard::start(ShardConfig::new(0, specs), |_| Bench::default()) {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Ask, Bench, far_end, one_media_socket};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 const BURST: usize = 64;
 

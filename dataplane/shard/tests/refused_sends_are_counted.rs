@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Ask, Bench, far_end, one_media_socket};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 #[test]
 fn refused_sends_are_counted() {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Ask, Bench, far_end, one_media_socket, pattern};
-use peal_shard::{Shard, ShardConfig, Stop};
+use shard::{Shard, ShardConfig, Stop};
 
 const BURSTS: u64 = 300;
 /// What the far end's default receive queue holds, however long the datagrams are.

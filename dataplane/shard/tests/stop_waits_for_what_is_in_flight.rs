@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Ask, Bench, PATIENCE, Told, far_end, loopback, one_media_socket};
-use peal_shard::{MailRefused, Shard, ShardConfig, SocketSpec, Stop};
+use shard::{MailRefused, Shard, ShardConfig, SocketSpec, Stop};
 
 #[test]
 fn when_idle_waits_for_calls_in_progress() {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, loopback};
-use peal_shard::{Shard, ShardConfig, SocketSpec, StartError};
+use shard::{Shard, ShardConfig, SocketSpec, StartError};
 
 #[test]
 fn too_few_descriptors_say_what_to_do() {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use peal_shard::{Machine, SocketIndex, SocketSpec, Transmit};
+use shard::{Machine, SocketIndex, SocketSpec, Transmit};
 
 /// Longest wait for something that is to happen; reaching it fails the test.
 pub const PATIENCE: Duration = Duration::from_secs(20);
