@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// How an attempt ended. Decided once, by the call itself, or by the control plane for an attempt that never became
 /// a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Somebody or something picked up.
@@ -53,6 +54,7 @@ pub enum Outcome {
 
 /// Who is answerable for an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Answerable {
     /// The person called, or their telephone.
@@ -69,6 +71,7 @@ pub enum Answerable {
 
 /// Whether and how a number may be tried again after an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
     /// Not by itself: it is settled, or nobody knows what happened.

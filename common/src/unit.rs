@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// New calls in any rolling second: 1 to 10,000. A bare 0 would be a line that can never be used, which is what
 /// disabling a line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = u32, minimum = 1, maximum = 10_000))]
 #[serde(try_from = "u32", into = "u32")]
 pub struct CallsPerSecond(u32);
 
@@ -46,6 +47,7 @@ impl fmt::Display for CallsPerSecond {
 
 /// A wall-clock instant: microseconds since 1970-01-01 UTC, leap seconds not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct UnixMicros(pub i64);
 

@@ -9,6 +9,7 @@ use super::{Invalid, check_name};
 
 /// A campaign as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
@@ -25,6 +26,7 @@ pub struct Campaign {
 
 /// What an operator says about a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CampaignSpec {
     /// Unique within the tenant.
@@ -76,6 +78,7 @@ fn default_call() -> u32 {
 
 /// Where a campaign stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
     /// Being set up.
@@ -94,6 +97,7 @@ pub enum CampaignState {
 
 /// What an operator, or the planner, does to a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Move {
     /// From draft.
@@ -147,15 +151,18 @@ impl CampaignState {
 
 /// When a campaign may dial.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// IANA name (`Asia/Shanghai`) in which everything below is read; `UTC` when empty.
     #[serde(default)]
     pub time_zone: String,
     /// Local date and time (`2026-11-23T09:00`) before which it does not dial.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "2026-11-23T09:00"))]
     #[serde(default)]
     pub start: Option<jiff::civil::DateTime>,
     /// Local date and time from which it does not dial any more.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "2026-11-23T09:00"))]
     #[serde(default)]
     pub stop: Option<jiff::civil::DateTime>,
     /// Daily windows; the whole day, when there are none. At most 50.
@@ -165,30 +172,36 @@ pub struct Schedule {
 
 /// A daily window: from `from` inclusive to `to` exclusive on the given days.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// Days of the week, 1 Monday to 7 Sunday; every day when empty.
     #[serde(default)]
     pub days: Vec<u8>,
     /// `09:00` or `09:00:00`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "09:00"))]
     pub from: jiff::civil::Time,
     /// Later than `from`; a window does not cross midnight.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "09:00"))]
     pub to: jiff::civil::Time,
 }
 
 /// What is tried again, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Attempts for one contact in all, the first included: 1 to 20.
     pub max_attempts: u32,
     /// A rule for each outcome that is tried again.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, RetryRule>))]
     pub rules: BTreeMap<Outcome, RetryRule>,
 }
 
 /// How one outcome is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryRule {
     /// 1 to 2,592,000 s (30 days), counted from the end of the attempt.

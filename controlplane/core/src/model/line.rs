@@ -7,6 +7,7 @@ use super::{Invalid, check_name};
 
 /// A line as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Line {
     /// Its id.
     pub id: LineId,
@@ -19,6 +20,7 @@ pub struct Line {
 
 /// What an operator says about a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineSpec {
     /// Unique within the tenant.
@@ -72,6 +74,7 @@ fn enabled() -> bool {
 
 /// How the carrier knows us.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LineAuth {
     /// By our address.
@@ -104,6 +107,7 @@ impl std::fmt::Debug for LineAuth {
 
 /// How the carrier wants numbers written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NumberFormat {
     /// `+8613800138000`
@@ -115,6 +119,7 @@ pub enum NumberFormat {
 
 /// Whether calls of a line share RTP ports (DESIGN: shared sockets cost less) or have one each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaPorts {
     /// Few ports, calls told apart by the far address.
@@ -126,6 +131,7 @@ pub enum MediaPorts {
 
 /// Lines that stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LineGroup {
     /// Its id.
     pub id: LineGroupId,
@@ -138,6 +144,7 @@ pub struct LineGroup {
 
 /// What an operator says about a line group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineGroupSpec {
     /// Unique within the tenant.

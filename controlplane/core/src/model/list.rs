@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A contact list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct List {
     /// Its id.
     pub id: ListId,
@@ -37,6 +38,7 @@ pub struct Contact {
 
 /// Where a contact of a campaign stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ContactState {
     /// Not yet called.
@@ -53,6 +55,7 @@ pub enum ContactState {
 
 /// What an import did with its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImportReport {
     /// Data rows read (the header not counted).
     pub rows: u64,
@@ -68,6 +71,7 @@ pub struct ImportReport {
 
 /// A row that did not become a contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RejectedRow {
     /// Line of the file, from 1, at which the row starts.
     pub line: u64,

@@ -7,6 +7,7 @@ use super::{Invalid, check_name};
 
 /// One version of a script. A change makes a new version with a new id; what was used stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Script {
     /// Its id, one for each version.
     pub id: ScriptId,
@@ -21,6 +22,7 @@ pub struct Script {
 
 /// What an operator writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScriptSpec {
     /// Versions of one script share the name.
@@ -31,6 +33,7 @@ pub struct ScriptSpec {
 
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Step {
     /// Play a prompt to its end.
@@ -77,6 +80,7 @@ fn three_seconds() -> u32 {
 
 /// A recorded prompt, kept as the WAV file that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Prompt {
     /// Its id.
     pub id: PromptId,
