@@ -23,7 +23,7 @@ use self::outbox::Outbox;
 pub use self::outbox::SLOT_BYTES;
 pub(crate) use self::source::address;
 use self::user_data::{Kind, UserData};
-use crate::config::{Sizes, SocketRole};
+use crate::config::{BufferSizes, Sizes, SocketRole};
 use crate::counters::Tally;
 use crate::error::RingRefused;
 
@@ -80,13 +80,14 @@ impl Ring {
         require_operations(&uring)?;
         let all_files: Vec<RawFd> = files.iter().copied().chain([bell]).collect();
         uring.submitter().register_files(&all_files).map_err(refused("the table of sockets"))?;
-        let group = |group, sizes: crate::config::BufferSizes| {
+        let group = |group, sizes: BufferSizes| {
             BufferRing::register(&uring, group, sizes.count, sizes.bytes)
                 .map_err(refused("the receive buffers"))
         };
         let signalling = group(0, sizes.signalling_buffers)?;
         let media = group(1, sizes.media_buffers)?;
-        let outbox = Outbox::new(sizes.submissions as usize);
+        let outbox =
+            Outbox::new(sizes.submissions as usize).map_err(refused("the memory of outgoing packets"))?;
         let receives = roles.iter().map(|role| Receive { role: *role, arm: Armed::default() }).collect();
         Ok(Self { uring, outbox, signalling, media, receives, bell: Armed::default(), pending: None })
     }

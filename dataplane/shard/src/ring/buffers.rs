@@ -41,8 +41,8 @@ impl BufferRing {
     ) -> io::Result<Self> {
         let buffer_bytes = HEADER_BYTES + datagram_bytes;
         let stride = buffer_bytes.next_multiple_of(ALIGN);
-        let entries = Region::new(usize::from(count) * size_of::<BufRingEntry>());
-        let data = Region::new(usize::from(count) * stride);
+        let entries = Region::new(usize::from(count) * size_of::<BufRingEntry>())?;
+        let data = Region::new(usize::from(count) * stride)?;
         // SAFETY: `entries` is page-aligned, holds `count` entries and lives in the same `Ring` as the io_uring instance,
         // which is dropped before it.
         unsafe {
@@ -122,8 +122,8 @@ impl Filled<'_> {
     /// The datagram with what the kernel tells about it; `None` if it is shorter than its own header.
     pub(crate) fn message(&self) -> Option<types::RecvMsgOut<'_>> {
         // SAFETY: the kernel has finished this buffer (its completion was reaped) and gets it back only when `self` is
-        // dropped, which the borrow outlasts; `bytes` is at most the buffer's length; all of it was initialised by
-        // `alloc_zeroed`.
+        // dropped, which the borrow outlasts; `bytes` is at most the buffer's length; all of it is initialised, as
+        // mapped memory begins zeroed.
         let bytes = unsafe { std::slice::from_raw_parts(self.ring.buffer(self.id), self.bytes) };
         types::RecvMsgOut::parse(bytes, &self.ring.template).ok()
     }

@@ -1,26 +1,36 @@
-//! Memory that the kernel reads or writes while we do not look: page-aligned, at a fixed address, zeroed.
+//! Memory that the kernel reads or writes while we do not look: whole pages at a fixed address, zeroed, and not resident
+//! before they are touched.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
 use std::ptr::NonNull;
-
-const PAGE: usize = 4096;
 
 /// One region. It is reached through raw pointers only, so that no Rust reference ever covers bytes the kernel may write.
 #[derive(Debug)]
 pub(super) struct Region {
     start: NonNull<u8>,
-    layout: Layout,
+    bytes: usize,
     abandoned: bool,
 }
 
 impl Region {
-    pub(super) fn new(bytes: usize) -> Self {
-        assert!(bytes > 0, "a region of no bytes has no use");
-        let layout = Layout::from_size_align(bytes, PAGE).expect("sizes are checked by ShardConfig::check");
-        // SAFETY: the layout is not of size zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, layout, abandoned: false }
+    /// A region of at least one byte.
+    pub(super) fn new(bytes: usize) -> io::Result<Self> {
+        // SAFETY: asks for fresh memory wherever the kernel likes, so no existing memory is touched.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).expect("the kernel maps nothing at address zero unasked");
+        Ok(Self { start, bytes, abandoned: false })
     }
 
     pub(super) fn start(&self) -> NonNull<u8> {
@@ -28,7 +38,7 @@ impl Region {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.layout.size()
+        self.bytes
     }
 
     /// Keeps the memory for ever, because the kernel may still write to it.
@@ -40,9 +50,9 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         if !self.abandoned {
-            // SAFETY: allocated in `new` with this layout, freed only here. `Ring::drop` has waited until the kernel has
+            // SAFETY: mapped in `new` with this length, unmapped only here. `Ring::drop` has waited until the kernel has
             // ended every operation that names this memory, or else has called `abandon`.
-            unsafe { dealloc(self.start.as_ptr(), self.layout) };
+            unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
         }
     }
 }

@@ -15,6 +15,7 @@
 //! and never handed to a worker, since those are for requests that may wait. So a send that was taken has ended, and
 //! nothing refers to its memory. The test `sends_are_over_when_submit_returns` overwrites the memory at once to see that it holds.
 
+use std::io;
 use std::net::SocketAddr;
 
 use io_uring::{opcode, squeue, types};
@@ -40,9 +41,9 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// An outbox that serves a submission queue of `entries`.
-    pub(super) fn new(entries: usize) -> Self {
-        let memory = Region::new((entries * BYTES_PER_ENTRY).max(4 * SLOT_BYTES));
-        Self { memory, used: 0 }
+    pub(super) fn new(entries: usize) -> io::Result<Self> {
+        let memory = Region::new((entries * BYTES_PER_ENTRY).max(4 * SLOT_BYTES))?;
+        Ok(Self { memory, used: 0 })
     }
 
     /// Whether a slot can be lent.
@@ -54,7 +55,7 @@ impl Outbox {
     pub(super) fn lend(&mut self) -> &mut [u8] {
         assert!(self.has_room(), "the caller asks has_room first");
         // SAFETY: the range is inside the region and behind everything posted, so the kernel does not read it; it is
-        // initialised (`alloc_zeroed`, or an earlier datagram); the borrow of `self` keeps it unique.
+        // initialised (zero, or an earlier datagram); the borrow of `self` keeps it unique.
         unsafe {
             let slot = self.memory.start().as_ptr().add(self.used + ADDRESS_BYTES);
             std::slice::from_raw_parts_mut(slot, SLOT_BYTES)
