@@ -1,5 +1,27 @@
 //! The decisions of the control plane, without a clock, socket, thread, file or randomness.
 //!
 //! `store` remembers what is decided here, `api` translates for people, `server` gives it time and carries it out.
+//!
+//! | module | decides or holds |
+//! |---|---|
+//! | [`model`] | the nouns that are configured and kept |
+//! | [`planner`] | who is called next, over which line and node, and why the others are not |
+//! | [`schedule`] | whether a campaign may dial now, and when that changes |
+//! | [`retry`] | what becomes of a contact after an attempt |
+//! | [`reroute`] | whether a failed route try may go to another line |
+//! | [`number`] | what people write in lists, to E.164 |
+//! | [`dial`] | an E.164 number as a line wants it |
+//! | [`import`] | rows of a CSV file, one by one |
+//! | [`event`] | progress of calls, as people watch it |
+//! | [`command`] | what the API tells the server |
 
+pub mod command;
+pub mod dial;
+pub mod event;
+pub mod import;
 pub mod model;
+pub mod number;
+pub mod planner;
+pub mod reroute;
+pub mod retry;
+pub mod schedule;
