@@ -1,0 +1,159 @@
+//! The tables and views, as versioned and repeatable DDL: the same text for the embedded engine and for a server.
+//!
+//! A migration is never edited once released: a change is a new entry at the end of [`MIGRATIONS`]. Every statement
+//! can be run twice (`IF NOT EXISTS`, `OR REPLACE`), so a start that died half-way is repaired by the next one.
+
+/// A step of the schema.
+pub(crate) struct Migration {
+    /// Position in the history, from 1 without gaps.
+    pub(crate) version: u32,
+    /// Statements in order.
+    pub(crate) statements: &'static [&'static str],
+}
+
+/// Which migrations were applied.
+pub(crate) const HISTORY: &str = "\
+CREATE TABLE IF NOT EXISTS schema_history
+(
+    version UInt32,
+    applied_at DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY version";
+
+/// The history of the schema.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    statements: &[ATTEMPT, ATTEMPT_FINAL, OUTCOME_HOURLY, LINE_HOURLY, CAMPAIGN_HOURLY],
+}];
+
+/// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
+pub(crate) const COLUMNS: &str = "\
+attempt_id,planned_at,tenant,campaign_id,campaign,list_id,contact_id,number,number_masked,line_id,line,\
+line_group,caller_id,node,shard,priority,attempt_no,epoch,verdicts,route_tries,outcome,answerable,\
+sip_status,q850,hangup_by,error,intent_at,invite_at,first_response_at,ringing_at,early_media_at,answered_at,\
+ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,digits,recording,recording_bytes,\
+recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,version";
+
+/// One row an attempt.
+///
+/// - `ReplacingMergeTree(version)`: rows of the same sorting key replace each other. The key ends in the attempt's id
+///   and all of it is settled before the first INVITE, so rows of one attempt always meet.
+/// - Sorting by tenant, hour, campaign serves the two questions that are asked all day, "this tenant between then and
+///   then" and "this campaign between then and then", with a few granules read for each hour. An id first would
+///   scatter every such question over the whole table.
+/// - Partitions by month of the same stamp: a few parts, dropped whole when a retention period ends, and replacing
+///   never has to look across them.
+/// - `non_replicated_deduplication_window` makes `insert_deduplication_token` work on a plain MergeTree: the last 10,000
+///   batches are remembered, hours of them at the shipper's pace. A replicated table has its own window.
+/// - `fsync_after_insert`: the spool forgets a batch when its insert has returned, so the insert must outlive a power
+///   failure by itself.
+const ATTEMPT: &str = "\
+CREATE TABLE IF NOT EXISTS attempt
+(
+    attempt_id UUID,
+    planned_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
+    tenant LowCardinality(String),
+    campaign_id LowCardinality(String),
+    campaign LowCardinality(String),
+    list_id LowCardinality(String),
+    contact_id String,
+    number String,
+    number_masked String,
+    line_id LowCardinality(String),
+    line LowCardinality(String),
+    line_group LowCardinality(String),
+    caller_id LowCardinality(String),
+    node LowCardinality(String),
+    shard UInt16,
+    priority UInt8,
+    attempt_no UInt16,
+    epoch UInt64,
+    verdicts String,
+    route_tries Array(Tuple(line LowCardinality(String), sip_status UInt16, q850 UInt8, started_at DateTime64(6, 'UTC'))),
+    outcome LowCardinality(String),
+    answerable LowCardinality(String),
+    sip_status UInt16,
+    q850 UInt8,
+    hangup_by LowCardinality(String),
+    error String,
+    intent_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
+    invite_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD),
+    first_response_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD),
+    ringing_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD),
+    early_media_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD),
+    answered_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD),
+    ended_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
+    post_dial_delay_ms Nullable(UInt32),
+    ring_ms UInt32,
+    talk_ms UInt32,
+    script_id LowCardinality(String),
+    script_version UInt32,
+    digits String,
+    recording String,
+    recording_bytes UInt64,
+    recording_ms UInt32,
+    rtp_sent UInt32,
+    rtp_received UInt32,
+    rtp_lost UInt32,
+    rtp_jitter_ms Float32,
+    version UInt64,
+    ingested_at DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(planned_at)
+ORDER BY (tenant, toStartOfHour(planned_at), campaign_id, attempt_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// The table with replaced rows left out: what people should ask.
+const ATTEMPT_FINAL: &str = "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL";
+
+/// How attempts ended, by hour and campaign.
+const OUTCOME_HOURLY: &str = "\
+CREATE OR REPLACE VIEW outcome_hourly AS
+SELECT
+    tenant,
+    toStartOfHour(planned_at) AS hour,
+    campaign_id,
+    any(campaign) AS campaign,
+    outcome,
+    any(answerable) AS answerable,
+    count() AS attempts
+FROM attempt_final
+GROUP BY tenant, hour, campaign_id, outcome";
+
+/// How lines do, by hour: seizures (attempts whose INVITE left), answer-seizure ratio, network effectiveness ratio,
+/// average call duration, post-dial delay (the ratios and the duration as in ITU-T E.411 and E.425).
+const LINE_HOURLY: &str = "\
+CREATE OR REPLACE VIEW line_hourly AS
+SELECT
+    tenant,
+    toStartOfHour(planned_at) AS hour,
+    line,
+    count() AS seizures,
+    countIf(answered_at IS NOT NULL) AS answered,
+    answered / seizures AS asr,
+    countIf(answerable = 'callee') / seizures AS ner,
+    avgOrNullIf(talk_ms, answered_at IS NOT NULL) / 1000 AS acd_s,
+    avgOrNull(post_dial_delay_ms) AS pdd_ms,
+    quantileOrNull(0.95)(post_dial_delay_ms) AS pdd_p95_ms,
+    sum(talk_ms) / 60000 AS talk_min
+FROM attempt_final
+WHERE invite_at IS NOT NULL
+GROUP BY tenant, hour, line";
+
+/// How campaigns do, by hour.
+const CAMPAIGN_HOURLY: &str = "\
+CREATE OR REPLACE VIEW campaign_hourly AS
+SELECT
+    tenant,
+    toStartOfHour(planned_at) AS hour,
+    campaign_id,
+    any(campaign) AS campaign,
+    count() AS attempts,
+    uniqExact(contact_id) AS contacts,
+    countIf(invite_at IS NOT NULL) AS seizures,
+    countIf(answered_at IS NOT NULL) AS answered,
+    avgOrNullIf(talk_ms, answered_at IS NOT NULL) / 1000 AS acd_s
+FROM attempt_final
+GROUP BY tenant, hour, campaign_id";

@@ -1,0 +1,334 @@
+//! Rows on disk between the end of an attempt and ClickHouse.
+//!
+//! Owns a folder of segment files (see [`crate::segment`]), written from the front and deleted from the back. Never drops
+//! a row and never grows beyond its limit: a full spool refuses. Threads that append wait for the disk; [`crate::Shipper`]
+//! reads. Every opening begins a new segment, so that a position, once given out, never means other rows.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{AttemptRow, crc_frame, row_binary, schema, segment};
+
+/// Rows of one frame. A batch is made of whole frames, so this bounds by how much it misses its wanted size.
+const FRAME_ROWS_MAX: usize = 2048;
+
+/// How large a spool may be.
+#[derive(Clone, Debug)]
+pub struct SpoolConfig {
+    /// Its folder; made if missing. One process at a time.
+    pub path: PathBuf,
+    /// Most bytes on disk. Default 4 GiB: some 8 million attempts, eleven hours at 200 calls/s.
+    pub bytes_max: u64,
+    /// When a segment is followed by the next one, bytes. Space comes back by whole segments. Default 16 MiB.
+    pub segment_bytes: u64,
+}
+
+impl SpoolConfig {
+    /// A spool in `path` with the defaults.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), bytes_max: 4 << 30, segment_bytes: 16 << 20 }
+    }
+}
+
+/// A place between two frames, ordered in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    /// Segment.
+    pub segment: u64,
+    /// Byte in that segment.
+    pub offset: u64,
+}
+
+/// Why rows were not taken, or a spool not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpoolError {
+    /// The spool is full. Nothing of the call was taken.
+    #[error("the spool is full: {bytes} of {bytes_max} bytes wait for ClickHouse")]
+    Full {
+        /// Bytes that it holds.
+        bytes: u64,
+        /// Bytes that it may hold.
+        bytes_max: u64,
+    },
+    /// The disk failed. Whether the rows of the call will be found again is not known; they may be appended again.
+    #[error("the spool {} cannot be written: {message}", path.display())]
+    Disk {
+        /// Folder of the spool.
+        path: PathBuf,
+        /// What the system said.
+        message: String,
+    },
+    /// Another process has the spool open.
+    #[error("the spool {} is in use by another process", path.display())]
+    InUse {
+        /// Folder of the spool.
+        path: PathBuf,
+    },
+}
+
+/// The rows that ClickHouse does not have yet.
+pub struct Spool {
+    config: SpoolConfig,
+    /// Begins every deduplication token: two spools never mean the same batch.
+    id: Uuid,
+    /// Bytes that the opening cut off a torn tail.
+    torn_bytes: u64,
+    state: Mutex<State>,
+    committed: Condvar,
+    /// End of what is durable.
+    end: watch::Sender<Position>,
+    _lock: File,
+}
+
+struct State {
+    /// Taken out while a thread writes.
+    writer: Option<segment::Writer>,
+    /// Frames for the next write, of `group`.
+    pending: Vec<u8>,
+    group: Arc<Group>,
+    /// Durable lengths of all segments, the one being written included.
+    segments: BTreeMap<u64, u64>,
+    /// Sum of those.
+    bytes: u64,
+}
+
+/// Frames that become durable together.
+#[derive(Default)]
+struct Group {
+    /// Where its first frame begins, or why the write failed.
+    outcome: OnceLock<Result<Position, String>>,
+}
+
+impl Spool {
+    /// Opens the spool, cuts a torn tail and begins a new segment.
+    pub fn open(config: SpoolConfig) -> Result<Arc<Self>, SpoolError> {
+        let folder = config.path.clone();
+        let disk = |error: io::Error| SpoolError::Disk { path: folder.clone(), message: error.to_string() };
+        fs::create_dir_all(&folder).map_err(disk)?;
+        let lock = File::create(folder.join("lock")).map_err(disk)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(SpoolError::InUse { path: folder }),
+            Err(fs::TryLockError::Error(error)) => return Err(disk(error)),
+        }
+        let id = identity(&folder).map_err(disk)?;
+        let (mut segments, torn_bytes) = survey(&folder).map_err(disk)?;
+        // Never the index of a segment that was deleted, whose batches ClickHouse may remember.
+        let seen = crate::cursor::Cursor::load(&folder).map_or(0, |cursor| cursor.acknowledged.segment);
+        let index = segments.last_key_value().map_or(0, |(&last, _)| last).max(seen) + 1;
+        let writer = segment::Writer::create(&folder, index, schema::COLUMNS).map_err(disk)?;
+        segments.insert(writer.index, writer.length);
+        let end = Position { segment: writer.index, offset: writer.length };
+        let bytes = segments.values().sum();
+        let state =
+            State { writer: Some(writer), pending: Vec::new(), group: Arc::default(), segments, bytes };
+        Ok(Arc::new(Self {
+            config,
+            id,
+            torn_bytes,
+            state: Mutex::new(state),
+            committed: Condvar::new(),
+            end: watch::Sender::new(end),
+            _lock: lock,
+        }))
+    }
+
+    /// Appends rows; they are durable on return. Returns where they end: [`crate::Shipper::shipped`] waits for it.
+    ///
+    /// Blocks for a write to disk (or for the next one, together with other threads' rows): call it from a thread that
+    /// may. A row that is appended twice is one row in ClickHouse.
+    pub fn append(&self, rows: &[AttemptRow]) -> Result<Position, SpoolError> {
+        if rows.is_empty() {
+            return Ok(self.end());
+        }
+        let frames = encode(rows);
+        let mut state = self.lock();
+        let bytes = state.bytes + state.pending.len() as u64;
+        if bytes + frames.len() as u64 > self.config.bytes_max {
+            return Err(SpoolError::Full { bytes, bytes_max: self.config.bytes_max });
+        }
+        state.pending.extend_from_slice(&frames);
+        let end_in_group = state.pending.len() as u64;
+        let group = state.group.clone();
+        loop {
+            if let Some(outcome) = group.outcome.get() {
+                return match outcome {
+                    Ok(start) => Ok(Position { segment: start.segment, offset: start.offset + end_in_group }),
+                    Err(message) => Err(self.disk(message)),
+                };
+            }
+            state = match state.writer.take() {
+                // Nobody writes: this thread does, for all that wait.
+                Some(writer) => self.commit(state, writer),
+                None => self.committed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// How full it is, 0 to 1.
+    pub fn fill(&self) -> f64 {
+        let state = self.lock();
+        (state.bytes + state.pending.len() as u64) as f64 / self.config.bytes_max as f64
+    }
+
+    /// Bytes on disk.
+    pub fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// End of what is durable.
+    pub fn end(&self) -> Position {
+        *self.end.borrow()
+    }
+
+    /// Bytes that the opening cut off: rows whose append never returned.
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn_bytes
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.config.path
+    }
+
+    /// Tells when [`Self::end`] moves.
+    pub(crate) fn watch(&self) -> watch::Receiver<Position> {
+        self.end.subscribe()
+    }
+
+    /// First segment at or after `index` and its durable length.
+    pub(crate) fn segment_from(&self, index: u64) -> Option<(u64, u64)> {
+        self.lock().segments.range(index..).next().map(|(&index, &length)| (index, length))
+    }
+
+    /// Deletes the segments before `index`. What cannot be deleted is tried again by the next opening.
+    pub(crate) fn forget_before(&self, index: u64) -> io::Result<()> {
+        let gone: Vec<u64> = self.lock().segments.range(..index).map(|(&index, _)| index).collect();
+        for index in gone {
+            fs::remove_file(segment::path(&self.config.path, index))?;
+            self.drop_segment(index);
+        }
+        Ok(())
+    }
+
+    /// Renames a damaged segment, for people to look at.
+    pub(crate) fn set_aside(&self, index: u64) -> io::Result<PathBuf> {
+        let path = segment::path(&self.config.path, index);
+        let aside = path.with_extension("damaged");
+        fs::rename(path, &aside)?;
+        self.drop_segment(index);
+        Ok(aside)
+    }
+
+    fn drop_segment(&self, index: u64) {
+        let mut state = self.lock();
+        let length = state.segments.remove(&index).unwrap_or(0);
+        state.bytes -= length;
+    }
+
+    /// Writes the pending group with `writer`, which goes back into the state.
+    fn commit<'s>(&'s self, mut state: MutexGuard<'s, State>, mut writer: segment::Writer) -> MutexGuard<'s, State> {
+        let frames = std::mem::take(&mut state.pending);
+        let group = std::mem::take(&mut state.group);
+        drop(state);
+        let outcome = self.write(&mut writer, &frames);
+        let mut state = self.lock();
+        if let Ok(start) = outcome {
+            let before = state.segments.insert(start.segment, writer.length).unwrap_or(0);
+            state.bytes += writer.length - before;
+            self.end.send_replace(Position { segment: start.segment, offset: writer.length });
+        }
+        state.writer = Some(writer);
+        let outcome = outcome.map_err(|error| error.to_string());
+        group.outcome.set(outcome).expect("a group is written once");
+        self.committed.notify_all();
+        state
+    }
+
+    fn write(&self, writer: &mut segment::Writer, frames: &[u8]) -> io::Result<Position> {
+        if writer.broken || writer.length >= self.config.segment_bytes {
+            *writer = segment::Writer::create(&self.config.path, writer.index + 1, schema::COLUMNS)?;
+        }
+        let start = Position { segment: writer.index, offset: writer.length };
+        writer.append(frames)?;
+        Ok(start)
+    }
+
+    fn disk(&self, message: &str) -> SpoolError {
+        SpoolError::Disk { path: self.config.path.clone(), message: message.to_owned() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing between lock and unlock leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn encode(rows: &[AttemptRow]) -> Vec<u8> {
+    let now = now_micros();
+    let mut frames = Vec::new();
+    let mut payload = Vec::new();
+    for rows in rows.chunks(FRAME_ROWS_MAX) {
+        payload.clear();
+        for row in rows {
+            row_binary::write(row, &mut payload);
+        }
+        crc_frame::write(&mut frames, rows.len() as u32, now, &payload);
+    }
+    frames
+}
+
+/// The spool's own id, made once.
+fn identity(folder: &Path) -> io::Result<Uuid> {
+    let path = folder.join("id");
+    if let Some(id) = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
+        return Ok(id);
+    }
+    let id = Uuid::new_v4();
+    fs::write(&path, id.to_string())?;
+    File::open(&path)?.sync_all()?;
+    segment::sync_folder(folder)?;
+    Ok(id)
+}
+
+/// Lengths of the segments that are there, after the torn tail of the last one was cut, and how much was cut.
+///
+/// Only the last can be torn: every other was followed by one that was created after it was durable. Segments without
+/// rows are removed.
+fn survey(folder: &Path) -> io::Result<(BTreeMap<u64, u64>, u64)> {
+    let indices = segment::list(folder)?;
+    let mut segments = BTreeMap::new();
+    let mut torn = 0;
+    for (at, &index) in indices.iter().enumerate() {
+        let path = segment::path(folder, index);
+        let mut length = fs::metadata(&path)?.len();
+        if at + 1 == indices.len() {
+            (length, torn) = segment::cut_torn_tail(folder, index)?;
+        }
+        let rows_begin = segment::Reader::open(folder, index)?.map(|reader| reader.start);
+        if length == 0 || rows_begin == Some(length) {
+            fs::remove_file(&path)?;
+        } else {
+            segments.insert(index, length);
+        }
+    }
+    Ok((segments, torn))
+}
+
+pub(crate) fn now_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
