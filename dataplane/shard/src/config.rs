@@ -114,8 +114,8 @@ pub struct Sizes {
     pub media_buffers: BufferSizes,
     /// Kernel queue of a signalling socket in each direction, bytes. Default 1 MiB.
     pub signalling_socket_bytes: usize,
-    /// Kernel queue of a media socket in each direction, bytes. Default 4 MiB, which holds about 5,000 G.711 packets: the
-    /// kernel charges 768 bytes for each.
+    /// Kernel queue of a media socket in each direction, bytes. Default 4 MiB, which holds about 10,000 G.711 packets: the
+    /// kernel charges 832 bytes for each and doubles what is asked for.
     pub media_socket_bytes: usize,
     /// Messages from the node that may wait. Default 4,096.
     pub mail: usize,
