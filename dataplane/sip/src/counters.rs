@@ -67,8 +67,8 @@ counters! {
     extra_answers,
     /// Early dialogs beyond the number that we keep apart.
     forks_ignored,
-    /// 2xx to INVITE without a usable Contact, or whose dialog we could not set up.
-    answers_unusable,
+    /// 2xx to INVITE without a usable Contact; requests of that dialog go where the INVITE went.
+    answers_without_contact,
     /// Challenges answered with credentials.
     challenges_answered,
     /// Challenges that were not ours to answer.

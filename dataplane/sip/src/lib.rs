@@ -35,20 +35,24 @@ pub mod sdp;
 pub mod transaction;
 
 mod counters;
+mod dialog;
 mod endpoint;
 mod entropy;
 mod slab;
+mod token;
 
 pub use counters::Counters;
 pub use digest::Credentials;
 pub use endpoint::{
     AuthRefusal, CallEvent, CallHandle, CallReason, EndedBy, Endpoint, EndpointConfig, Failure,
     FailureOrigin, ForkId, InviteError, InviteRequest, Limits, Load, OfferAnswer, OptionsRequest, Output,
-    ProbeHandle, ProbeResult, Reason, TextClass, Transmit, UnknownCall, shard_of,
+    ProbeHandle, ProbeResult, TextClass, Transmit, UnknownCall,
 };
+pub use token::shard_of;
+pub use transaction::Reason;
 
 /// The largest datagram that the endpoint writes, and so the slot that `poll_transmit` needs.
 ///
-/// A request of ours is about 1 KB. The largest thing that we send is a response that mirrors a peer's long Via
-/// list; beyond this it is dropped and counted.
-pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+/// A request of ours is about 1 KB. The largest thing that we send is a response that mirrors a peer's long Via list;
+/// beyond this it is dropped and counted.
+pub const DATAGRAM_BYTES_MAX: usize = 4_096;

@@ -4,12 +4,29 @@
 //! a [`Message`] is a table of spans into the datagram, and every accessor reads its header when asked.
 //! It takes any bytes (Latin-1 and worse) and never panics. It knows no transactions and no dialogs.
 
+mod cseq;
 mod error;
 mod header;
+mod name_addr;
+mod params;
+mod parse;
+mod reply;
+mod uri;
+mod values;
+mod via;
 mod writer;
 
+pub use cseq::CSeq;
 pub use error::{ParseError, Verdict};
 pub use header::HeaderName;
+pub use name_addr::NameAddr;
+pub(crate) use params::is_token;
+pub use params::{Param, Params};
+pub use parse::{Header, Message, StartLine};
+pub use reply::Reply;
+pub use uri::{Host, Uri};
+pub use values::Values;
+pub use via::Via;
 pub use writer::{WriteError, Writer};
 
 /// The longest message taken: what one UDP datagram can hold, so that offsets fit in 16 bits.

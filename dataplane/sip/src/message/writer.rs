@@ -122,6 +122,21 @@ impl<'a> Writer<'a> {
         self.raw(&digits[start..])
     }
 
+    /// A hexadecimal number, lower case, without leading zeros.
+    pub fn hex(&mut self, value: u64) -> &mut Self {
+        let digits = (64 - value.leading_zeros()).div_ceil(4).max(1);
+        self.hex_padded(value, digits as usize)
+    }
+
+    /// A hexadecimal number of at least `width` digits, 16 at most.
+    pub fn hex_padded(&mut self, value: u64, width: usize) -> &mut Self {
+        let mut digits = [0u8; 16];
+        for (index, digit) in digits.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(value >> (60 - 4 * index) & 0xf) as usize];
+        }
+        self.raw(&digits[16 - width.min(16)..])
+    }
+
     /// Anything that displays as text which this program chose, such as an address.
     pub fn display(&mut self, value: impl fmt::Display) -> &mut Self {
         // Our write_str notes the error itself.

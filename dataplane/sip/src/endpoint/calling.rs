@@ -1,0 +1,699 @@
+//! The life of a call, from INVITE to the last transaction.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::api::{
+    AuthRefusal, CallEvent, CallHandle, CallReason, EndedBy, FailureOrigin, ForkId, InviteError,
+    InviteRequest, UnknownCall,
+};
+use super::auth::Auth;
+use super::outgoing::Role;
+use super::{Endpoint, compose, failure};
+use crate::dialog::Dialog;
+use crate::message::{HeaderName, Message, Uri, Writer};
+use crate::slab::Key;
+use crate::token::Token;
+
+/// Early and confirmed dialogs kept apart in one call. Carriers fork to a handful of devices; each costs memory that a
+/// peer controls.
+const FORKS_MAX: usize = 8;
+
+//              2xx             hang_up
+// Inviting ───────────▶ Up ───────────────▶ Over ──(no transaction waits)──▶ Released
+//    │  │                └─ BYE from them ──▲ ▲
+//    │  └─ hang_up after 1xx ─▶ Cancelling ───┘│  (487, 2xx → ACK + BYE, or 64*T1)
+//    └─ 3xx–6xx, timer B ──────────────────────┘
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No final response.
+    Inviting,
+    /// CANCEL has left, no final response.
+    Cancelling,
+    /// Answered.
+    Up,
+    /// `Failed` or `Ended` has been reported.
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub owner: u64,
+    stage: Stage,
+    /// The line's address.
+    destination: SocketAddr,
+    call_id: String,
+    /// What makes our tag unguessable.
+    nonce: u64,
+    /// The INVITE as last sent: what it said, every later request of the call says too.
+    invite: Vec<u8>,
+    /// Its transaction, until timer D or M.
+    invite_client: Option<Key>,
+    auth: Auth,
+    /// Tags of early dialogs, in order of appearance.
+    forks: Vec<Box<[u8]>>,
+    /// Confirmed dialogs. The first is the call; others are extra answers on their way out.
+    pub dialogs: Vec<Dialog>,
+    /// Set when we were told to hang up before a provisional response allowed a CANCEL.
+    wish: Option<Option<CallReason>>,
+    /// Any response has come.
+    responded: bool,
+    /// Client transactions whose final response the far end owes us: the line's slot is not free before.
+    awaited: u32,
+    released: bool,
+    /// The re-INVITE or UPDATE that waits for its owner's answer.
+    pub offer: Option<Key>,
+    /// The re-INVITE whose 2xx waits for its ACK.
+    pub unacknowledged: Option<Key>,
+}
+
+impl Call {
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// The tag in this token is ours.
+    pub fn is_named(&self, token: Token) -> bool {
+        self.nonce == token.nonce
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.stage == Stage::Up
+    }
+
+    /// The early dialog of this tag, noted if it is new.
+    fn fork_of(&mut self, tag: &[u8]) -> Option<ForkId> {
+        if let Some(index) = self.forks.iter().position(|known| **known == *tag) {
+            return Some(ForkId(index as u8));
+        }
+        if self.forks.len() >= FORKS_MAX {
+            return None;
+        }
+        self.forks.push(tag.into());
+        Some(ForkId(self.forks.len() as u8 - 1))
+    }
+}
+
+impl Endpoint {
+    /// Calls somebody.
+    ///
+    /// # Errors
+    /// What is wrong with the order; nothing has left then.
+    pub fn invite(&mut self, now: Instant, request: &InviteRequest<'_>) -> Result<CallHandle, InviteError> {
+        check_order(request, self.local)?;
+        if self.calls.len() - self.lingering_count >= self.limits.calls {
+            self.counters.calls_shed += 1;
+            return Err(InviteError::TableFull);
+        }
+        let call_key = self.calls.next_key();
+        let tag = self.token(call_key);
+        let branch = self.next_branch();
+        let call_id = format!("{:016x}{:016x}", self.entropy.draw(), self.entropy.draw());
+        let names = compose::Names {
+            sent_by: request.advertised.unwrap_or(&self.sent_by),
+            user_agent: &self.user_agent,
+            branch,
+            tag,
+            call_id: &call_id,
+        };
+        let datagram = self.queue.compose(|writer| compose::initial(b"INVITE", request, &names, writer))?;
+
+        self.calls.insert(Call {
+            owner: request.owner,
+            stage: Stage::Inviting,
+            destination: request.destination,
+            call_id,
+            nonce: tag.nonce,
+            invite: datagram,
+            invite_client: None,
+            auth: Auth::new(request.credentials.as_ref().map(Arc::clone)),
+            forks: Vec::new(),
+            dialogs: Vec::new(),
+            wish: None,
+            responded: false,
+            awaited: 0,
+            released: false,
+            offer: None,
+            unacknowledged: None,
+        });
+        self.counters.invites_sent += 1;
+        self.start_invite(now, call_key, branch);
+        Ok(CallHandle(call_key))
+    }
+
+    /// Ends a call, whatever its state: BYE after the answer; before it CANCEL, as soon as a provisional response
+    /// allows it (RFC 3261 section 9.1).
+    ///
+    /// # Errors
+    /// The call is gone or already ending.
+    pub fn hang_up(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        reason: Option<CallReason>,
+    ) -> Result<(), UnknownCall> {
+        let key = call.0;
+        let found = self.calls.find_mut(key).ok_or(UnknownCall)?;
+        match found.stage {
+            Stage::Inviting if found.wish.is_none() => {
+                found.wish = Some(reason);
+                self.cancel_if_allowed(now, key);
+                Ok(())
+            }
+            Stage::Up => {
+                self.end_call(now, key, EndedBy::Local, None);
+                self.send_bye(now, key, 0, reason);
+                Ok(())
+            }
+            Stage::Inviting | Stage::Cancelling | Stage::Over => Err(UnknownCall),
+        }
+    }
+
+    /// Sends the call's INVITE in a new transaction. The datagram itself stays with the call.
+    fn start_invite(&mut self, now: Instant, key: Key, branch: Token) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let to = call.destination;
+        call.awaited += 1;
+        let client = self.start_client(now, Role::Invite { call: key }, branch, to, Vec::new());
+        if let Some(call) = self.calls.find_mut(key) {
+            call.invite_client = Some(client);
+        }
+    }
+
+    pub(super) fn send_invite_again(&mut self, call: Key, to: SocketAddr) {
+        if let Some(call) = self.calls.find(call) {
+            self.queue.send(to, &call.invite);
+        }
+    }
+
+    /// Lends the call's INVITE, parsed.
+    pub(super) fn with_invite<R>(
+        &mut self,
+        key: Key,
+        then: impl FnOnce(&mut Self, &mut Call, &Message<'_>) -> R,
+    ) -> Option<R> {
+        let invite = std::mem::take(&mut self.calls.find_mut(key)?.invite);
+        let result = Message::parse(&invite).ok().and_then(|parsed| {
+            // The call is lent beside the endpoint; its place in the table stays taken.
+            let mut call = self.calls.take(key)?;
+            let result = then(self, &mut call, &parsed);
+            self.calls.put_back(key, call);
+            Some(result)
+        });
+        if let Some(call) = self.calls.find_mut(key) {
+            // A challenge may have put a new INVITE in the old one's place.
+            if call.invite.is_empty() {
+                call.invite = invite;
+            } else {
+                self.queue.recycle(invite);
+            }
+        }
+        result
+    }
+
+    fn cancel_if_allowed(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let (Some(reason), Some(client_key), Stage::Inviting) = (call.wish, call.invite_client, call.stage)
+        else {
+            return;
+        };
+        let Some(client) = self.clients.find_mut(client_key) else { return };
+        let to = client.to;
+        let Some(machine) = client.invite_mut().filter(|machine| machine.may_cancel()) else { return };
+        machine.on_cancel_sent(now);
+        call.stage = Stage::Cancelling;
+        self.arm_client(client_key);
+        let written = self.with_invite(key, |endpoint, _, invite| {
+            endpoint.queue.compose(|writer| compose::cancel(invite, reason, writer))
+        });
+        let Some(Ok(datagram)) = written else { return };
+        // It shares the branch of the INVITE, so its own key is never on the wire.
+        let branch = self.next_branch();
+        let cancel = self.start_client(now, Role::Cancel, branch, to, datagram);
+        if let Some(client) = self.clients.find_mut(client_key) {
+            client.cancel = Some(cancel);
+        }
+    }
+
+    pub(super) fn on_provisional(
+        &mut self,
+        now: Instant,
+        client: Key,
+        key: Key,
+        status: u16,
+        response: &Message<'_>,
+    ) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.invite_client != Some(client) {
+            return;
+        }
+        call.responded = true;
+        let event = match status {
+            100 => CallEvent::Trying,
+            _ => {
+                let tag = response.to().and_then(|to| to.tag());
+                let fork = tag.and_then(|tag| call.fork_of(tag));
+                if tag.is_some() && fork.is_none() {
+                    self.counters.forks_ignored += 1;
+                    return;
+                }
+                CallEvent::Provisional { status, fork, sdp: response.sdp().map(Box::from) }
+            }
+        };
+        self.report(key, event);
+        self.cancel_if_allowed(now, key);
+    }
+
+    pub(super) fn on_success(&mut self, now: Instant, client: Key, key: Key, response: &Message<'_>) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        call.responded = true;
+        let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
+        if let Some(dialog) = call.dialogs.iter().find(|dialog| *dialog.tag == *tag) {
+            // RFC 3261 section 13.2.2.4: each repetition of the 2xx is answered with the same ACK.
+            self.counters.response_retransmissions_absorbed += 1;
+            self.queue.send(dialog.route.next_hop, &dialog.ack);
+            return;
+        }
+        if call.dialogs.len() >= FORKS_MAX {
+            self.counters.forks_ignored += 1;
+            return;
+        }
+        if call.invite_client == Some(client) && call.dialogs.is_empty() {
+            call.awaited -= 1;
+        }
+        let fork = call.fork_of(tag).unwrap_or(ForkId(FORKS_MAX as u8));
+        if response.contact().is_none() {
+            self.counters.answers_without_contact += 1;
+        }
+        let (stage, wish, index) = (call.stage, call.wish, call.dialogs.len());
+        self.confirm_dialog(key, response);
+        match stage {
+            Stage::Inviting if wish.is_none() => {
+                if let Some(call) = self.calls.find_mut(key) {
+                    call.stage = Stage::Up;
+                }
+                let sdp = response.sdp().map(Box::from);
+                self.report(key, CallEvent::Answered { fork, sdp });
+            }
+            Stage::Inviting | Stage::Cancelling => {
+                self.counters.answers_crossing_cancel += 1;
+                self.end_call(now, key, EndedBy::CrossedCancel, None);
+                self.send_bye(now, key, index, wish.flatten());
+            }
+            Stage::Up | Stage::Over => {
+                self.counters.extra_answers += 1;
+                self.send_bye(now, key, index, None);
+            }
+        }
+    }
+
+    /// Makes the dialog of a 2xx and acknowledges it.
+    fn confirm_dialog(&mut self, key: Key, response: &Message<'_>) {
+        let branch = self.token(key);
+        self.with_invite(key, |endpoint, call, invite| {
+            let mut dialog = Dialog::confirmed(invite, response, endpoint.local, call.destination);
+            let ack = compose::InDialog {
+                method: b"ACK",
+                cseq: invite.cseq().number,
+                branch,
+                user_agent: &endpoint.user_agent,
+                reason: None,
+            };
+            let to_line = dialog.route.next_hop == call.destination;
+            let written = endpoint.queue.compose(|writer| {
+                // RFC 3261 section 22.1: an ACK, which nobody can challenge, repeats the INVITE's credentials.
+                let credentials = |writer: &mut Writer<'_>| {
+                    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+                        if let Some(value) = invite.header(name).filter(|_| to_line) {
+                            writer.header(name.as_str(), value);
+                        }
+                    }
+                };
+                ack.write(invite, &dialog, credentials, writer);
+            });
+            match written {
+                Ok(datagram) => {
+                    endpoint.queue.send(dialog.route.next_hop, &datagram);
+                    dialog.ack = datagram;
+                }
+                Err(_) => endpoint.counters.oversize_dropped += 1,
+            }
+            call.dialogs.push(dialog);
+        });
+    }
+
+    pub(super) fn on_failure(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        client_key: Key,
+        key: Key,
+        response: &Message<'_>,
+    ) {
+        let acknowledged = self.with_invite(key, |endpoint, _, invite| {
+            endpoint.queue.compose(|writer| compose::ack_of_failure(invite, response, writer))
+        });
+        if let (Some(Ok(ack)), Some(client)) = (acknowledged, self.clients.find_mut(client_key)) {
+            self.queue.send(client.to, &ack);
+            client.datagram = ack;
+        }
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.invite_client != Some(client_key) {
+            return;
+        }
+        call.responded = true;
+        call.awaited -= 1;
+        let cancelled = call.wish.is_some();
+        let mut refusal = None;
+        if matches!(response.status(), Some(401 | 407)) && !cancelled {
+            match self.answer_challenge(now, from, key, response) {
+                Ok(()) => {
+                    self.counters.challenges_answered += 1;
+                    return;
+                }
+                Err(reason) => {
+                    self.counters.challenges_refused += 1;
+                    refusal = Some(reason);
+                }
+            }
+        }
+        let failure = failure::of_response(response, cancelled, refusal);
+        self.finish(key, CallEvent::Failed(failure));
+    }
+
+    /// Sends the INVITE again with credentials: same Call-ID, next CSeq (RFC 3261 section 22.2).
+    fn answer_challenge(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        key: Key,
+        response: &Message<'_>,
+    ) -> Result<(), AuthRefusal> {
+        let branch = self.next_branch();
+        let cnonce = self.entropy.draw();
+        let sent = self.with_invite(key, |endpoint, call, invite| {
+            call.auth.on_challenge(invite, response, from == call.destination, cnonce)?;
+            let cseq = invite.cseq().number + 1;
+            let auth = &mut call.auth;
+            let credentials = |writer: &mut Writer<'_>| {
+                auth.write(b"INVITE", invite.request_uri(), writer);
+            };
+            let written =
+                endpoint.queue.compose(|writer| compose::again(invite, branch, cseq, credentials, writer));
+            call.invite = written.map_err(|_| AuthRefusal::Malformed)?;
+            Ok(())
+        });
+        sent.unwrap_or(Err(AuthRefusal::Malformed))?;
+        if let Some(call) = self.calls.find_mut(key) {
+            // Early dialogs belong to the INVITE that was refused.
+            call.forks.clear();
+        }
+        self.start_invite(now, key, branch);
+        Ok(())
+    }
+
+    /// Timer B, or no final response after CANCEL.
+    pub(super) fn on_invite_silence(&mut self, client: Key, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.invite_client != Some(client) {
+            return;
+        }
+        call.invite_client = None;
+        call.awaited -= 1;
+        let origin = match call.stage {
+            Stage::Cancelling => {
+                self.counters.cancels_unanswered += 1;
+                FailureOrigin::NoFinalAfterCancel
+            }
+            Stage::Inviting | Stage::Up | Stage::Over => FailureOrigin::NoResponse,
+        };
+        let failure = failure::of_silence(origin, call.responded, call.wish.is_some());
+        self.finish(key, CallEvent::Failed(failure));
+    }
+
+    /// Timer D or M: the transaction absorbs no more.
+    pub(super) fn on_invite_forgotten(&mut self, client: Key, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.invite_client == Some(client) {
+            call.invite_client = None;
+            if call.released {
+                self.lingering_count -= 1;
+                self.remove_call(key);
+            }
+        }
+    }
+
+    /// Sends BYE in one dialog.
+    pub(super) fn send_bye(&mut self, now: Instant, key: Key, dialog: usize, reason: Option<CallReason>) {
+        let branch = self.next_branch();
+        let written = self.with_invite(key, |endpoint, call, invite| {
+            let Call { dialogs, auth, destination, .. } = call;
+            let found = dialogs.get_mut(dialog)?;
+            found.over = true;
+            found.local_cseq += 1;
+            let bye = compose::InDialog {
+                method: b"BYE",
+                cseq: found.local_cseq,
+                branch,
+                user_agent: &endpoint.user_agent,
+                reason,
+            };
+            let to_line = found.route.next_hop == *destination;
+            let written = endpoint.queue.compose(|writer| {
+                let credentials = |writer: &mut Writer<'_>| {
+                    if to_line {
+                        auth.write(b"BYE", &found.route.request_uri, writer);
+                    }
+                };
+                bye.write(invite, found, credentials, writer);
+            });
+            Some((found.route.next_hop, written.ok()?))
+        });
+        let Some(Some((to, datagram))) = written else {
+            self.counters.oversize_dropped += 1;
+            self.release_if_done(key);
+            return;
+        };
+        self.start_bye(now, key, dialog, branch, to, datagram);
+    }
+
+    /// A final response to our BYE. Only the line itself is given credentials for it, in its own realm.
+    pub(super) fn on_bye_response(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        client: Key,
+        key: Key,
+        dialog: usize,
+        response: &Message<'_>,
+    ) {
+        if self.settle_bye(client, key, dialog) && matches!(response.status(), Some(401 | 407)) {
+            match self.answer_bye_challenge(now, from, client, key, dialog, response) {
+                Ok(()) => self.counters.challenges_answered += 1,
+                Err(_) => self.counters.challenges_refused += 1,
+            }
+        }
+        self.release_if_done(key);
+    }
+
+    fn answer_bye_challenge(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        client: Key,
+        key: Key,
+        dialog: usize,
+        response: &Message<'_>,
+    ) -> Result<(), AuthRefusal> {
+        let branch = self.next_branch();
+        let cnonce = self.entropy.draw();
+        let call = self.calls.find_mut(key).ok_or(AuthRefusal::Malformed)?;
+        let sent = self.clients.find(client).ok_or(AuthRefusal::Malformed)?;
+        let to = sent.to;
+        let bye = Message::parse(&sent.datagram).map_err(|_| AuthRefusal::Malformed)?;
+        let line_only = from == call.destination && to == call.destination;
+        call.auth.on_challenge(&bye, response, line_only, cnonce)?;
+
+        let cseq = bye.cseq().number + 1;
+        let auth = &mut call.auth;
+        let credentials = |writer: &mut Writer<'_>| auth.write(b"BYE", bye.request_uri(), writer);
+        let written = self.queue.compose(|writer| compose::again(&bye, branch, cseq, credentials, writer));
+        let datagram = written.map_err(|_| AuthRefusal::Malformed)?;
+        self.start_bye(now, key, dialog, branch, to, datagram);
+        Ok(())
+    }
+
+    /// Silence after our BYE: the session is over all the same (RFC 3261 section 15.1.1).
+    pub(super) fn on_bye_silence(&mut self, client: Key, key: Key, dialog: usize) {
+        self.settle_bye(client, key, dialog);
+        self.release_if_done(key);
+    }
+
+    /// This BYE is not waited for any more. False if nobody was waiting.
+    fn settle_bye(&mut self, client: Key, key: Key, dialog: usize) -> bool {
+        let Some(call) = self.calls.find_mut(key) else { return false };
+        let Some(found) = call.dialogs.get_mut(dialog) else { return false };
+        let awaited = found.bye == Some(client);
+        if awaited {
+            found.bye = None;
+            call.awaited -= 1;
+        }
+        awaited
+    }
+
+    fn start_bye(
+        &mut self,
+        now: Instant,
+        key: Key,
+        dialog: usize,
+        branch: Token,
+        to: SocketAddr,
+        datagram: Vec<u8>,
+    ) {
+        let client = self.start_client(now, Role::Bye { call: key, dialog }, branch, to, datagram);
+        if let Some(call) = self.calls.find_mut(key) {
+            call.awaited += 1;
+            if let Some(dialog) = call.dialogs.get_mut(dialog) {
+                dialog.bye = Some(client);
+            }
+        }
+    }
+
+    /// The far end sent BYE in one of the call's dialogs.
+    pub(super) fn on_remote_bye(&mut self, now: Instant, key: Key, dialog: usize, q850: Option<u8>) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let Some(found) = call.dialogs.get_mut(dialog) else { return };
+        found.over = true;
+        // BYEs crossed: nothing is left there that could hold the line's slot.
+        if found.bye.take().is_some() {
+            call.awaited -= 1;
+        }
+        if dialog == 0 && call.stage == Stage::Up {
+            self.end_call(now, key, EndedBy::Remote, q850);
+        }
+        self.release_if_done(key);
+    }
+
+    /// Our 2xx to a re-INVITE was never acknowledged: the session is in doubt and ends (section 13.3.1.4).
+    pub(super) fn on_ack_missing(&mut self, now: Instant, key: Key) {
+        if self.calls.find(key).is_some_and(Call::is_up) {
+            self.end_call(now, key, EndedBy::NoAck, None);
+            self.send_bye(now, key, 0, None);
+        }
+    }
+
+    fn end_call(&mut self, now: Instant, key: Key, by: EndedBy, q850: Option<u8>) {
+        self.refuse_open_offer(now, key);
+        if let Some(call) = self.calls.find_mut(key) {
+            call.stage = Stage::Over;
+            self.report(key, CallEvent::Ended { by, q850 });
+        }
+    }
+
+    fn finish(&mut self, key: Key, event: CallEvent) {
+        if let Some(call) = self.calls.find_mut(key) {
+            call.stage = Stage::Over;
+            self.report(key, event);
+            self.release_if_done(key);
+        }
+    }
+
+    /// Reports `Released` when the far end holds nothing of the call any more, and then forgets the call, unless its
+    /// INVITE may still be answered once more.
+    fn release_if_done(&mut self, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.stage != Stage::Over || call.awaited > 0 || call.released {
+            return;
+        }
+        call.released = true;
+        let may_be_answered_again = !call.dialogs.is_empty() && call.invite_client.is_some();
+        self.report(key, CallEvent::Released);
+        if !may_be_answered_again {
+            self.remove_call(key);
+            return;
+        }
+        self.lingering.push_back(key);
+        self.lingering_count += 1;
+        while self.lingering_count > self.limits.lingering {
+            let Some(oldest) = self.lingering.pop_front() else { break };
+            let Some(call) = self.calls.find(oldest) else { continue };
+            if let Some(client) = call.invite_client {
+                self.remove_client(client);
+            }
+            self.counters.lingering_evicted += 1;
+            self.lingering_count -= 1;
+            self.remove_call(oldest);
+        }
+        while self.lingering.front().is_some_and(|oldest| self.calls.find(*oldest).is_none()) {
+            self.lingering.pop_front();
+        }
+    }
+
+    fn remove_call(&mut self, key: Key) {
+        if let Some(call) = self.calls.remove(key) {
+            self.queue.recycle(call.invite);
+            for dialog in call.dialogs {
+                self.queue.recycle(dialog.ack);
+            }
+        }
+    }
+}
+
+/// Headers that the stack writes itself.
+fn is_reserved(name: &str) -> bool {
+    use HeaderName::*;
+    matches!(
+        HeaderName::of(name.as_bytes()),
+        Via | From
+            | To
+            | CallId
+            | CSeq
+            | Contact
+            | ContentLength
+            | ContentType
+            | MaxForwards
+            | Allow
+            | UserAgent
+            | Authorization
+            | ProxyAuthorization
+            | RecordRoute
+            | Require
+            | ProxyRequire
+    )
+}
+
+fn check_order(request: &InviteRequest<'_>, local: SocketAddr) -> Result<(), InviteError> {
+    check_destination(request.destination, local)?;
+    check_uri("request_uri", request.request_uri)?;
+    check_uri("from_uri", request.from_uri)?;
+    check_uri("to_uri", request.to_uri)?;
+    let printable = |text: &str| !text.bytes().any(|byte| byte < b' ' || byte == 0x7f);
+    if !request.from_display.is_none_or(printable) {
+        return Err(InviteError::DisplayName);
+    }
+    if request.advertised.is_some_and(|host| Uri::parse(format!("sip:{host}").as_bytes()).is_none()) {
+        return Err(InviteError::Advertised);
+    }
+    for (index, (name, value)) in request.extra_headers.iter().enumerate() {
+        let sendable = crate::message::is_token(name.as_bytes()) && printable(value) && !is_reserved(name);
+        if !sendable {
+            return Err(InviteError::Header(index));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_destination(destination: SocketAddr, local: SocketAddr) -> Result<(), InviteError> {
+    let reachable = destination.is_ipv4() == local.is_ipv4()
+        && destination.port() != 0
+        && !destination.ip().is_unspecified()
+        && !destination.ip().is_multicast();
+    if reachable { Ok(()) } else { Err(InviteError::Destination) }
+}
+
+/// A `sip:` URI in ASCII without headers.
+pub(super) fn check_uri(which: &'static str, uri: &str) -> Result<(), InviteError> {
+    let sendable = uri.is_ascii() && Uri::parse(uri.as_bytes()).is_some_and(|uri| uri.headers.is_empty());
+    if sendable { Ok(()) } else { Err(InviteError::Uri(which)) }
+}
