@@ -1,0 +1,36 @@
+//! Why an order was not made a call. In every case nothing has left the machine.
+
+use proto::v1::refused::Reason;
+
+/// A reason, and for a person what exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+/// The name of a reason in metrics: a closed set.
+pub(crate) fn label(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unspecified => "unspecified",
+        Reason::Expired => "expired",
+        Reason::OldEpoch => "old_epoch",
+        Reason::NoLease => "no_lease",
+        Reason::LineUnknown => "line_unknown",
+        Reason::LineUnusable => "line_unusable",
+        Reason::Full => "full",
+        Reason::Draining => "draining",
+        Reason::SeenBefore => "seen_before",
+        Reason::BadOrder => "bad_order",
+        Reason::ScriptUnusable => "script_unusable",
+        Reason::JournalFull => "journal_full",
+        Reason::RecordingFailed => "recording_failed",
+        Reason::HungUp => "hung_up",
+    }
+}

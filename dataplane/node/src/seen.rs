@@ -1,0 +1,125 @@
+//! The route tries that this node has been told of, so that none is ever taken twice (promise P1).
+//!
+//! Bounded: two generations of at most [`GENERATION`] entries. When the younger is full, the elder is forgotten, and
+//! from then on every attempt that is not younger than the youngest forgotten one is *too old to judge*: an
+//! [`AttemptId`] carries the millisecond of its making. The same holds for attempts made before this process began,
+//! unless the journal tells of them: a forgotten attempt is refused, never taken again.
+
+use std::collections::HashSet;
+
+use common::{AttemptId, UnixMicros};
+
+/// One route try of an attempt.
+pub type TryKey = (AttemptId, u32);
+
+/// Entries of one generation: at 1,000 calls a second the last four minutes are known for certain, and an order is
+/// valid for seconds. Two generations are 12 MB.
+pub const GENERATION: usize = 250_000;
+
+/// What is known of a route try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Never told of it.
+    New,
+    /// Told of it.
+    Seen,
+    /// Made so long ago that it may have been here and been forgotten.
+    TooOld,
+}
+
+/// The set.
+#[derive(Debug)]
+pub struct SeenTries {
+    generation: usize,
+    young: HashSet<TryKey>,
+    old: HashSet<TryKey>,
+    /// Attempts of this millisecond since 1970 and earlier are too old to judge.
+    horizon_ms: u64,
+    started_ms: u64,
+}
+
+impl SeenTries {
+    /// An empty set of a process that began at `started`.
+    pub fn new(started: UnixMicros) -> Self {
+        Self::with_generation(started, GENERATION)
+    }
+
+    fn with_generation(started: UnixMicros, generation: usize) -> Self {
+        let started_ms = u64::try_from(started.as_millis()).unwrap_or(0);
+        Self { generation, young: HashSet::new(), old: HashSet::new(), horizon_ms: started_ms, started_ms }
+    }
+
+    /// What is known of `key`.
+    pub fn look(&self, key: &TryKey) -> Sight {
+        if self.young.contains(key) || self.old.contains(key) {
+            Sight::Seen
+        } else if made_ms(&key.0) <= self.horizon_ms {
+            Sight::TooOld
+        } else {
+            Sight::New
+        }
+    }
+
+    /// Whether an attempt was made before this process began.
+    pub fn is_before_start(&self, attempt: &AttemptId) -> bool {
+        made_ms(attempt) <= self.started_ms
+    }
+
+    /// Remembers `key`.
+    pub fn insert(&mut self, key: TryKey) {
+        if self.young.len() >= self.generation {
+            let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            let youngest = forgotten.iter().map(|(attempt, _)| made_ms(attempt)).max();
+            self.horizon_ms = self.horizon_ms.max(youngest.unwrap_or(0));
+        }
+        self.young.insert(key);
+    }
+}
+
+/// The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562 section 5.7).
+fn made_ms(attempt: &AttemptId) -> u64 {
+    attempt.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(ms: u64, n: u8) -> AttemptId {
+        AttemptId::new(ms, &[n; 10])
+    }
+
+    #[test]
+    fn a_try_is_new_once() {
+        let mut seen = SeenTries::new(UnixMicros(5_000_000));
+        let id = attempt(6_000, 1);
+        assert_eq!(seen.look(&(id, 1)), Sight::New);
+        seen.insert((id, 1));
+        assert_eq!(seen.look(&(id, 1)), Sight::Seen);
+        assert_eq!(seen.look(&(id, 2)), Sight::New, "another route try is another key");
+    }
+
+    #[test]
+    fn what_was_made_before_the_start_is_too_old_unless_the_journal_knows_it() {
+        let mut seen = SeenTries::new(UnixMicros(5_000_000));
+        assert_eq!(seen.look(&(attempt(5_000, 1), 1)), Sight::TooOld);
+        seen.insert((attempt(4_000, 2), 1));
+        assert_eq!(seen.look(&(attempt(4_000, 2), 1)), Sight::Seen);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_never_new_again() {
+        let mut seen = SeenTries::with_generation(UnixMicros(0), 10);
+        let all: Vec<_> = (1..=100).map(|n| (attempt(1_000 + u64::from(n), n), 1)).collect();
+        for key in &all {
+            assert_eq!(seen.look(key), Sight::New);
+            seen.insert(*key);
+        }
+        for key in &all {
+            assert_ne!(seen.look(key), Sight::New);
+        }
+        assert!(seen.young.len() + seen.old.len() <= 20);
+        assert_eq!(seen.look(&all[0]), Sight::TooOld);
+        assert_eq!(seen.look(&all[99]), Sight::Seen);
+    }
+}
