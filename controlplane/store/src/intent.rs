@@ -1,0 +1,221 @@
+//! Intents: what is on disk before an order may leave.
+
+use std::{collections::HashSet, time::Duration};
+
+use common::{
+    AttemptId, CampaignId, ContactId, E164, Epoch, LineId, ListId, NodeId, ScriptId, TenantId, UnixMicros,
+};
+use sqlx::SqliteConnection;
+
+use crate::{Result, Store, StoreError, campaign_counts::Changes, draw::put_back, lease, read};
+
+/// The decision to call somebody, with its first route try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Its id; new.
+    pub attempt: AttemptId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// For which campaign.
+    pub campaign: CampaignId,
+    /// The list of the contact.
+    pub list: ListId,
+    /// Whom to call.
+    pub contact: ContactId,
+    /// The number to call.
+    pub number: E164,
+    /// Counted from 1 within the contact.
+    pub attempt_no: u32,
+    /// When the planner decided.
+    pub planned_at: UnixMicros,
+    /// Priority of the campaign.
+    pub priority: u8,
+    /// What the call does.
+    pub script: ScriptId,
+    /// The caller id that is shown; empty for anonymous.
+    pub caller_id: String,
+    /// What compliance found; empty for nothing.
+    pub verdicts: String,
+    /// Over which line.
+    pub line: LineId,
+    /// Through which node.
+    pub node: NodeId,
+    /// Until when the slot is held at the most, when its release is never heard of.
+    pub slot_until: UnixMicros,
+}
+
+/// What [`crate::Store::commit_intents`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Those for which no order may leave. All others are on disk.
+    pub refused: Vec<(AttemptId, Refusal)>,
+}
+
+/// Why an intent was not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The campaign was paused or ended in the meantime. The contact waits.
+    CampaignNotRunning,
+    /// The contact is in flight already, or settled.
+    ContactNotReady,
+    /// An attempt at the same number is under way for another contact of the tenant. The contact waits for some seconds.
+    NumberInFlight,
+}
+
+/// A further INVITE of an attempt, on another line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTry {
+    /// Of which attempt.
+    pub attempt: AttemptId,
+    /// One more than the last, which must have ended.
+    pub route_try: u32,
+    /// Over which line.
+    pub line: LineId,
+    /// The caller id that is shown now; lines have their own.
+    pub caller_id: String,
+    /// Through which node.
+    pub node: NodeId,
+    /// Until when the slot is held at the most.
+    pub slot_until: UnixMicros,
+}
+
+/// How long a contact waits whose number is being called for another contact of the tenant.
+const NUMBER_IN_FLIGHT_DELAY: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Commits intents, all that are not refused in one transaction that is synced before this returns. `epoch` is that
+    /// of the caller's lease; one that is over is refused with everything ([`StoreError::StaleEpoch`]).
+    pub async fn commit_intents(
+        &self,
+        epoch: Epoch,
+        now: UnixMicros,
+        intents: &[Intent],
+    ) -> Result<Committed> {
+        let mut tx = self.write().await?;
+        lease::fence(&mut tx, epoch).await?;
+        let running: HashSet<i64> =
+            sqlx::query_scalar("SELECT id FROM campaign WHERE state = 'running' AND deleted_at IS NULL")
+                .fetch_all(&mut *tx)
+                .await?
+                .into_iter()
+                .collect();
+        let mut refused = Vec::new();
+        let mut changes = Changes::default();
+        for intent in intents {
+            let refusal = if running.contains(&intent.campaign.0) {
+                commit(&mut tx, epoch, now, intent, &mut changes).await?
+            } else {
+                put_back(&mut tx, intent.campaign, intent.contact, now).await?;
+                Some(Refusal::CampaignNotRunning)
+            };
+            refused.extend(refusal.map(|refusal| (intent.attempt, refusal)));
+        }
+        changes.write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Committed { refused })
+    }
+
+    /// Commits a further try of an open attempt, on another line. The attempt goes back to [`crate::Stage::Intent`].
+    pub async fn begin_route_try(&self, epoch: Epoch, now: UnixMicros, route_try: &RouteTry) -> Result<()> {
+        let mut tx = self.write().await?;
+        lease::fence(&mut tx, epoch).await?;
+        let advanced = sqlx::query(
+            "UPDATE attempt SET route_try = ?1, caller_id = ?2, stage = 0, stage_at = ?3, invited_at = NULL, \
+             ringing_at = NULL, answered_at = NULL WHERE id = ?4 AND outcome IS NULL AND route_try = ?1 - 1 \
+             AND EXISTS (SELECT 1 FROM route_try t WHERE t.attempt = ?4 AND t.route_try = ?1 - 1 \
+                         AND t.outcome IS NOT NULL)",
+        )
+        .bind(route_try.route_try)
+        .bind(&route_try.caller_id)
+        .bind(now.0)
+        .bind(&route_try.attempt.as_bytes()[..])
+        .execute(&mut *tx)
+        .await?;
+        if advanced.rows_affected() == 0 {
+            return Err(StoreError::Conflict(format!(
+                "attempt {} is not waiting for route try {}",
+                route_try.attempt, route_try.route_try
+            )));
+        }
+        insert_try(&mut tx, now, route_try).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn commit(
+    connection: &mut SqliteConnection,
+    epoch: Epoch,
+    now: UnixMicros,
+    intent: &Intent,
+    changes: &mut Changes,
+) -> Result<Option<Refusal>> {
+    let id = &intent.attempt.as_bytes()[..];
+    let inserted = sqlx::query(
+        "INSERT INTO attempt (id, tenant, campaign, list, contact, number, attempt_no, epoch, planned_at, intent_at, \
+         priority, script, caller_id, verdicts, stage_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) \
+         ON CONFLICT (tenant, number) WHERE outcome IS NULL DO NOTHING",
+    )
+    .bind(id)
+    .bind(intent.tenant.0)
+    .bind(intent.campaign.0)
+    .bind(intent.list.0)
+    .bind(intent.contact.0)
+    .bind(read::number_value(intent.number))
+    .bind(intent.attempt_no)
+    .bind(read::count_value(epoch.0))
+    .bind(intent.planned_at.0)
+    .bind(now.0)
+    .bind(intent.priority)
+    .bind(intent.script.0)
+    .bind(&intent.caller_id)
+    .bind(&intent.verdicts)
+    .bind(now.0)
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        let later = now.saturating_add(NUMBER_IN_FLIGHT_DELAY);
+        let waits = put_back(connection, intent.campaign, intent.contact, later).await?;
+        return Ok(Some(if waits { Refusal::NumberInFlight } else { Refusal::ContactNotReady }));
+    }
+    let attempts: Option<i64> = sqlx::query_scalar(
+        "UPDATE progress SET state = 'in_flight', due_at = NULL, last_attempt = ? WHERE campaign = ? AND contact = ? \
+         AND state IN ('queued', 'waiting') RETURNING attempts",
+    )
+    .bind(id)
+    .bind(intent.campaign.0)
+    .bind(intent.contact.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(attempts) = attempts else {
+        sqlx::query("DELETE FROM attempt WHERE id = ?").bind(id).execute(&mut *connection).await?;
+        return Ok(Some(Refusal::ContactNotReady));
+    };
+    let first = RouteTry {
+        attempt: intent.attempt,
+        route_try: 1,
+        line: intent.line,
+        caller_id: String::new(),
+        node: intent.node.clone(),
+        slot_until: intent.slot_until,
+    };
+    insert_try(connection, now, &first).await?;
+    let change = changes.of(intent.campaign);
+    change.in_flight += 1;
+    change.retry -= i64::from(attempts > 0);
+    Ok(None)
+}
+
+async fn insert_try(connection: &mut SqliteConnection, now: UnixMicros, route_try: &RouteTry) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO route_try (attempt, route_try, line, node, intent_at, slot_until) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&route_try.attempt.as_bytes()[..])
+    .bind(route_try.route_try)
+    .bind(route_try.line.0)
+    .bind(&route_try.node.0)
+    .bind(now.0)
+    .bind(route_try.slot_until.0)
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
