@@ -1,0 +1,170 @@
+//! What callees sound like: G.711, encoded once for the process and shared by all calls.
+
+use std::f32::consts::TAU;
+use std::sync::OnceLock;
+
+/// Samples, and bytes, of a 20 ms packet.
+pub(crate) const FRAME: usize = 160;
+
+const RATE: f32 = 8_000.0;
+
+/// Which half of G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Law {
+    Mu,
+    A,
+}
+
+impl Law {
+    /// RFC 3551 table 4.
+    pub(crate) fn payload_type(self) -> u8 {
+        match self {
+            Self::Mu => 0,
+            Self::A => 8,
+        }
+    }
+
+    fn encode(self, sample: i16) -> u8 {
+        match self {
+            Self::Mu => mu_law(sample),
+            Self::A => a_law(sample),
+        }
+    }
+}
+
+/// A sound in both laws: played once and then silence, or for ever again.
+#[derive(Debug)]
+pub(crate) struct Track {
+    mu: Vec<u8>,
+    a: Vec<u8>,
+    repeats: bool,
+}
+
+impl Track {
+    fn new(samples: &[i16], repeats: bool) -> Self {
+        debug_assert!(samples.len().is_multiple_of(FRAME));
+        let encode = |law: Law| samples.iter().map(|s| law.encode(*s)).collect();
+        Self { mu: encode(Law::Mu), a: encode(Law::A), repeats }
+    }
+
+    /// The payload of the `n`-th packet.
+    pub(crate) fn frame(&self, law: Law, n: u32) -> &[u8] {
+        const SILENCE: (&[u8], &[u8]) = (&[0xFF; FRAME], &[0xD5; FRAME]);
+        let (bytes, silence) = match law {
+            Law::Mu => (&self.mu, SILENCE.0),
+            Law::A => (&self.a, SILENCE.1),
+        };
+        let frames = bytes.len() / FRAME;
+        let n = if self.repeats { n as usize % frames } else { n as usize };
+        if n < frames { &bytes[n * FRAME..(n + 1) * FRAME] } else { silence }
+    }
+}
+
+/// All sounds.
+#[derive(Debug)]
+pub(crate) struct Tracks {
+    /// "Hello?", and a short word now and then.
+    pub(crate) person: Track,
+    /// A greeting of 3.4 s, a pause, a beep of 1 kHz for 0.5 s.
+    pub(crate) machine: Track,
+    /// 425 Hz, one second in five.
+    pub(crate) ringback: Track,
+}
+
+impl Tracks {
+    /// Built at the first call.
+    pub(crate) fn shared() -> &'static Self {
+        static TRACKS: OnceLock<Tracks> = OnceLock::new();
+        TRACKS.get_or_init(|| Self {
+            person: Track::new(
+                &[pause(300), speech(600), pause(2_600), speech(400), pause(2_100)].concat(),
+                true,
+            ),
+            machine: Track::new(
+                &[pause(400), speech(1_600), pause(200), speech(1_800), pause(300), tone(1_000.0, 500)]
+                    .concat(),
+                false,
+            ),
+            ringback: Track::new(&[tone(425.0, 1_000), pause(4_000)].concat(), true),
+        })
+    }
+}
+
+fn pause(ms: usize) -> Vec<i16> {
+    vec![0; ms * 8]
+}
+
+fn tone(hz: f32, ms: usize) -> Vec<i16> {
+    (0..ms * 8).map(|n| ((TAU * hz * n as f32 / RATE).sin() * 8_000.0) as i16).collect()
+}
+
+/// A voiced sound in syllables: harmonics of a gliding pitch, four syllables a second.
+fn speech(ms: usize) -> Vec<i16> {
+    (0..ms * 8)
+        .map(|n| {
+            let t = n as f32 / RATE;
+            let pitch = 130.0 + 20.0 * (TAU * 0.7 * t).sin();
+            let voice: f32 = (1..=12).map(|h| (TAU * pitch * h as f32 * t).sin() / h as f32).sum();
+            let syllable = (TAU * 2.0 * t).sin().abs();
+            (voice * syllable * 4_500.0) as i16
+        })
+        .collect()
+}
+
+/// ITU-T G.711, 16-bit linear to µ-law.
+fn mu_law(sample: i16) -> u8 {
+    const BIAS: i32 = 0x84;
+    let sign = if sample < 0 { 0x80u8 } else { 0 };
+    let magnitude = i32::from(sample).abs().min(32_635) + BIAS;
+    let segment = (magnitude as u32).ilog2() - 7;
+    let mantissa = (magnitude >> (segment + 3)) as u8 & 0x0F;
+    !(sign | (segment as u8) << 4 | mantissa)
+}
+
+/// ITU-T G.711, 16-bit linear to A-law.
+fn a_law(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0 } else { 0x80u8 };
+    let magnitude = if sample < 0 { !i32::from(sample) } else { i32::from(sample) } >> 4;
+    let code = if magnitude < 16 {
+        magnitude as u8
+    } else {
+        let segment = (magnitude as u32).ilog2() - 3;
+        (segment as u8) << 4 | (magnitude >> (segment - 1)) as u8 & 0x0F
+    };
+    (sign | code) ^ 0x55
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_known_levels() {
+        // Ends and zero of the tables of ITU-T G.711.
+        assert_eq!([0, 32_767, -32_768].map(mu_law), [0xFF, 0x80, 0x00]);
+        assert_eq!([0, 32_767, -1, -32_768].map(a_law), [0xD5, 0xAA, 0x55, 0x2A]);
+    }
+
+    #[test]
+    fn louder_is_never_a_lower_code() {
+        let rising = |law: fn(i16) -> u8, toggle: u8| {
+            (0..32_767i16).all(|s| (law(s) ^ toggle) & 0x7F <= (law(s + 1) ^ toggle) & 0x7F)
+        };
+        assert!(rising(mu_law, 0xFF));
+        assert!(rising(a_law, 0x55));
+    }
+
+    #[test]
+    fn a_machine_falls_silent_after_its_beep() {
+        let machine = &Tracks::shared().machine;
+        assert!(machine.frame(Law::Mu, 239).iter().any(|b| *b != 0xFF));
+        assert!(machine.frame(Law::Mu, 240).iter().all(|b| *b == 0xFF));
+        assert!(machine.frame(Law::A, u32::MAX).iter().all(|b| *b == 0xD5));
+    }
+
+    #[test]
+    fn a_person_goes_on() {
+        let person = &Tracks::shared().person;
+        assert_eq!(person.frame(Law::A, 20), person.frame(Law::A, 20 + 300));
+    }
+}

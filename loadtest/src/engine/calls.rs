@@ -1,0 +1,301 @@
+//! What callees and patience do: the steps of a plan, retransmissions, the end.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::media::Media;
+use super::{Engine, REMEMBER};
+use crate::audio::{Law, Track, Tracks};
+use crate::behaviour::Behaviour;
+use crate::call::{self, Next, Resend, State};
+use crate::carrier::Gauges;
+use crate::ledger::{EndRecord, Ending, Record};
+use crate::net;
+use crate::offer;
+use crate::random;
+use crate::rtp::Sender;
+
+/// How long a telephone rings that nobody takes, if the caller does not cancel.
+pub(super) const RING_LIMIT: Duration = Duration::from_secs(180);
+
+impl Engine {
+    pub(super) fn on_timer(&mut self, slot: u32, now: Instant) -> io::Result<()> {
+        let call = self.call(slot);
+        if let Some(resend) = call.resend.filter(|resend| resend.at <= now) {
+            let Some(again) = resend.again(now) else { return self.on_lost(slot, now) };
+            call.resend = Some(again);
+            self.send_again(slot);
+        }
+        let call = self.call(slot);
+        if call.act_at.is_some_and(|at| at <= now) {
+            call.act_at = None;
+            self.act(slot, now)?;
+        }
+        self.arm(slot);
+        Ok(())
+    }
+
+    fn send_again(&mut self, slot: u32) {
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        let line = &mut self.lines[call.line];
+        let to = if call.state == State::HangingUp { call.bye(line.udp.local).1 } else { call.reply_to };
+        line.outbox.push(&call.last_sent, to);
+        call.account.our_retransmissions += 1;
+        call.account.last_message_us = net::unix_us();
+        Gauges::add(&self.gauges.our_retransmissions, 1);
+    }
+
+    /// Nobody confirmed what we sent for 64 × T1.
+    fn on_lost(&mut self, slot: u32, now: Instant) -> io::Result<()> {
+        let call = self.call(slot);
+        call.resend = None;
+        match call.state {
+            // RFC 3261 section 13.3.1.4: a dialog whose 200 got no ACK is ended with a BYE.
+            State::Answered { .. } => {
+                self.hang_up(slot, Ending::Lost, now);
+                self.arm(slot);
+                Ok(())
+            }
+            State::Challenged { .. }
+            | State::Ignoring
+            | State::Inviting(_)
+            | State::Refused
+            | State::HangingUp => {
+                call.account.ending = Some((Ending::Lost, call.account.last_message_us));
+                self.end(slot, now)
+            }
+        }
+    }
+
+    /// What the callee does when its time has come.
+    fn act(&mut self, slot: u32, now: Instant) -> io::Result<()> {
+        let call = self.call(slot);
+        match call.state {
+            State::Inviting(next) => self.step(slot, next, now),
+            State::Answered { .. } => self.hang_up(slot, Ending::ByeFromCallee, now),
+            State::Challenged { .. } => {
+                let at_us = call.account.last_message_us;
+                call.account.decide(Ending::Unauthenticated, at_us);
+                self.end(slot, now)?;
+            }
+            State::Ignoring => {
+                let at_us = call.account.last_message_us;
+                call.account.decide(Ending::Ignored, at_us);
+                self.end(slot, now)?;
+            }
+            State::Refused | State::HangingUp => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, slot: u32, next: Next, now: Instant) {
+        match next {
+            Next::Ring => {
+                self.respond(slot, 180, "", None);
+                let call = self.call(slot);
+                call.account.ringing_us = Some(call.account.last_message_us);
+                let (after, next) = match call.plan.behaviour {
+                    Behaviour::NoAnswer => (RING_LIMIT, Next::GiveUp),
+                    Behaviour::Decline => (call.plan.ring, Next::Refuse),
+                    _ => (call.plan.ring, Next::Answer),
+                };
+                call.state = State::Inviting(next);
+                call.act_at = Some(now + after);
+            }
+            Next::Progress => {
+                let Some(description) = self.describe(slot, &Tracks::shared().ringback) else {
+                    return self.no_place(slot, now);
+                };
+                self.respond(slot, 183, "", Some(&description));
+                let call = self.call(slot);
+                call.account.ringing_us = Some(call.account.last_message_us);
+                call.state = State::Inviting(Next::Answer);
+                call.act_at = Some(now + call.plan.ring);
+                self.join_beat(slot);
+            }
+            Next::Answer => self.answer(slot, now),
+            Next::Refuse | Next::GiveUp => {
+                let (status, headers) = call::refusal(self.call(slot).plan.behaviour);
+                self.refuse(slot, status, &headers, Ending::Refused, now);
+            }
+        }
+    }
+
+    fn answer(&mut self, slot: u32, now: Instant) {
+        let tracks = Tracks::shared();
+        let track = match self.call(slot).plan.behaviour {
+            Behaviour::Machine => &tracks.machine,
+            _ => &tracks.person,
+        };
+        let Some(description) = self.describe(slot, track) else { return self.no_place(slot, now) };
+        self.respond(slot, 200, "", Some(&description));
+        let limit = self.call_limit;
+        let call = self.call(slot);
+        call.account.status = 200;
+        call.account.answered_us = Some(call.account.last_message_us);
+        call.state = State::Answered { acked: false };
+        call.resend = Some(Resend::begin(now));
+        call.act_at = Some(now + if call.plan.hangs_up { call.plan.talk.min(limit) } else { limit });
+        let media = call.media.as_mut().expect("a description needs media");
+        media.sender.play(track, &call.plan.digits, (call.plan.press.as_millis() / 20) as u32);
+        if call.plan.behaviour != Behaviour::Silent {
+            self.join_beat(slot);
+        }
+        Gauges::add(&self.gauges.answered, 1);
+    }
+
+    /// Our description for a call, which gets a far address if it has none. `None`: there is none left.
+    fn describe(&mut self, slot: u32, track: &'static Track) -> Option<String> {
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        if call.media.is_none() {
+            let place = self.places.take(slot)?;
+            let law = call.offer.map_or(Law::A, |stream| stream.law);
+            let event_type = call.offer.and_then(|stream| stream.event_type);
+            let sender = Sender::new(law, event_type, track, random::hash(self.seed, &call.call_id));
+            let media = Media::new(place, call.offer.as_ref(), sender);
+            if let Some(remote) = media.remote {
+                self.places.expect(place, remote);
+            }
+            call.media = Some(media);
+        }
+        let place = call.media.as_ref()?.place;
+        Some(offer::write(self.places.address(place), call.offer.as_ref()))
+    }
+
+    /// The caller's description came with the ACK: audio can begin.
+    pub(super) fn hear_offer(&mut self, slot: u32) {
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        let (Some(stream), Some(old)) = (call.offer, call.media.take()) else { return };
+        let track = if call.plan.behaviour == Behaviour::Machine {
+            &Tracks::shared().machine
+        } else {
+            &Tracks::shared().person
+        };
+        let mut sender =
+            Sender::new(stream.law, stream.event_type, track, random::hash(self.seed, &call.call_id));
+        sender.play(track, &call.plan.digits, (call.plan.press.as_millis() / 20) as u32);
+        let media = Media::new(old.place, Some(&stream), sender);
+        if let Some(remote) = media.remote {
+            self.places.expect(media.place, remote);
+        }
+        call.media = Some(media);
+        if call.plan.behaviour != Behaviour::Silent {
+            self.join_beat(slot);
+        }
+    }
+
+    fn join_beat(&mut self, slot: u32) {
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        if let Some(media) = call.media.as_mut().filter(|media| media.remote.is_some()) {
+            self.beat.join(slot, media);
+        }
+    }
+
+    fn no_place(&mut self, slot: u32, now: Instant) {
+        let reason = "Reason: Q.850;cause=47;text=\"No media address left\"\r\n";
+        self.refuse(slot, 503, reason, Ending::Refused, now);
+    }
+
+    /// Sends a final refusal.
+    pub(super) fn refuse(&mut self, slot: u32, status: u16, headers: &str, how: Ending, now: Instant) {
+        self.respond(slot, status, headers, None);
+        self.leave_beat(slot);
+        let call = self.call(slot);
+        call.account.status = status;
+        let at_us = call.account.last_message_us;
+        call.account.decide(how, at_us);
+        call.state = State::Refused;
+        call.act_at = None;
+        call.resend = Some(Resend::begin(now));
+    }
+
+    /// Sends our BYE.
+    fn hang_up(&mut self, slot: u32, how: Ending, now: Instant) {
+        self.leave_beat(slot);
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        let line = &mut self.lines[call.line];
+        let (bytes, to) = call.bye(line.udp.local);
+        line.outbox.push(&bytes, to);
+        call.last_sent = bytes;
+        call.account.last_message_us = net::unix_us();
+        let at_us = call.account.last_message_us;
+        call.account.decide(how, at_us);
+        call.state = State::HangingUp;
+        call.act_at = None;
+        call.resend = Some(Resend::begin(now));
+    }
+
+    fn leave_beat(&mut self, slot: u32) {
+        let media = self.call(slot).media.take();
+        let Some(mut media) = media else { return };
+        let moved = self.beat.leave(&mut media);
+        self.call(slot).media = Some(media);
+        if let Some((other, index)) = moved
+            && let Some(media) = &mut self.call(other).media
+        {
+            media.moved_to(index);
+        }
+    }
+
+    /// Writes the call's last record and forgets it, but for its Call-ID.
+    pub(super) fn end(&mut self, slot: u32, now: Instant) -> io::Result<()> {
+        self.leave_beat(slot);
+        let call = self.calls[slot as usize].take().expect("the slot was looked up in this turn");
+        let account = call.account;
+        let (how, ended_us) = account.ending.unwrap_or((Ending::CarrierStopped, account.last_message_us));
+        let (mut rtp, mut pressed) = (None, String::new());
+        if let Some(media) = &call.media {
+            self.places.release(media.place, media.remote);
+            rtp = Some(media.reception.record(media.sender.sent));
+            pressed = media.sender.pressed();
+        }
+        self.by_call_id.remove(&call.call_id);
+        self.free.push(slot);
+        self.lines[call.line].active -= 1;
+        let hash = self.hash(&call.call_id);
+        self.over.insert(hash, ());
+        self.forget.push_back((now + REMEMBER, hash));
+        Gauges::subtract(&self.gauges.active, 1);
+        Gauges::add(&self.gauges.ended, 1);
+        self.ledger.write(&Record::End(EndRecord {
+            call: call.id,
+            behaviour: call.plan.behaviour.to_string(),
+            ringing_us: account.ringing_us,
+            answered_us: account.answered_us,
+            ended_us,
+            released_us: account.last_message_us,
+            how,
+            status: account.status,
+            invite_retransmissions: account.invite_retransmissions,
+            our_retransmissions: account.our_retransmissions,
+            pressed,
+            rtp,
+        }))
+    }
+
+    /// The carrier closes: everybody is told.
+    pub(super) fn begin_stop(&mut self, now: Instant) -> io::Result<()> {
+        self.stopping = true;
+        for slot in 0..self.calls.len() as u32 {
+            let Some(call) = &self.calls[slot as usize] else { continue };
+            match call.state {
+                State::Inviting(_) => self.refuse(slot, 503, "", Ending::CarrierStopped, now),
+                State::Answered { .. } => self.hang_up(slot, Ending::CarrierStopped, now),
+                State::Challenged { .. } | State::Ignoring => self.end(slot, now)?,
+                State::Refused | State::HangingUp => {}
+            }
+            self.arm(slot);
+        }
+        Ok(())
+    }
+
+    /// Records of calls that nobody confirmed in time.
+    pub(super) fn end_all(&mut self) -> io::Result<()> {
+        for slot in 0..self.calls.len() as u32 {
+            if self.calls[slot as usize].is_some() {
+                self.end(slot, Instant::now())?;
+            }
+        }
+        Ok(())
+    }
+}

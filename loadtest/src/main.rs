@@ -1,0 +1,158 @@
+//! `peal-carrier`: the far end as a program.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use loadtest::{Carrier, CarrierConfig, Ledger, LineConfig, MediaMode, Mix, Rule, StopSignal, Summary};
+
+/// A carrier for tests: answers calls, streams audio, keeps its own ledger.
+#[derive(Debug, Parser)]
+#[command(name = "peal-carrier", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves lines until SIGTERM or SIGINT, then prints what the ledger says.
+    Serve(Serve),
+    /// Computes the summary again from a ledger; exits 1 if a limit was exceeded or a number called too often.
+    Report(Report),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// NAME=IP:PORT[,max_calls=N][,max_cps=N][,auth=USER:PASSWORD:REALM][,algorithm=md5|sha-256][,challenge=401|407]
+    /// [,stale=true][,reject_over=true]; once for each line
+    #[arg(long = "line", value_name = "LINE", required = true)]
+    lines: Vec<LineConfig>,
+    /// Behaviours by weight: person=40,machine=15,busy=9,...
+    #[arg(long)]
+    mix: Option<Mix>,
+    /// PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:hangup=callee|caller]; the first that matches wins
+    #[arg(long = "rule", value_name = "RULE")]
+    rules: Vec<Rule>,
+    /// Decides, with the number, what each callee does
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Multiplies every human time
+    #[arg(long, default_value_t = 1.0)]
+    time_scale: f64,
+    /// Percent of calls in which junk is sent as well
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    garbage: u8,
+    /// Far RTP address of a call: addresses (its own loopback address), own[=PORTS] (its own port), shared
+    #[arg(long, default_value = "addresses")]
+    media: MediaMode,
+    /// Core to stay on
+    #[arg(long)]
+    core: Option<usize>,
+    /// File of the ledger
+    #[arg(long, default_value = "ledger.jsonl")]
+    ledger: PathBuf,
+    /// File of the summary
+    #[arg(long, default_value = "summary.json")]
+    summary: PathBuf,
+    /// Calls that one number may get
+    #[arg(long, default_value_t = 1)]
+    calls_per_number: u32,
+    /// Seconds after which a call that nobody ends is ended
+    #[arg(long, default_value_t = 3600)]
+    call_limit: u64,
+    /// File to create when all lines are bound: one NAME=IP:PORT a line
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Report {
+    /// The ledger
+    ledger: PathBuf,
+    /// Calls that one number may get
+    #[arg(long, default_value_t = 1)]
+    calls_per_number: u32,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(serve) => run(serve),
+        Command::Report(report) => judge(&report),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("peal-carrier: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn run(serve: Serve) -> Result<ExitCode, Failure> {
+    // Before the carrier's thread, which inherits the mask.
+    let signal = StopSignal::install()?;
+    let names: Vec<String> = serve.lines.iter().map(|line| line.name.clone()).collect();
+    let carrier = Carrier::start(CarrierConfig {
+        mix: serve.mix.unwrap_or_default(),
+        rules: serve.rules,
+        seed: serve.seed,
+        time_scale: serve.time_scale,
+        garbage_percent: serve.garbage,
+        media: serve.media,
+        core: serve.core,
+        ledger: Some(serve.ledger),
+        summary: Some(serve.summary),
+        calls_per_number_max: serve.calls_per_number,
+        call_limit: Duration::from_secs(serve.call_limit),
+        ..CarrierConfig::new(serve.lines)
+    })?;
+
+    let bound: String =
+        names.iter().zip(carrier.addresses()).map(|(name, address)| format!("{name}={address}\n")).collect();
+    if let Some(path) = &serve.ready_file {
+        // Renamed into place: who waits for the file never reads half of it.
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, &bound)?;
+        std::fs::rename(&partial, path)?;
+    }
+    let mut out = std::io::stdout();
+    writeln!(out, "{bound}ready")?;
+    out.flush()?;
+
+    signal.wait()?;
+    let stats = carrier.stats();
+    let summary = carrier.stop()?;
+    writeln!(out, "{summary}")?;
+    writeln!(
+        out,
+        "{} RTP packets sent, {} received, {} stray; {} SIP datagrams not understood; {:.2} s of CPU",
+        stats.packets_sent,
+        stats.packets_received,
+        stats.stray_packets,
+        stats.malformed,
+        stats.cpu.as_secs_f64(),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn judge(report: &Report) -> Result<ExitCode, Failure> {
+    let ledger = Ledger::open(&report.ledger)?;
+    let summary = Summary::of(&ledger, report.calls_per_number);
+    if report.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        println!("{summary}");
+    }
+    if ledger.truncated {
+        eprintln!("the last line of the ledger was cut short and is left out");
+    }
+    Ok(if summary.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
