@@ -31,7 +31,9 @@ pub(crate) fn pump(mut body: Incoming, bytes_max: u64, silence_max: Duration) ->
                         left -= data.len() as u64;
                         Ok(data)
                     }
-                    Ok(_) => Err(io::Error::new(io::ErrorKind::FileTooLarge, "the body is longer than allowed")),
+                    Ok(_) => {
+                        Err(io::Error::new(io::ErrorKind::FileTooLarge, "the body is longer than allowed"))
+                    }
                     Err(_trailers) => continue,
                 },
                 Ok(Some(Err(error))) => Err(io::Error::other(error)),
@@ -87,7 +89,10 @@ pub(crate) struct Broken;
 
 impl ReplyBody {
     /// The body that `pieces` make up.
-    pub(crate) fn streamed(pieces: mpsc::Receiver<Result<Bytes, Broken>>, stopper: crate::work::Stopper) -> Self {
+    pub(crate) fn streamed(
+        pieces: mpsc::Receiver<Result<Bytes, Broken>>,
+        stopper: crate::work::Stopper,
+    ) -> Self {
         Self { pieces, broken: false, _stopper: Some(stopper) }
     }
 
@@ -106,7 +111,10 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.get_mut();
         if this.broken {
             return Poll::Ready(Some(Err(Broken)));

@@ -4,13 +4,7 @@
 //! also when the parent was killed. The child answers with one line on standard output when it is ready. It has a
 //! process group of its own, so that Ctrl-C on the terminal reaches the parent alone, which ends the child last.
 
-use std::{
-    ffi::OsString,
-    net::SocketAddr,
-    path::PathBuf,
-    process::Stdio,
-    time::Duration,
-};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -164,7 +158,8 @@ async fn keep(
             }
         };
         pause = RESTART_PAUSE_MIN;
-        starts.send_modify(|start| *start = Start { count: start.count + 1, process_id: running.process.id() });
+        starts
+            .send_modify(|start| *start = Start { count: start.count + 1, process_id: running.process.id() });
     }
 }
 

@@ -55,7 +55,9 @@ impl Engine {
         arguments.extend_from_slice(options);
         let arguments = arguments
             .into_iter()
-            .map(|argument| CString::new(argument).map_err(|_| Error::Start("an option holds a NUL byte".into())))
+            .map(|argument| {
+                CString::new(argument).map_err(|_| Error::Start("an option holds a NUL byte".into()))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let mut keep = Connection::open(library, &arguments)
             .ok_or_else(|| Error::Start(format!("the engine does not open {}", path.display())))?;
@@ -106,21 +108,36 @@ impl<'e> Connection<'e> {
     /// Runs a statement and returns its whole result in `format`.
     ///
     /// Never pass data inlined in an INSERT: the engine cuts it at the first empty line. See [`Self::insert`].
-    pub(crate) fn execute(&mut self, sql: &str, format: &str, with: &Parameters) -> Result<Answer, Exception> {
+    pub(crate) fn execute(
+        &mut self,
+        sql: &str,
+        format: &str,
+        with: &Parameters,
+    ) -> Result<Answer, Exception> {
         let result = OwnedResult::new(self.library, self.call(self.library.query, sql, format, with));
         result.error()?;
         Ok(Answer { bytes: result.bytes(), rows: result.rows_read(), written: result.written() })
     }
 
     /// Starts a SELECT whose result comes in pieces. Each piece is formatted on its own: see [`crate::pieces`].
-    pub(crate) fn stream(&mut self, sql: &str, format: &str, with: &Parameters) -> Result<Pieces<'_, 'e>, Exception> {
+    pub(crate) fn stream(
+        &mut self,
+        sql: &str,
+        format: &str,
+        with: &Parameters,
+    ) -> Result<Pieces<'_, 'e>, Exception> {
         let result = OwnedResult::new(self.library, self.call(self.library.stream_query, sql, format, with));
         result.error()?;
         Ok(Pieces { connection: self, result, done: false })
     }
 
     /// Starts an INSERT whose data follow in `format`. `sql` ends before its FORMAT clause.
-    pub(crate) fn insert(&mut self, sql: &str, format: &str, with: &Parameters) -> Result<Insert<'_, 'e>, Exception> {
+    pub(crate) fn insert(
+        &mut self,
+        sql: &str,
+        format: &str,
+        with: &Parameters,
+    ) -> Result<Insert<'_, 'e>, Exception> {
         let handle: InsertPtr = self.call(self.library.stream_insert, sql, format, with);
         let insert = Insert { connection: self, handle };
         insert.error().map_or(Ok(insert), Err)
@@ -247,7 +264,8 @@ impl Insert<'_, '_> {
     /// Hands over data in the insert's format, cut anywhere; blocks while the engine is behind.
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), Exception> {
         // SAFETY: `data` is valid through the call, which copies it; the handle is live.
-        let state = unsafe { (self.connection.library.insert_append)(self.handle, data.as_ptr().cast(), data.len()) };
+        let state =
+            unsafe { (self.connection.library.insert_append)(self.handle, data.as_ptr().cast(), data.len()) };
         // The cause of a failed append is only told by `finish`.
         if state == 0 { Ok(()) } else { Err(self.end().err().unwrap_or_else(Exception::unexplained)) }
     }

@@ -59,8 +59,8 @@ impl Exception {
         match self.code {
             194 => StatusCode::UNAUTHORIZED,
             192 | 193 | 497 | 516 => StatusCode::FORBIDDEN,
-            6 | 25 | 26 | 27 | 33 | 36 | 38 | 41 | 43 | 53 | 62 | 69 | 70 | 72 | 117 | 130 | 190 | 271 | 376 | 407
-            | 427 | 441 | 456 | 457 => StatusCode::BAD_REQUEST,
+            6 | 25 | 26 | 27 | 33 | 36 | 38 | 41 | 43 | 53 | 62 | 69 | 70 | 72 | 117 | 130 | 190 | 271
+            | 376 | 407 | 427 | 441 | 456 | 457 => StatusCode::BAD_REQUEST,
             46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 99 | 115 | 336 => StatusCode::NOT_FOUND,
             48 => StatusCode::NOT_IMPLEMENTED,
             159 => StatusCode::REQUEST_TIMEOUT,

@@ -1,9 +1,11 @@
-//! ClickHouse's own compression frames (`compress=1`, `decompress=1`): checksum, method, sizes, one LZ4 block.
+//! Compressed bodies: ClickHouse's own frames (`compress=1`, `decompress=1`) and LZ4's (`Content-Encoding: lz4`).
 //!
-//! 16 bytes CityHash128 (version 1.0.2) of all that follows in the frame; 1 byte method (0x82 LZ4, 0x02 none); 4 bytes
-//! length of method, lengths and block; 4 bytes length of the data; the block.
+//! A frame of ClickHouse's: 16 bytes CityHash128 (version 1.0.2) of all that follows in the frame; 1 byte method (0x82
+//! LZ4, 0x02 none); 4 bytes length of method, lengths and block; 4 bytes length of the data; the block.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+
+use lz4_flex::frame::FrameDecoder;
 
 const CHECKSUM: usize = 16;
 const HEADER: usize = 9;
@@ -71,7 +73,9 @@ impl<R: Read> Decompressor<R> {
         }
         let packed = &frame[HEADER..];
         self.block = match method {
-            LZ4 => lz4_flex::block::decompress(packed, plain).map_err(|_| invalid("an LZ4 block is broken"))?,
+            LZ4 => {
+                lz4_flex::block::decompress(packed, plain).map_err(|_| invalid("an LZ4 block is broken"))?
+            }
             NONE => packed.to_vec(),
             _ => return Err(invalid("a compressed frame uses another method than LZ4")),
         };
@@ -97,6 +101,64 @@ impl<R: Read> Read for Decompressor<R> {
     }
 }
 
+/// Reads frames of the LZ4 frame format, one after the other: clients send one a block.
+///
+/// Each frame gets a decoder of its own: one decoder ends after its first frame, does not bear another block size in its
+/// second, and takes a frame that was cut between two blocks for a whole one.
+pub(crate) enum Lz4Frames<R: Read> {
+    Between(Rest<R>),
+    Within(Box<FrameDecoder<Rest<R>>>),
+    Ended,
+}
+
+impl<R: Read> Lz4Frames<R> {
+    pub(crate) fn new(frames: R) -> Self {
+        Self::Between(Rest { bytes: BufReader::new(frames), ended: false })
+    }
+}
+
+impl<R: Read> Read for Lz4Frames<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match std::mem::replace(self, Self::Ended) {
+                Self::Between(mut rest) => {
+                    if rest.bytes.fill_buf()?.is_empty() {
+                        return Ok(0);
+                    }
+                    *self = Self::Within(Box::new(FrameDecoder::new(rest)));
+                }
+                Self::Within(mut frame) => {
+                    let length = frame.read(into)?;
+                    if length > 0 || into.is_empty() {
+                        *self = Self::Within(frame);
+                        return Ok(length);
+                    }
+                    let rest = frame.into_inner();
+                    if rest.ended {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    *self = Self::Between(rest);
+                }
+                Self::Ended => return Ok(0),
+            }
+        }
+    }
+}
+
+/// Bytes that notice when more is wanted than there is.
+pub(crate) struct Rest<R: Read> {
+    bytes: BufReader<R>,
+    ended: bool,
+}
+
+impl<R: Read> Read for Rest<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.bytes.read(into)?;
+        self.ended |= length == 0 && !into.is_empty();
+        Ok(length)
+    }
+}
+
 fn invalid(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
@@ -116,6 +178,26 @@ mod tests {
         let (first, second) = (b"abc\n\nabc".repeat(1000), b"".to_vec());
         let frames = [compress(&first), compress(&second), compress(b"x")].concat();
         assert_eq!(decompress(&frames).expect("good frames"), [&first[..], b"x"].concat());
+    }
+
+    #[test]
+    fn frames_of_lz4_follow_each_other() {
+        use std::io::Write;
+        let frame = |data: &[u8]| {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(data).expect("a vector takes all");
+            encoder.finish().expect("a vector takes all")
+        };
+        let frames = [frame(b"one\n\n"), frame(b""), frame(&[7; 300_000]), frame(b"end")].concat();
+        let mut data = Vec::new();
+        Lz4Frames::new(&frames[..]).read_to_end(&mut data).expect("good frames");
+        assert_eq!(data, [&b"one\n\n"[..], &[7; 300_000], b"end"].concat());
+        assert_eq!(Lz4Frames::new(&b""[..]).read(&mut [0]).expect("nothing"), 0);
+        let short = [frame(b"one"), frame(b"two")].concat();
+        let first = frame(b"one").len();
+        for end in (1..short.len()).filter(|&end| end != first) {
+            assert!(Lz4Frames::new(&short[..end]).read_to_end(&mut data).is_err(), "cut at {end}");
+        }
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Server {
     }
 
     async fn run(&self, request: Request, body: Incoming) -> Result<Response<ReplyBody>, Exception> {
-        let crowded = || Exception::new(Exception::TOO_MANY_SIMULTANEOUS_QUERIES, "Too many simultaneous queries");
+        let crowded =
+            || Exception::new(Exception::TOO_MANY_SIMULTANEOUS_QUERIES, "Too many simultaneous queries");
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| crowded())?;
         let place = self.running.clone().acquire_owned().await.map_err(|_| crowded())?;
 
@@ -161,9 +162,9 @@ impl Server {
             .header("X-ClickHouse-Query-Id", query_id)
             .header("X-ClickHouse-Summary", summary(&head))
             .header("X-ClickHouse-Exception-Tag", exception_tag);
-        response
-            .body(ReplyBody::streamed(received, stopper))
-            .map_err(|_| Exception::new(Exception::BAD_ARGUMENTS, "the query id or format does not fit into a header"))
+        response.body(ReplyBody::streamed(received, stopper)).map_err(|_| {
+            Exception::new(Exception::BAD_ARGUMENTS, "the query id or format does not fit into a header")
+        })
     }
 
     fn head(&self, status: StatusCode) -> hyper::http::response::Builder {
@@ -187,7 +188,9 @@ impl Server {
 fn plain(status: StatusCode, text: &'static str) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::text(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=UTF-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=UTF-8"));
     response
 }
 

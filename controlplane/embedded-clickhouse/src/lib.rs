@@ -154,10 +154,13 @@ pub struct Ready {
 
 /// Opens the engine and serves until `stop` is done; requests that run then have 10 s to finish. Calls `ready` once,
 /// when connections are taken.
-pub async fn serve(config: Config, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn serve(
+    config: Config,
+    ready: impl FnOnce(Ready),
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let address = config.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     let (opened, config) = tokio::task::spawn_blocking(move || {
         stand_back(config.nice);

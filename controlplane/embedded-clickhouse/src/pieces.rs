@@ -30,9 +30,22 @@ pub(crate) fn joining(format: &str, settings: &str) -> Option<Joining> {
         return None;
     }
     Some(match format {
-        "TabSeparated" | "TSV" | "TabSeparatedRaw" | "TSVRaw" | "CSV" | "JSONEachRow" | "JSONLines" | "NDJSON"
-        | "JSONStringsEachRow" | "JSONCompactEachRow" | "JSONCompactStringsEachRow" | "RowBinary" | "Native"
-        | "MsgPack" | "LineAsString" | "Null" => Joining::Plain,
+        "TabSeparated"
+        | "TSV"
+        | "TabSeparatedRaw"
+        | "TSVRaw"
+        | "CSV"
+        | "JSONEachRow"
+        | "JSONLines"
+        | "NDJSON"
+        | "JSONStringsEachRow"
+        | "JSONCompactEachRow"
+        | "JSONCompactStringsEachRow"
+        | "RowBinary"
+        | "Native"
+        | "MsgPack"
+        | "LineAsString"
+        | "Null" => Joining::Plain,
         "TabSeparatedWithNames" | "TSVWithNames" | "JSONCompactEachRowWithNames" => Joining::Lines(1),
         "TabSeparatedWithNamesAndTypes" | "TSVWithNamesAndTypes" | "JSONCompactEachRowWithNamesAndTypes" => {
             Joining::Lines(2)

@@ -51,12 +51,15 @@ impl Request {
             Some(other) => {
                 return Err(Exception::new(
                     Exception::NOT_IMPLEMENTED,
-                    format!("Content-Encoding {other} is not supported by the embedded engine: use lz4 or none"),
+                    format!(
+                        "Content-Encoding {other} is not supported by the embedded engine: use lz4 or none"
+                    ),
                 ));
             }
         }
         if let Some(kind) = header(header::CONTENT_TYPE.as_str()) {
-            let boundary = kind.strip_prefix("multipart/form-data").and_then(|rest| rest.split_once("boundary="));
+            let boundary =
+                kind.strip_prefix("multipart/form-data").and_then(|rest| rest.split_once("boundary="));
             request.boundary = boundary.map(|(_, boundary)| boundary.trim_matches('"').to_owned());
         }
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()) {
@@ -86,9 +89,20 @@ impl Request {
             "wait_end_of_query" => self.wait_end = flag(&value),
             // Each request has a session of its own, which ends with it; the rest changes how a server writes its
             // answer in ways that a client must be able to do without.
-            "session_id" | "session_timeout" | "session_check" | "close_session" | "quota_key" | "role" | "stacktrace"
-            | "buffer_size" | "enable_http_compression" | "http_zlib_compression_level" | "client_protocol_version"
-            | "send_progress_in_http_headers" | "http_headers_progress_interval_ms" | "log_comment" => {}
+            "session_id"
+            | "session_timeout"
+            | "session_check"
+            | "close_session"
+            | "quota_key"
+            | "role"
+            | "stacktrace"
+            | "buffer_size"
+            | "enable_http_compression"
+            | "http_zlib_compression_level"
+            | "client_protocol_version"
+            | "send_progress_in_http_headers"
+            | "http_headers_progress_interval_ms"
+            | "log_comment" => {}
             setting => {
                 if !is_setting(setting) {
                     return Err(Exception::new(Exception::BAD_ARGUMENTS, "a setting has an impossible name"));
@@ -233,16 +247,14 @@ mod tests {
         let request = request("/?database=a%60b&insert_deduplication_token=x'%5C%2C%20readonly%3D0", &[]);
         assert_eq!(
             request.preparation("m"),
-            [
-                r"USE `a\`b`",
-                r"SET log_comment = 'm', insert_deduplication_token = 'x\'\\, readonly=0'",
-            ]
+            [r"USE `a\`b`", r"SET log_comment = 'm', insert_deduplication_token = 'x\'\\, readonly=0'",]
         );
     }
 
     #[test]
     fn a_setting_with_an_impossible_name_is_refused() {
-        let (parts, ()) = hyper::Request::post("/?max_threads%3D1%2Cx=1").body(()).expect("a request").into_parts();
+        let (parts, ()) =
+            hyper::Request::post("/?max_threads%3D1%2Cx=1").body(()).expect("a request").into_parts();
         assert!(Request::read(&parts).is_err());
     }
 

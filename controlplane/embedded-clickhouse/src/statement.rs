@@ -25,7 +25,11 @@ pub(crate) enum Statement {
 pub(crate) fn read(text: &[u8], complete: bool) -> Result<Statement, Exception> {
     let mut tokens = Tokens { text, at: 0 };
     let Some(first) = tokens.next_token() else {
-        return if complete { Err(Exception::new(Exception::SYNTAX_ERROR, "Empty query")) } else { Ok(Statement::Incomplete) };
+        return if complete {
+            Err(Exception::new(Exception::SYNTAX_ERROR, "Empty query"))
+        } else {
+            Ok(Statement::Incomplete)
+        };
     };
     if first.is(text, "INSERT") {
         return read_insert(tokens, complete);
@@ -33,7 +37,10 @@ pub(crate) fn read(text: &[u8], complete: bool) -> Result<Statement, Exception> 
     if !complete {
         return Ok(Statement::Incomplete);
     }
-    let select = first.is(text, "SELECT") || first.is(text, "WITH") || first.is(text, "FROM") || first.kind == Kind::Open;
+    let select = first.is(text, "SELECT")
+        || first.is(text, "WITH")
+        || first.is(text, "FROM")
+        || first.kind == Kind::Open;
     let format = read_plain(tokens)?;
     Ok(if select { Statement::Select { format } } else { Statement::Other { format } })
 }
@@ -102,7 +109,11 @@ fn read_insert(mut tokens: Tokens<'_>, complete: bool) -> Result<Statement, Exce
             }
             let format_name = format.text(text);
             if format_name.eq_ignore_ascii_case("Values") {
-                return Ok(Statement::Insert { head: token.start, format: "Values".into(), data: format.end });
+                return Ok(Statement::Insert {
+                    head: token.start,
+                    format: "Values".into(),
+                    data: format.end,
+                });
             }
             return Ok(match data_start(text, format.end, complete) {
                 Some(data) => Statement::Insert { head: token.start, format: format_name, data },
@@ -289,7 +300,10 @@ mod tests {
     fn data_begin_after_one_line_break() {
         assert_eq!(insert("INSERT INTO t FORMAT CSV\n\n1"), ("INSERT INTO t ", "CSV".into(), "\n1"));
         assert_eq!(insert("INSERT INTO t FORMAT CSV 1"), ("INSERT INTO t ", "CSV".into(), "1"));
-        assert_eq!(insert("INSERT INTO t FORMAT RowBinary \r\n\n\n"), ("INSERT INTO t ", "RowBinary".into(), "\n\n"));
+        assert_eq!(
+            insert("INSERT INTO t FORMAT RowBinary \r\n\n\n"),
+            ("INSERT INTO t ", "RowBinary".into(), "\n\n")
+        );
     }
 
     #[test]
@@ -319,7 +333,10 @@ mod tests {
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(format("SELECT 1 FORMAT JSON"), Some("JSON".into()));
-        assert_eq!(format("-- c\n(SELECT format FROM t) FORMAT CSV SETTINGS max_threads=1; -- end"), Some("CSV".into()));
+        assert_eq!(
+            format("-- c\n(SELECT format FROM t) FORMAT CSV SETTINGS max_threads=1; -- end"),
+            Some("CSV".into())
+        );
         assert_eq!(format("SELECT format FROM t"), None);
         assert_eq!(format("SELECT 'x FORMAT JSON', $a$ FORMAT CSV $a$ /* FORMAT XML */"), None);
     }
@@ -339,13 +356,27 @@ mod tests {
             "INSERT INTO t SELECT * FROM t INTO OUTFILE 'x'",
             "INSERT INTO t SELECT a FROM input('a Int32') FORMAT CSV\n1",
         ] {
-            assert_eq!(read(text.as_bytes(), true).map_err(|e| e.code), Err(Exception::NOT_IMPLEMENTED), "{text}");
+            assert_eq!(
+                read(text.as_bytes(), true).map_err(|e| e.code),
+                Err(Exception::NOT_IMPLEMENTED),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn any_bytes_are_read_without_a_panic() {
-        for text in [&b"$"[..], b"$a", b"'\\", b"/*", b"INSERT", b"INSERT INTO", b"INSERT INTO t FORMAT", b"\xff\xfe(", b"--"] {
+        for text in [
+            &b"$"[..],
+            b"$a",
+            b"'\\",
+            b"/*",
+            b"INSERT",
+            b"INSERT INTO",
+            b"INSERT INTO t FORMAT",
+            b"\xff\xfe(",
+            b"--",
+        ] {
             let _ = read(text, true);
             let _ = read(text, false);
         }

@@ -111,7 +111,8 @@ fn answer(
     let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
     match statement {
         Statement::Insert { head, format, data: start } => {
-            let written = insert(&mut connection, request, sql(&text[..head])?, &format, &text[start..], data)?;
+            let written =
+                insert(&mut connection, request, sql(&text[..head])?, &format, &text[start..], data)?;
             reply.begin(Head { format: "TabSeparated".into(), written, ..Head::default() });
             Ok(())
         }
@@ -138,9 +139,12 @@ fn decoded(request: &Request, body: BodyReader) -> Result<Box<dyn Read>, Excepti
     Ok(match (request.lz4_encoded, request.decompress) {
         (false, false) => Box::new(body),
         (false, true) => Box::new(framing::Decompressor::new(body)),
-        (true, false) => Box::new(lz4_flex::frame::FrameDecoder::new(body)),
+        (true, false) => Box::new(framing::Lz4Frames::new(body)),
         (true, true) => {
-            return Err(Exception::new(Exception::BAD_ARGUMENTS, "decompress=1 and Content-Encoding exclude each other"));
+            return Err(Exception::new(
+                Exception::BAD_ARGUMENTS,
+                "decompress=1 and Content-Encoding exclude each other",
+            ));
         }
     })
 }
@@ -179,7 +183,8 @@ fn broken_body(error: &io::Error) -> Exception {
 }
 
 fn sql(text: &[u8]) -> Result<&str, Exception> {
-    std::str::from_utf8(text).map_err(|_| Exception::new(Exception::INCORRECT_DATA, "the statement is not UTF-8"))
+    std::str::from_utf8(text)
+        .map_err(|_| Exception::new(Exception::INCORRECT_DATA, "the statement is not UTF-8"))
 }
 
 /// The data go through the engine's streaming insert, whatever their size. A body that breaks off inserts nothing
