@@ -6,8 +6,8 @@ use super::api::AuthRefusal;
 use crate::digest::{Answer, Challenge, ChallengeError, Credentials};
 use crate::message::{HeaderName, Message, Uri, Writer};
 
-/// Answers to the challenges of one kind in one call. The second is for a nonce that had gone stale (RFC 7616
-/// section 3.3), or for a request other than the INVITE.
+/// Answers to the challenges of one kind in one call: two for the INVITE, of which the second is for a nonce that had gone
+/// stale (RFC 7616 section 3.3), and as many for the BYE.
 const ANSWERS_MAX: u8 = 4;
 
 /// What a call knows of its challengers: the far end (401) and a proxy (407) may both ask.
@@ -25,6 +25,8 @@ struct Held {
     nonce_count: u32,
     cnonce: u64,
     answers: u8,
+    /// The last answer was to a nonce that replaced a stale one.
+    replaced_stale: bool,
 }
 
 impl Auth {
@@ -51,7 +53,8 @@ impl Auth {
         };
         let (value, challenge) = strongest(response, asked, credentials, request)?;
         let was_answered = request.has(answered);
-        if (was_answered && !challenge.stale) || held.answers >= ANSWERS_MAX {
+        let may_retry = challenge.stale && !held.replaced_stale;
+        if (was_answered && !may_retry) || held.answers >= ANSWERS_MAX {
             return Err(AuthRefusal::Rejected);
         }
         held.challenge.clear();
@@ -59,6 +62,7 @@ impl Auth {
         held.nonce_count = 0;
         held.cnonce = cnonce;
         held.answers += 1;
+        held.replaced_stale = was_answered;
         Ok(())
     }
 

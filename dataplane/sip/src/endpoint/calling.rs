@@ -175,9 +175,14 @@ impl Endpoint {
         let Some(call) = self.calls.find_mut(key) else { return };
         let to = call.destination;
         call.awaited += 1;
-        let client = self.start_client(now, Role::Invite { call: key }, branch, to, Vec::new());
+        let client = self.keep_client(now, Role::Invite { call: key }, branch, to, Vec::new());
         if let Some(call) = self.calls.find_mut(key) {
             call.invite_client = Some(client);
+            let invite = std::mem::take(&mut call.invite);
+            self.send_request(to, &invite);
+            if let Some(call) = self.calls.find_mut(key) {
+                call.invite = invite;
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Client {
     /// What makes the branch unguessable.
     nonce: u64,
     pub to: SocketAddr,
-    /// What a timer sends again; once an INVITE has failed, its ACK.
+    /// What a timer sends again. An INVITE's own text is with its call; once it has failed, its ACK is here.
     pub datagram: Vec<u8>,
     /// The CANCEL for this INVITE, which shares its branch.
     pub cancel: Option<Key>,
@@ -76,8 +76,16 @@ impl Endpoint {
         self.token(key)
     }
 
-    /// Sends a request and keeps it. `branch` is what [`next_branch`](Endpoint::next_branch) gave.
-    pub(super) fn start_client(
+    /// Sends a request for the first time.
+    pub(super) fn send_request(&mut self, to: SocketAddr, datagram: &[u8]) {
+        if datagram.len() > DATAGRAM_BYTES_ADVISED {
+            self.counters.oversize_requests_sent += 1;
+        }
+        self.queue.send(to, datagram);
+    }
+
+    /// Keeps a request that is sent at this moment. `branch` is what [`next_branch`](Endpoint::next_branch) gave.
+    pub(super) fn keep_client(
         &mut self,
         now: Instant,
         role: Role,
@@ -85,10 +93,6 @@ impl Endpoint {
         to: SocketAddr,
         datagram: Vec<u8>,
     ) -> Key {
-        if datagram.len() > DATAGRAM_BYTES_ADVISED {
-            self.counters.oversize_requests_sent += 1;
-        }
-        self.queue.send(to, &datagram);
         let machine = match role {
             Role::Invite { .. } => Machine::Invite(InviteClient::start(now, self.timer_values)),
             Role::Cancel | Role::Bye { .. } | Role::Probe { .. } => {
@@ -107,6 +111,19 @@ impl Endpoint {
         debug_assert!(role == Role::Cancel || key == branch.key, "the branch names its own transaction");
         self.arm_client(key);
         key
+    }
+
+    /// Sends a request other than INVITE and keeps it for repetitions.
+    pub(super) fn start_client(
+        &mut self,
+        now: Instant,
+        role: Role,
+        branch: Token,
+        to: SocketAddr,
+        datagram: Vec<u8>,
+    ) -> Key {
+        self.send_request(to, &datagram);
+        self.keep_client(now, role, branch, to, datagram)
     }
 
     pub(super) fn arm_client(&mut self, key: Key) {

@@ -1,0 +1,29 @@
+//! The endpoint against a scripted far end, in virtual time. One behaviour a module.
+
+mod answer_without_dialog_tag;
+mod bye_challenged;
+mod bye_unanswered;
+mod cancel_before_provisional;
+mod cancel_crosses_answer;
+mod crossing_byes;
+mod digest_challenge;
+mod digits_in_info;
+mod early_media;
+mod foreign_realm_gets_nothing;
+mod forked_answers;
+mod full_table_sheds;
+mod header_injection;
+mod in_dialog_requests;
+mod load_is_conserved;
+mod lost_ack;
+mod no_487_after_cancel;
+mod options_both_ways;
+mod ordinary_call;
+mod plain_failures;
+mod reinvite;
+mod remote_bye;
+mod route_sets;
+mod shard_hint;
+mod strangers_cannot_touch_a_call;
+mod timer_b;
+mod world;
