@@ -165,9 +165,8 @@ mod tests {
         for id in 100..105 {
             assert_eq!(log.push(event()), id);
         }
-        let ids = |from, limit| {
-            log.read(from, limit).map(|events| events.iter().map(|e| e.id).collect::<Vec<_>>())
-        };
+        let ids =
+            |from, limit| log.read(from, limit).map(|events| events.iter().map(|e| e.id).collect::<Vec<_>>());
         assert_eq!(ids(102, 10), Ok(vec![102, 103, 104]));
         assert_eq!(ids(103, 1), Ok(vec![103]));
         assert_eq!(ids(105, 10), Ok(vec![]));

@@ -7,7 +7,10 @@
 //! The first row is a header if one of its cells is a known name for the column of numbers, or if its first cell has no
 //! digits; otherwise it is data and the number stands in the first column.
 
-use std::{collections::HashMap, io};
+use std::{
+    collections::HashMap,
+    io::{self, Read as _},
+};
 
 use common::E164;
 
@@ -28,8 +31,18 @@ const MAX_REMEMBERED: usize = 4_000_000;
 
 /// Names of the column of numbers, lower case.
 const NUMBER_COLUMNS: [&str; 12] = [
-    "number", "phone", "mobile", "tel", "telephone", "phone_number", "msisdn", "号码", "手机号", "手机",
-    "电话", "电话号码",
+    "number",
+    "phone",
+    "mobile",
+    "tel",
+    "telephone",
+    "phone_number",
+    "msisdn",
+    "号码",
+    "手机号",
+    "手机",
+    "电话",
+    "电话号码",
 ];
 
 /// A row that can become a contact.
@@ -80,7 +93,7 @@ struct Columns {
 /// What became of a row.
 pub type Judged = Result<GoodRow, RejectedRow>;
 
-impl<R: io::Read> Rows<Prefixed<R>> {
+impl<R: io::Read> Rows<PlainLines<R>> {
     /// Reads the beginning of the file, finds its delimiter (`,`, `;` or tab) and its header. `region` is where numbers
     /// without country code are.
     pub fn open(mut bytes: R, region: Option<Region>) -> Result<Self, ImportError> {
@@ -89,7 +102,7 @@ impl<R: io::Read> Rows<Prefixed<R>> {
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter(&head))
-            .from_reader(Prefixed { head, at: 0, rest: bytes });
+            .from_reader(PlainLines { head: io::Cursor::new(head), rest: bytes, last: b'\n', ended: false });
         let mut row = csv::ByteRecord::new();
         if !csv.read_byte_record(&mut row).map_err(read_error)? {
             return Err(ImportError::Empty);
@@ -98,15 +111,7 @@ impl<R: io::Read> Rows<Prefixed<R>> {
             return Err(ImportError::Columns(row.len()));
         }
         let (columns, is_header) = Columns::of(&row);
-        Ok(Self {
-            csv,
-            row,
-            columns,
-            region,
-            pending: !is_header,
-            failed: false,
-            seen: HashMap::new(),
-        })
+        Ok(Self { csv, row, columns, region, pending: !is_header, failed: false, seen: HashMap::new() })
     }
 }
 
@@ -137,9 +142,12 @@ impl<R: io::Read> Iterator for Rows<R> {
     }
 }
 
-impl<R> Rows<R> {
+impl<R: io::Read> Rows<R> {
     fn judge(&mut self) -> Judged {
-        let line = self.row.position().map_or(0, csv::Position::line);
+        // The parser stands behind the row's last LF; quoted cells hold the others. Where the row began it does not
+        // say when empty lines come before it.
+        let inside: usize = self.row.iter().map(|cell| cell.iter().filter(|&&b| b == b'\n').count()).sum();
+        let line = self.csv.position().line().saturating_sub(1 + inside as u64);
         self.read_row(line).map_err(|reason| RejectedRow { line, reason })
     }
 
@@ -201,22 +209,44 @@ impl Columns {
     }
 }
 
-/// Bytes already read, then the rest.
-pub struct Prefixed<R> {
-    head: Vec<u8>,
-    at: usize,
+/// Bytes already read, then the rest, with every line ended by one LF, the last one too: the parser counts lines by LF
+/// alone, and takes CRLF for a line and an empty one.
+pub struct PlainLines<R> {
+    head: io::Cursor<Vec<u8>>,
     rest: R,
+    last: u8,
+    ended: bool,
 }
 
-impl<R: io::Read> io::Read for Prefixed<R> {
+impl<R: io::Read> io::Read for PlainLines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.head.len() {
-            return self.rest.read(buffer);
+        while !buffer.is_empty() && !self.ended {
+            let count = match self.head.read(buffer)? {
+                0 => self.rest.read(buffer)?,
+                count => count,
+            };
+            if count == 0 {
+                self.ended = true;
+                if !matches!(self.last, b'\n' | b'\r') {
+                    buffer[0] = b'\n';
+                    return Ok(1);
+                }
+                break;
+            }
+            let mut kept = 0;
+            for index in 0..count {
+                let byte = buffer[index];
+                if !(byte == b'\n' && self.last == b'\r') {
+                    buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
+                    kept += 1;
+                }
+                self.last = byte;
+            }
+            if kept > 0 {
+                return Ok(kept);
+            }
         }
-        let count = buffer.len().min(self.head.len() - self.at);
-        buffer[..count].copy_from_slice(&self.head[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
+        Ok(0)
     }
 }
 
@@ -225,7 +255,7 @@ const HEAD: usize = 16 * 1024;
 
 fn read_head(bytes: &mut impl io::Read) -> Result<Vec<u8>, ImportError> {
     let mut head = Vec::with_capacity(HEAD);
-    io::Read::read_to_end(&mut io::Read::take(bytes, HEAD as u64), &mut head).map_err(ImportError::Read)?;
+    bytes.take(HEAD as u64).read_to_end(&mut head).map_err(ImportError::Read)?;
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         return Err(ImportError::Utf16);
     }

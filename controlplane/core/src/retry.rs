@@ -57,9 +57,7 @@ impl Tally {
                     && self.attempts < policy.max_attempts
                     && *same <= rule.max =>
             {
-                Settlement::RetryDue {
-                    at: ended_at.saturating_add(Duration::from_secs(rule.delay_s.into())),
-                }
+                Settlement::RetryDue { at: ended_at.saturating_add(Duration::from_secs(rule.delay_s.into())) }
             }
             _ => Settlement::Exhausted,
         }

@@ -78,7 +78,7 @@ impl OpenTimes {
             let Ok(day) = first_day.checked_add(offset.days()) else { break };
             for time in self.windows.iter().flat_map(|window| [window.from, window.to]) {
                 let edge = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
-                edges.extend(edge.clone().earlier().ok());
+                edges.extend(edge.earlier().ok());
                 edges.extend(edge.later().ok());
             }
         }
@@ -120,7 +120,11 @@ mod tests {
         let mut now = at(from);
         let mut changes = Vec::new();
         while let Some(next) = times.next_change(now).filter(|_| changes.len() < count) {
-            assert_ne!(times.is_open(UnixMicros(next.0 - 1)), times.is_open(next), "an edge changes the answer");
+            assert_ne!(
+                times.is_open(UnixMicros(next.0 - 1)),
+                times.is_open(next),
+                "an edge changes the answer"
+            );
             let text = Timestamp::from_microsecond(next.0).expect("in range");
             changes.push(format!("{text} {}", if times.is_open(next) { "open" } else { "shut" }));
             now = next;

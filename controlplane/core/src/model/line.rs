@@ -276,7 +276,8 @@ mod tests {
 
     #[test]
     fn each_field_is_checked_by_name() {
-        let cases: [(&str, fn(&mut LineSpec)); 8] = [
+        type Spoil = fn(&mut LineSpec);
+        let cases: [(&str, Spoil); 8] = [
             ("name", |s| s.name = "a\n".to_owned()),
             ("address", |s| s.address = "host:0".to_owned()),
             ("address", |s| s.address = "a b".to_owned()),

@@ -113,3 +113,16 @@ pub enum RowError {
         column: String,
     },
 }
+
+impl RowError {
+    /// Its name, as in its JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Number { .. } => "number",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Columns { .. } => "columns",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLong { .. } => "too_long",
+        }
+    }
+}

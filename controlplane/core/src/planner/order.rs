@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::{AttemptId, CampaignId, ContactId, E164, LineId, ListId, NodeId, ScriptId, TenantId, UnixMicros};
+use common::{
+    AttemptId, CampaignId, ContactId, E164, LineId, ListId, NodeId, ScriptId, TenantId, UnixMicros,
+};
 
 use super::{PassedOver, Reason, turns::Turns};
 use crate::{model::Move, retry::Tally};

@@ -173,8 +173,11 @@ impl<'a> Round<'a> {
         if let Some(reason) = self.campaign_shut(view) {
             return Err(NotNow::Ever(reason));
         }
-        let untried: Vec<usize> =
-            self.lines_of(view).into_iter().filter(|&line| !open.lines.contains(&self.lines[line].id)).collect();
+        let untried: Vec<usize> = self
+            .lines_of(view)
+            .into_iter()
+            .filter(|&line| !open.lines.contains(&self.lines[line].id))
+            .collect();
         if untried.is_empty() {
             return Err(NotNow::Ever(Reason::NoLine));
         }
@@ -208,8 +211,7 @@ impl<'a> Round<'a> {
             let open = self.lines.iter().enumerate().filter(|(index, line)| {
                 line.campaigns.iter().any(|&campaign| self.may_use(*index, campaign))
             });
-            let weights: Vec<_> =
-                open.map(|(_, line)| (line.id, line.state.line.spec.weight)).collect();
+            let weights: Vec<_> = open.map(|(_, line)| (line.id, line.state.line.spec.weight)).collect();
             let Some(id) = plan.line_turns.take(weights.into_iter()) else { break };
             let line = self.line_index(id);
             let candidates: Vec<_> = self.lines[line]
