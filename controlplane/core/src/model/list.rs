@@ -81,6 +81,7 @@ pub struct RejectedRow {
 
 /// Why a row did not become a contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RowError {
     /// The number cannot be used.

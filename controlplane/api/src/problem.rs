@@ -1,0 +1,123 @@
+//! Errors, with one shape on the wire: a problem document (RFC 9457).
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use peal_core::model::Invalid;
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+/// What went wrong, for the caller. What only we should know stays in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Kind of problem, stable: `invalid`, `not_found`, `name_taken`, `in_use`, `conflict`, `unauthorized`, …
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// One sentence.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What exactly, and what to do.
+    pub detail: String,
+    /// The field of the request that is wrong, as it is written in the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None }
+    }
+
+    /// The request cannot be understood or used.
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let field = Some(field.into()).filter(|field| !field.is_empty());
+        Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid request", detail) }
+    }
+
+    /// The body is not what it should be.
+    pub fn bad_body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_body", "The body cannot be read", detail)
+    }
+
+    /// The body is larger than allowed.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", detail)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+    }
+
+    /// The method is not one of this path.
+    pub fn method() -> Self {
+        let detail = "this path does not know the method; see /docs";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
+    }
+
+    /// No key, or a wrong one.
+    pub fn unauthorized() -> Self {
+        let detail = "send the API key of the configuration as 'Authorization: Bearer <key>'";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "The API key is missing or wrong", detail)
+    }
+
+    /// The state of things does not allow it.
+    pub fn conflict(kind: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, "Conflict", detail)
+    }
+
+    /// It may work later.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible at the moment", detail)
+    }
+
+    /// A fault of ours; the cause goes to the log.
+    pub fn internal(cause: &(dyn std::fmt::Display + Send + Sync)) -> Self {
+        tracing::error!(%cause, "a request failed");
+        let detail = "the fault is in the server's log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid.field, invalid.problem)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::not_found(error.to_string()),
+            StoreError::NameTaken { .. } => Self::conflict("name_taken", error.to_string()),
+            StoreError::InUse { .. } => Self::conflict("in_use", error.to_string()),
+            StoreError::Invalid(invalid) => invalid.into(),
+            StoreError::Conflict(detail) => Self::conflict("conflict", detail),
+            StoreError::Full => {
+                Self::unavailable("the disk of the database is full: free some space and try again")
+            }
+            StoreError::Busy | StoreError::Io(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::unavailable("the database cannot be used at the moment")
+            }
+            StoreError::StaleEpoch { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Corrupt(_)
+            | StoreError::Closed
+            | StoreError::Sql(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
