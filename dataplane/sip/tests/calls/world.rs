@@ -234,7 +234,7 @@ pub fn request(invite: &Sent, method: &str, cseq: u32, headers: &str, body: &str
     let contact = invite.header(HeaderName::Contact);
     let uri = contact.trim_matches(['<', '>']);
     format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKfar{method}{cseq};rport\r\n\
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKfar{method}{cseq}.{call_id};rport\r\n\
          Max-Forwards: 70\r\nFrom: {to};tag=b\r\nTo: {from}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
          Contact: <sip:b@10.0.0.2:5070>\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()

@@ -38,7 +38,11 @@ fn every_input_gets_what_the_index_says_and_the_endpoint_lives_on() {
     for row in index.lines().skip(1) {
         let columns: Vec<_> = row.split('\t').collect();
         let [file, _, class, _, expected] = columns.as_slice() else { panic!("{row}") };
-        let datagram = std::fs::read(folder.join(file)).expect(file);
+        let mut datagram = std::fs::read(folder.join(file)).expect(file);
+        if file.starts_with("40_") {
+            let template = String::from_utf8(datagram).expect("a text");
+            datagram = template.replace("{RAND}", "flood").replace("{N}", "1").into_bytes();
+        }
         let said = say(&mut endpoint, &datagram);
         if !file.ends_with(".sip") {
             assert_eq!(said.status(), None, "{file} is no SIP");
