@@ -45,7 +45,7 @@ pub use campaign::{Drawn, Ready, Wanted};
 pub use open::{MAX_LIFE_BEYOND, Restored, RestoredTry};
 pub use order::{Deferral, NoRoute, Plan, PlannedOrder};
 pub use reason::{PassedOver, Reason};
-pub use snapshot::{NodeStatus, Pressure, Share, Snapshot};
+pub use snapshot::{LineUse, NodeStatus, Pressure, Share, Snapshot};
 
 /// The two clocks: one for rates and ages, which nobody can set, and the wall's for schedules and retries.
 #[derive(Clone, Copy, Debug)]

@@ -241,7 +241,7 @@ fn all_slots_come_back() {
         }
     }
     assert_eq!(shadow.world.snapshot.open_attempts(), 0);
-    assert!(shadow.world.snapshot.line_use().all(|(_, held)| held == 0));
+    assert!(shadow.world.snapshot.line_use(shadow.world.now().mono).all(|line| line.held == 0));
 }
 
 #[test]

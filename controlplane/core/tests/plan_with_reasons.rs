@@ -47,7 +47,7 @@ fn what_is_shut_says_why() {
         let plan = world.snapshot.plan(world.now());
         text += &format!("# {what}\n{}\n", told(&plan));
     };
-    tell("the planner has just taken over", &|world| world.elapsed = Duration::from_millis(1_019));
+    tell("the planner has just taken over", &|world| world.elapsed = Duration::from_millis(1_049));
     tell("the spool is full", &|world| world.snapshot.set_pressure(Pressure::Stop));
     tell("no node", &|world| world.snapshot.node_lost(world.now().mono, &NodeId("n1".into())));
     tell("the node drains", &|world| world.node("n1", NodeStatus { draining: true, ..NODE }));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     model::{Campaign, CampaignState, Line, LineGroup},
-    retry::Settlement,
+    retry::{Settlement, Tally},
     schedule::OpenTimes,
 };
 
@@ -67,6 +67,17 @@ pub struct Share {
     pub max_calls: u32,
     /// New calls in any rolling second.
     pub max_cps: u32,
+}
+
+/// How a line is used.
+#[derive(Clone, Copy, Debug)]
+pub struct LineUse<'a> {
+    /// The line.
+    pub line: &'a Line,
+    /// Slots held, over all nodes.
+    pub held: u32,
+    /// How long it is left alone; `None` when it is not.
+    pub rests_for: Option<Duration>,
 }
 
 /// What the planner knows. See the [module](super) for how it is driven.
@@ -477,9 +488,28 @@ impl Snapshot {
         self.open.len()
     }
 
-    /// Lines by name, with the slots held on them and their limit.
-    pub fn line_use(&self) -> impl Iterator<Item = (&Line, u32)> {
-        self.lines.values().map(|line| (&line.line, line.held))
+    /// Attempts at the contact before this one; `None` for an attempt that is not under way.
+    pub fn tally(&self, attempt: AttemptId) -> Option<&Tally> {
+        self.open.get(&attempt).map(|open| &open.tally)
+    }
+
+    /// How long ago an attempt under way was decided.
+    pub fn age(&self, now: Instant, attempt: AttemptId) -> Option<Duration> {
+        self.open.get(&attempt).map(|open| now.saturating_duration_since(open.planned_at))
+    }
+
+    /// Whether an attempt waits for another line.
+    pub fn waits_for_route(&self, attempt: AttemptId) -> bool {
+        self.open.get(&attempt).is_some_and(|open| open.waits_for_route)
+    }
+
+    /// How the lines are used, by id.
+    pub fn line_use(&self, now: Instant) -> impl Iterator<Item = LineUse<'_>> {
+        self.lines.values().map(move |state| LineUse {
+            line: &state.line,
+            held: state.held,
+            rests_for: state.resting_until.and_then(|until| until.checked_duration_since(now)),
+        })
     }
 
     fn close_if_over(&mut self, attempt: AttemptId) {
