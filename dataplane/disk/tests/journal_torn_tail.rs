@@ -96,3 +96,34 @@ fn what_lies_behind_the_end_is_not_taken_for_records() {
         opens_with(fresh.path(), 4, tail.len() as u64, "tail");
     }
 }
+
+#[test]
+fn records_written_again_into_the_next_segment_count_once() {
+    // 1. A sync of records 3 and 4 fails, though their bytes reach the file. 2. They are written again into a fresh
+    // segment. 3. The node dies before the first segment is cut.
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (path, bytes) = written(one.path());
+    let journal = Journal::open(config(other.path())).unwrap();
+    for record in RECORDS.iter().take(2) {
+        journal.handle().append(record).unwrap();
+    }
+    journal.stop();
+    let journal = Journal::open(config(other.path())).unwrap();
+    for record in RECORDS.iter().skip(2) {
+        journal.handle().append(record).unwrap();
+    }
+    journal.stop();
+    assert!(other.path().join(format!("{:020}.journal", 3)).exists());
+    fs::write(other.path().join(path.file_name().unwrap()), &bytes).unwrap();
+    opens_with(other.path(), 4, (bytes.len() - ends()[1]) as u64, "written twice");
+}
+
+#[test]
+fn a_segment_that_was_only_being_begun_is_begun_again() {
+    for head in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, bytes) = written(dir.path());
+        fs::write(dir.path().join(format!("{:020}.journal", 5)), &bytes[..head]).unwrap();
+        opens_with(dir.path(), 4, head as u64, &format!("{head} bytes of header"));
+    }
+}
