@@ -1,6 +1,6 @@
 //! The carrier's one thread: sockets, timers, the tick, the ledger.
 //!
-//! A turn: wait; read signalling; read audio every few milliseconds; fire timers; play the phases that are due; send;
+//! A turn: wait; read audio, if only every few milliseconds; read signalling; fire timers; play the phases that are due; send;
 //! write. [`requests`] says what a message does to a call, [`calls`] what callees do, [`media`] holds the audio.
 
 mod calls;
@@ -186,24 +186,25 @@ impl Engine {
         self.begun = Instant::now();
         let mut signalling = Inbox::new(8 * 1024);
         let mut audio = Inbox::new(512);
-        let mut ready = Vec::new();
+        let (mut ready, mut audible) = (Vec::new(), Vec::new());
         let mut heard_ms = 0;
         let mut flushed = self.begun;
         let mut stop_by: Option<Instant> = None;
         loop {
             self.poll.wait(self.patience(Instant::now(), flushed, stop_by), &mut ready)?;
             let now = Instant::now();
+            let now_ms = (now - self.begun).as_millis() as u64;
+            // Before signalling: what was sent before a BYE still counts.
+            if !ready.is_empty() || now_ms >= heard_ms + HEAR_EVERY_MS {
+                heard_ms = now_ms;
+                self.hear(&mut audio, &mut audible)?;
+            }
             for name in ready.iter().filter(|name| **name != BELL) {
                 self.read_line(*name as usize, &mut signalling, now)?;
             }
             if stop.load(Ordering::Acquire) && stop_by.is_none() {
                 self.begin_stop(now)?;
                 stop_by = Some(now + self.stop_grace);
-            }
-            let now_ms = (now - self.begun).as_millis() as u64;
-            if now_ms >= heard_ms + HEAR_EVERY_MS {
-                heard_ms = now_ms;
-                self.hear(&mut audio, &mut ready)?;
             }
             self.fire_timers(now)?;
             self.play(now_ms);
@@ -221,7 +222,7 @@ impl Engine {
                 break;
             }
         }
-        self.hear(&mut audio, &mut ready)?;
+        self.hear(&mut audio, &mut audible)?;
         self.end_all()?;
         self.ledger.flush()?;
         self.gauges.cpu_us.store(net::thread_cpu().as_micros() as u64, Ordering::Relaxed);

@@ -98,7 +98,8 @@ pub struct EndRecord {
     pub answered_us: Option<u64>,
     /// When its end was decided: BYE or CANCEL received, BYE or refusal sent.
     pub ended_us: u64,
-    /// The last message of the call in either direction: until then it held its place on the line.
+    /// When it gave its place on the line back: at the caller's BYE, ACK of a refusal or response to our BYE; where that
+    /// never came, at the last message of the call in either direction.
     pub released_us: u64,
     /// How.
     pub how: Ending,
