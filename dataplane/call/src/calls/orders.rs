@@ -75,6 +75,7 @@ impl Calls {
             latching: order.latching,
         };
         let mut sdp = [0; SDP_BYTES_MAX];
+        let attempt = order.attempt.to_string();
         let request = InviteRequest {
             destination: order.destination,
             request_uri: &order.request_uri,
@@ -82,7 +83,8 @@ impl Calls {
             from_display: None,
             to_uri: &order.to_uri,
             advertised: None,
-            extra_headers: &[],
+            // By which a carrier's records and ours find each other.
+            extra_headers: &[("X-Peal-Attempt", &attempt)],
             credentials: order.credentials.clone(),
             sdp: local.write_offer(&mut sdp),
             owner: key.to_u64(),
