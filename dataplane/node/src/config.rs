@@ -21,8 +21,9 @@ pub struct NodeConfig {
     pub advertised: Option<IpAddr>,
     /// UDP port of the first shard's SIP socket; shard n has port + n. Default 5060.
     pub sip_port: u16,
-    /// UDP ports for RTP, split evenly among the shards. Default 20000 to 20999. A port carries many calls, but at most
-    /// one whose far address is not known yet, so each shard needs as many as it has calls ringing at once.
+    /// UDP ports for RTP, of which the even ones are used, split evenly among the shards. Default 20000 to 23999. A port
+    /// carries many calls, but at most one whose far address is not known yet, so each shard needs as many as it has
+    /// calls ringing at once.
     pub rtp_ports: PortRange,
     /// Of the RTP ports, how many are kept for lines that ask for a port of their own for each call
     /// (`media_ports = "own"`), in all shards together. Default 200. Such a call holds its port for 30 s beyond its end.
@@ -66,7 +67,7 @@ impl Default for NodeConfig {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             advertised: None,
             sip_port: 5060,
-            rtp_ports: PortRange { first: 20_000, last: 20_999 },
+            rtp_ports: PortRange { first: 20_000, last: 23_999 },
             rtp_own_ports: 200,
             shards: 1,
             cores: Vec::new(),
@@ -89,21 +90,22 @@ impl Default for NodeConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PortRange {
-    /// The first. 0 lets the kernel choose every port of the range's length.
+    /// The first. 0 lets the kernel choose `last` + 1 ports, odd ones too.
     pub first: u16,
     /// The last.
     pub last: u16,
 }
 
 impl PortRange {
-    /// How many.
-    pub fn len(&self) -> usize {
-        usize::from(self.last.saturating_sub(self.first)) + 1
-    }
-
-    /// Never: a range has at least one port.
-    pub fn is_empty(&self) -> bool {
-        false
+    /// The ports for calls that share them, and those for calls that have one each.
+    ///
+    /// Only even ones (RFC 3550 section 11): far ends send RTCP to the odd one above.
+    pub(crate) fn split(&self, own: u16) -> (Vec<u16>, Vec<u16>) {
+        let usable = |port: &u16| self.first == 0 || port.is_multiple_of(2);
+        let mut shared: Vec<u16> = (self.first..=self.last).filter(usable).collect();
+        let own = shared.split_off(shared.len().saturating_sub(usize::from(own)));
+        let chosen = |ports: Vec<u16>| if self.first == 0 { vec![0; ports.len()] } else { ports };
+        (chosen(shared), chosen(own))
     }
 }
 
@@ -155,8 +157,8 @@ impl NodeConfig {
             return refuse("rtp_ports", "last must not be below first".to_owned());
         }
         let shards = usize::from(self.shards);
-        let shared = self.rtp_ports.len().saturating_sub(usize::from(self.rtp_own_ports));
-        if shared / shards == 0 {
+        let (shared, _) = self.rtp_ports.split(self.rtp_own_ports);
+        if shared.len() / shards == 0 {
             return refuse("rtp_ports", format!("leaves no shared port for each of {shards} shards"));
         }
         let sip_last = self.sip_port.saturating_add(self.shards - 1);
@@ -212,15 +214,16 @@ mod tests {
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, fn(&mut NodeConfig)); 12] = [
+        type Spoil = fn(&mut NodeConfig);
+        let cases: [(&str, Spoil); 12] = [
             ("name", |c| c.name = "a b".to_owned()),
             ("advertised", |c| c.address = "0.0.0.0".parse().expect("an address")),
             ("advertised", |c| c.advertised = Some("::1".parse().expect("an address"))),
             ("shards", |c| c.shards = 0),
             ("sip_port", |c| (c.sip_port, c.shards) = (65_535, 2)),
             ("rtp_ports", |c| c.rtp_ports = PortRange { first: 9, last: 8 }),
-            ("rtp_ports", |c| c.rtp_own_ports = 1_000),
-            ("rtp_ports", |c| c.sip_port = 20_500),
+            ("rtp_ports", |c| c.rtp_own_ports = 2_000),
+            ("rtp_ports", |c| c.sip_port = 20_501),
             ("cores", |c| c.cores = vec![0, 1]),
             ("max_calls", |c| c.max_calls = 0),
             ("control_plane", |c| c.control_plane = "host:1".to_owned()),

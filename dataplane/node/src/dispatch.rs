@@ -36,7 +36,7 @@ use call::Mail;
 use common::{AttemptId, Epoch, LineId, PromptId};
 use media::{Block, Prompt};
 use prost::Message as _;
-use proto::v1::{AssetRequest, Event, Heartbeat, asset_request, event, from_node, refused, to_node};
+use proto::v1::{Event, Heartbeat, asset_request, event, refused, to_node};
 
 use crate::assets::{Assets, Errand};
 use crate::clock::Now;
@@ -71,6 +71,8 @@ pub struct Settings {
     pub ipv6: bool,
     /// How long calls may go on after a request to stop.
     pub drain: Duration,
+    /// Whether recordings lie in a folder for each day, or all in one.
+    pub day_folders: bool,
 }
 
 /// What happened outside.
@@ -163,8 +165,11 @@ pub enum Action {
         /// What.
         mail: Mail,
     },
-    /// Say this to the control plane, if there is a link with room. Events go another way: [`Dispatch::outbox`].
-    Say(from_node::Message),
+    /// Say this to the control plane, if there is a link with room; it is said again in a second. Events go another way:
+    /// [`Dispatch::outbox`].
+    SayHeartbeat(Heartbeat),
+    /// Ask the control plane for this, if there is a link with room; it is asked for again when it does not come.
+    Ask(asset_request::Asset),
     /// Resolve a line's address; answer with [`Input::LookedUp`].
     LookUp {
         /// The line.
@@ -507,24 +512,22 @@ impl Dispatch {
 
     fn run_errands(&mut self) {
         while let Some(errand) = self.assets.poll_errand() {
-            let ask =
-                |asset| Action::Say(from_node::Message::AssetRequest(AssetRequest { asset: Some(asset) }));
             self.actions.push_back(match errand {
-                Errand::AskScript(id) => ask(asset_request::Asset::Script(id.0)),
-                Errand::AskPrompt(id) => ask(asset_request::Asset::Prompt(id.0)),
+                Errand::AskScript(id) => Action::Ask(asset_request::Asset::Script(id.0)),
+                Errand::AskPrompt(id) => Action::Ask(asset_request::Asset::Prompt(id.0)),
                 Errand::Encode { prompt, wav } => Action::Encode { prompt, wav },
             });
         }
     }
 
     fn say_heartbeat(&mut self) {
-        self.actions.push_back(Action::Say(from_node::Message::Heartbeat(Heartbeat {
+        self.actions.push_back(Action::SayHeartbeat(Heartbeat {
             active_calls: u32::try_from(self.calls.entered()).unwrap_or(u32::MAX),
             waiting_orders: u32::try_from(self.calls.unsent()).unwrap_or(u32::MAX),
             draining: !matches!(self.phase, Phase::Running),
             journal_fill: self.journal_fill,
             recording_failed: self.recording_failed,
-        })));
+        }));
     }
 
     /// Tells the control plane something about a route try, by way of the journal. Returns its number.

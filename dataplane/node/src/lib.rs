@@ -1,6 +1,28 @@
 //! A data-plane node: the process that makes calls when it is told to.
+//!
+//! ```text
+//!                 orders, leases, lines                   mail
+//!  control plane ───────▶ link ─────▶ dispatcher ───────────────▶ shards ═══▶ carriers
+//!                ◀───────       ◀───── │  ▲  │  ◀───────────────
+//!                 events            journal  └─▶ disk (recordings)   events
+//! ```
+//!
+//! Owns the threads and how they are wired. Everything that is decided is decided in [`dispatch`], which is pure, with
+//! the help of [`gate`] (a line's limits at the socket), [`seen`] (no order is taken twice) and [`outbox`] (events on their
+//! way to the control plane). What a call does is the business of the `call` crate.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`config`] | the `[node]` table of the configuration |
+//! | [`dispatch`] | all decisions, in virtual time |
+//! | [`dial`] | calls without a control plane: `peal dial` |
+//! | [`metrics`] | what is counted |
+//!
+//! [`Node::start`] starts it all; [`Node::stop`] drains it, and a second time ends it.
+
 pub mod clock;
 pub mod config;
+pub mod dial;
 pub mod dispatch;
 pub mod gate;
 pub mod metrics;
@@ -8,7 +30,16 @@ pub mod outbox;
 pub mod seen;
 
 mod assets;
+mod http;
+mod journal;
 mod line;
+mod machine;
+mod node;
 mod refusal;
+mod scrape;
+mod shell;
+mod side;
 
 pub use config::{InvalidConfig, NodeConfig, PortRange, Secret};
+pub use node::{Node, StartError};
+pub use shell::NodeError;

@@ -1,13 +1,16 @@
 //! What the node counts, for Prometheus. Names and help texts are those of [`common::metric`].
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::Outcome;
 use common::metric::{self, Kind, Metric};
 use prometheus::core::Collector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 /// Handles to what the dispatcher counts itself. What shards, journal and link count is summed at scrape.
 #[derive(Clone, Debug)]
@@ -20,7 +23,7 @@ pub struct Metrics {
     ends: IntCounterVec,
     post_dial_delay: HistogramVec,
     refused: IntCounterVec,
-    mail_full: IntCounterVec,
+    blocks_lost: Arc<AtomicU64>,
     recordings: IntCounterVec,
     /// The latest of each shard.
     calls: Arc<Mutex<BTreeMap<u16, call::Counters>>>,
@@ -39,7 +42,7 @@ impl Metrics {
             ends,
             post_dial_delay: register(&registry, histograms(&metric::DP_POST_DIAL_DELAY)),
             refused: register(&registry, counters(&metric::DP_ORDERS_REFUSED)),
-            mail_full: register(&registry, counters(&metric::DP_MAIL_FULL)),
+            blocks_lost: Arc::default(),
             recordings: register(&registry, counters(&metric::DP_RECORDINGS)),
             calls: Arc::default(),
             registry,
@@ -81,8 +84,13 @@ impl Metrics {
         self.refused.with_label_values(&[reason]).inc();
     }
 
-    pub(crate) fn mail_full(&self, queue: &str) {
-        self.mail_full.with_label_values(&[queue]).inc();
+    pub(crate) fn block_lost(&self) {
+        self.blocks_lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Blocks of recordings for which no buffer was free.
+    pub(crate) fn blocks_lost(&self) -> u64 {
+        self.blocks_lost.load(Ordering::Relaxed)
     }
 
     pub(crate) fn recording(&self, result: &str) {
@@ -122,4 +130,9 @@ fn histograms(metric: &Metric) -> HistogramVec {
     let Kind::Histogram(buckets) = metric.kind else { panic!("{} is no histogram", metric.name) };
     let opts = HistogramOpts::from(opts(metric)).buckets(buckets.to_vec());
     HistogramVec::new(opts, metric.labels).expect("the names of common::metric are well formed")
+}
+
+/// A counter of seconds.
+pub(crate) fn seconds(metric: &Metric) -> CounterVec {
+    CounterVec::new(opts(metric), metric.labels).expect("the names of common::metric are well formed")
 }

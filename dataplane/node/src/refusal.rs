@@ -2,6 +2,9 @@
 
 use proto::v1::refused::Reason;
 
+/// Longest detail, bytes: some of them quote what others wrote.
+const DETAIL_MAX: usize = 256;
+
 /// A reason, and for a person what exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -11,7 +14,9 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(DETAIL_MAX));
+        Self { reason, detail }
     }
 }
 

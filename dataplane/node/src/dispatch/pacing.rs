@@ -154,7 +154,6 @@ impl Dispatch {
 
     pub(super) fn on_mail_refused(&mut self, now: Now, order: &call::Order) {
         let key = (order.attempt, order.route_try);
-        self.metrics.mail_full("orders");
         let Some(Stage::Mailed { shard, .. }) = self.calls.find(&key).map(|call| &call.stage) else { return };
         self.shard_load[usize::from(*shard)] -= 1;
         self.refuse(now, key, Refusal::new(Reason::Full, "the shard's queue is full"));

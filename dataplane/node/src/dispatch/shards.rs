@@ -5,7 +5,7 @@ use common::AttemptId;
 use proto::v1::refused::Reason;
 use proto::v1::{Recorded, Released, event};
 
-use super::call_table::Stage;
+use super::call_table::{Call, Stage};
 use super::{Action, ClosedRecording, Dispatch, RecordingJob, outcome};
 use crate::clock::Now;
 use crate::refusal::Refusal;
@@ -35,7 +35,7 @@ impl Dispatch {
             debug_assert!(false, "a shard ended a call that it was not given");
             return;
         };
-        let stem = ended.recorded.then(|| outcome::recording_stem(call.begun_at, &call.recording));
+        let stem = ended.recorded.then(|| self.recording_stem(call));
         let recording = stem.map(|stem| outcome::recording_path(&stem)).unwrap_or_default();
         let told = outcome::ended(now, shard, ended, recording);
         self.metrics.ended(
@@ -71,13 +71,13 @@ impl Dispatch {
         let job = match part {
             RecordingPart::Open => {
                 let Some(call) = self.calls.find(&key(name)) else { return };
-                let stem = outcome::recording_stem(call.begun_at, &call.recording);
+                let stem = self.recording_stem(call);
                 self.recordings.insert(attempt, (name.route_try, name.line, outcome::recording_path(&stem)));
                 RecordingJob::Open { stem }
             }
             RecordingPart::Block(block) => RecordingJob::Block(block),
             // The file is filled with silence by position.
-            RecordingPart::Lost => return self.metrics.mail_full("recording_blocks"),
+            RecordingPart::Lost => return self.metrics.block_lost(),
             RecordingPart::Close => RecordingJob::Close,
         };
         self.actions.push_back(Action::Record { attempt, job });
@@ -107,6 +107,14 @@ impl Dispatch {
             self.calls.change(&key, |_| Stage::Mailed { shard, hung_up: true });
             let mail = Mail::HangUp { attempt, by: HungUpBy::Operator };
             self.actions.push_back(Action::Mail { shard, mail });
+        }
+    }
+
+    fn recording_stem(&self, call: &Call) -> String {
+        if self.settings.day_folders {
+            outcome::recording_stem(call.begun_at, &call.recording)
+        } else {
+            call.recording.to_string()
         }
     }
 

@@ -1,0 +1,116 @@
+//! The calls of a shard as the machine that a shard drives.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use call::{Calls, CallsConfig, Socket};
+use media::BlockPool;
+use shard::{Bound, Machine, SocketIndex, SocketRole, SocketSpec, Transmit};
+use sip::EndpointConfig;
+
+use crate::config::NodeConfig;
+
+/// [`Calls`] behind the sockets of [`ShardPlan::sockets`]: signalling first, then media.
+#[derive(Debug)]
+pub(crate) struct ShardCalls(Calls);
+
+impl Machine for ShardCalls {
+    type Mail = call::Mail;
+    type Event = call::Event;
+
+    fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]) {
+        let socket = match socket.0 {
+            0 => Socket::Signalling,
+            media => Socket::Media(media - 1),
+        };
+        self.0.handle_datagram(now, socket, from, bytes);
+    }
+
+    fn handle_mail(&mut self, now: Instant, mail: call::Mail) {
+        self.0.handle_mail(now, mail);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, slot: &mut [u8]) -> Option<Transmit> {
+        let call::Transmit { socket, to, len } = self.0.poll_transmit(now, slot)?;
+        let socket = match socket {
+            Socket::Signalling => SocketIndex(0),
+            Socket::Media(media) => SocketIndex(media + 1),
+        };
+        Some(Transmit { socket, to, len })
+    }
+
+    fn poll_event(&mut self) -> Option<call::Event> {
+        self.0.poll_event()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.is_idle()
+    }
+}
+
+/// What one shard gets of the node's ports and limits.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardPlan {
+    pub(crate) index: u16,
+    sip_port: u16,
+    shared_ports: Vec<u16>,
+    own_ports: Vec<u16>,
+    config: NodeConfig,
+}
+
+impl ShardPlan {
+    /// The plans of all shards of a checked configuration.
+    pub(crate) fn all(config: &NodeConfig) -> Vec<Self> {
+        let (shared, own) = config.rtp_ports.split(config.rtp_own_ports);
+        let shards = usize::from(config.shards);
+        let part = |ports: &[u16], index: usize| -> Vec<u16> {
+            let each = ports.len() / shards;
+            ports[index * each..(index + 1) * each].to_vec()
+        };
+        (0..config.shards)
+            .map(|index| Self {
+                index,
+                sip_port: if config.sip_port == 0 { 0 } else { config.sip_port + index },
+                shared_ports: part(&shared, usize::from(index)),
+                own_ports: part(&own, usize::from(index)),
+                config: config.clone(),
+            })
+            .collect()
+    }
+
+    /// The sockets to bind.
+    pub(crate) fn sockets(&self) -> Vec<SocketSpec> {
+        let at = |port: u16| SocketAddr::new(self.config.address, port);
+        let media = self.shared_ports.iter().chain(&self.own_ports).map(|port| SocketSpec::media(at(*port)));
+        std::iter::once(SocketSpec::signalling(at(self.sip_port))).chain(media).collect()
+    }
+
+    /// The machine, once the sockets are bound.
+    pub(crate) fn build(&self, bound: &Bound, pool: BlockPool, seeds: [u64; 2]) -> ShardCalls {
+        let signalling = bound.of_role(SocketRole::Signalling).next().expect("the first socket").local;
+        let public = |local: SocketAddr| SocketAddr::new(self.config.public_address(), local.port());
+        let mut shared_media: Vec<_> = bound.of_role(SocketRole::Media).map(|s| public(s.local)).collect();
+        let own_media = shared_media.split_off(self.shared_ports.len());
+        let mut sip = EndpointConfig::new(signalling, self.index, seeds[0]);
+        sip.user_agent = self.config.user_agent.clone();
+        sip.advertised = self.config.advertised.map(|_| public(signalling).to_string());
+        let config = CallsConfig {
+            sip,
+            shared_media,
+            own_media,
+            max_calls: self.config.max_calls as usize,
+            send_silence: self.config.send_silence,
+            media_timeout: std::time::Duration::from_secs(u64::from(self.config.media_timeout_s)),
+            recording: pool,
+        };
+        ShardCalls(Calls::new(Instant::now(), config, seeds[1]))
+    }
+}

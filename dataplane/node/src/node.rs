@@ -1,0 +1,307 @@
+//! Starting a node, and holding it from outside.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use disk::{Disk, DiskConfig, DiskError, JournalError};
+use link::{Down, Hello, Link, LinkConfig};
+use media::BlockPool;
+use shard::{Shard, ShardConfig, SocketRole};
+
+use crate::clock::Now;
+use crate::config::{InvalidConfig, NodeConfig};
+use crate::dispatch::{Dispatch, Input, Recovered, Settings};
+use crate::http;
+use crate::journal::Store;
+use crate::machine::ShardPlan;
+use crate::metrics::Metrics;
+use crate::scrape::{ShardView, Sources};
+use crate::shell::{NodeError, Shards, Shell};
+use crate::side::Side;
+
+/// Results of side work that may wait for the dispatcher.
+const INPUTS_MAX: usize = 1_024;
+/// Buffers for recordings beyond two for each call: one fills, one is on its way to the disk.
+const SPARE_BLOCKS: usize = 1_024;
+
+/// Why a node could not start. Nothing is left running then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A value of the configuration.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    /// The journal.
+    #[error("node.data: {0}")]
+    Journal(#[from] JournalError),
+    /// The recordings folder.
+    #[error("node.recordings: {0}")]
+    Disk(#[from] DiskError),
+    /// A shard: a port in use, no io_uring, a core that is not ours.
+    #[error("shard {index}: {source}")]
+    Shard {
+        /// Which.
+        index: u16,
+        /// Why.
+        source: shard::StartError,
+    },
+    /// The link.
+    #[error("node.control_plane: {0}")]
+    Link(#[from] link::StartError),
+    /// The metrics listener.
+    #[error("node.metrics: cannot listen on {address}: {source}")]
+    Metrics {
+        /// As configured.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// Threads or random numbers.
+    #[error("the machine refuses what every process needs: {0}")]
+    Machine(#[from] std::io::Error),
+}
+
+/// A running node. Dropping it stops it at once.
+#[derive(Debug)]
+pub struct Node {
+    inputs: Sender<Input>,
+    thread: Option<JoinHandle<Result<(), NodeError>>>,
+    metrics_address: Option<SocketAddr>,
+    sip_addresses: Vec<SocketAddr>,
+    sources: Arc<Sources>,
+    // Dropped, and with it closed, after the dispatcher has ended.
+    _link: Option<Link>,
+}
+
+impl Node {
+    /// Starts a node that is led by the control plane of the configuration.
+    pub fn start(config: NodeConfig) -> Result<Self, StartError> {
+        config.check()?;
+        let (store, recovered) = Store::open(&config)?;
+        let disk = Disk::start(DiskConfig::new(&config.recordings))?;
+        let boot = random::<16>()?;
+        let active_calls = Arc::new(AtomicU32::new(0));
+        let link = Link::start(LinkConfig {
+            address: config.control_plane.clone(),
+            hello: Hello {
+                node: config.name.clone(),
+                boot: boot.to_vec(),
+                protocol: proto::PROTOCOL,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                shards: u32::from(config.shards),
+                max_calls: config.max_calls,
+                active_calls: 0,
+                token: config.token.0.clone(),
+            },
+            active_calls: active_calls.clone(),
+            seed: u64::from_le_bytes(random()?),
+        })?;
+        let parts = Parts {
+            down: link.down().clone(),
+            connects: link.connects(),
+            listen: Some(config.metrics),
+            store,
+            recovered,
+            disk: Some(disk),
+            active_calls,
+        };
+        Self::assemble(config, parts, Some(link))
+    }
+
+    /// Starts a node that is led by whoever holds the other end of `down`, keeps no journal, and listens on no port but
+    /// those of its calls. It records when `records` is set.
+    pub(crate) fn start_alone(
+        config: NodeConfig,
+        down: Receiver<Down>,
+        records: bool,
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        let disk = records.then(|| Disk::start(DiskConfig::new(&config.recordings))).transpose()?;
+        let parts = Parts {
+            down,
+            connects: Arc::default(),
+            listen: None,
+            store: Store::Nowhere { last: 0 },
+            recovered: Recovered::default(),
+            disk,
+            active_calls: Arc::default(),
+        };
+        Self::assemble(config, parts, None)
+    }
+
+    fn assemble(config: NodeConfig, parts: Parts, link: Option<Link>) -> Result<Self, StartError> {
+        let metrics = Metrics::new();
+        let (input_sender, inputs) = crossbeam_channel::bounded(INPUTS_MAX);
+        let side = Side::start(input_sender.clone(), config.address.is_ipv6())?;
+        let listener = match parts.listen {
+            Some(address) => {
+                let bound = side.runtime().block_on(http::bind(address));
+                Some(bound.map_err(|source| StartError::Metrics { address, source })?)
+            }
+            None => None,
+        };
+        let shards = start_shards(&config)?;
+        let sip_addresses: Vec<SocketAddr> = shards
+            .iter()
+            .flat_map(|shard| shard.bound().of_role(SocketRole::Signalling))
+            .map(|socket| socket.local)
+            .collect();
+        let view = |shard: &shard::ShardHandle<call::Mail, call::Event>| ShardView {
+            counters: shard.counters().clone(),
+            mail: shard.mail().clone(),
+            cpu_us: AtomicU64::new(0),
+        };
+        let sources = Arc::new(Sources {
+            metrics: metrics.clone(),
+            shards: shards.iter().map(view).collect(),
+            journal: parts.store.handle(),
+            disk: parts.disk.as_ref().map(Disk::handle),
+            connects: parts.connects,
+            healthy: AtomicBool::new(true),
+            ready: AtomicBool::new(false),
+        });
+        let mut metrics_address = None;
+        if let Some(listener) = listener {
+            metrics_address = listener.local_addr().ok();
+            side.runtime().spawn(http::serve(listener, sources.clone()));
+        }
+        if let Some(disk) = &parts.disk {
+            for repaired in &disk.repaired {
+                tracing::info!(?repaired, "a recording of the process before this one");
+                metrics.recording("repaired");
+            }
+        }
+        let settings = Settings {
+            max_calls: config.max_calls as usize,
+            shards: config.shards,
+            ipv6: config.address.is_ipv6(),
+            drain: config.drain(),
+            day_folders: link.is_some(),
+        };
+        let shell = Shell {
+            dispatch: Dispatch::new(Now::read(), settings, metrics, parts.recovered),
+            down: parts.down,
+            uplink: None,
+            inputs,
+            hang_ups: shards.iter().map(|_| VecDeque::new()).collect(),
+            shards,
+            store: parts.store,
+            disk: parts.disk,
+            side,
+            sources: sources.clone(),
+            active_calls: parts.active_calls,
+            recordings: config.recordings.clone(),
+            closes: VecDeque::new(),
+            look_at: Instant::now(),
+            uplink_full: false,
+        };
+        let thread =
+            std::thread::Builder::new().name("peal-dispatch".to_owned()).spawn(move || shell.run())?;
+        tracing::info!(name = config.name, sip = ?sip_addresses, metrics = ?metrics_address, "node started");
+        Ok(Self {
+            inputs: input_sender,
+            thread: Some(thread),
+            metrics_address,
+            sip_addresses,
+            sources,
+            _link: link,
+        })
+    }
+
+    /// Asks the node to stop: no new calls, those that are up go on for [`NodeConfig::drain_s`] at most. Asked a second
+    /// time, it hangs up and ends at once.
+    pub fn stop(&self) {
+        // A node that has ended already has nothing to stop.
+        let _ = self.inputs.send(Input::Stop);
+    }
+
+    /// Waits for the node's end.
+    pub fn wait(mut self) -> Result<(), NodeError> {
+        let thread = self.thread.take().expect("only wait and drop take it");
+        thread.join().expect("the dispatcher does not panic")
+    }
+
+    /// False once the node has ended.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Where metrics are served.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// The shards' SIP sockets.
+    pub fn sip_addresses(&self) -> &[SocketAddr] {
+        &self.sip_addresses
+    }
+
+    pub(crate) fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // Drain, hang up, leave.
+            for _ in 0..3 {
+                self.stop();
+            }
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What differs between a node that is led over the link and one that is not.
+struct Parts {
+    down: Receiver<Down>,
+    connects: Arc<AtomicU64>,
+    listen: Option<SocketAddr>,
+    store: Store,
+    recovered: Recovered,
+    disk: Option<Disk>,
+    active_calls: Arc<AtomicU32>,
+}
+
+fn start_shards(config: &NodeConfig) -> Result<Shards, StartError> {
+    raise_file_limit(config);
+    let pool = BlockPool::new(2 * config.max_calls as usize + SPARE_BLOCKS);
+    let mut shards = Vec::new();
+    for plan in ShardPlan::all(config) {
+        let mut shard_config = ShardConfig::new(plan.index, plan.sockets());
+        shard_config.core = config.cores.get(usize::from(plan.index)).copied();
+        let seeds = [u64::from_le_bytes(random()?), u64::from_le_bytes(random()?)];
+        let (index, pool) = (plan.index, pool.clone());
+        let started = Shard::start(shard_config, move |bound| plan.build(bound, pool, seeds));
+        shards.push(started.map_err(|source| StartError::Shard { index, source })?);
+    }
+    Ok(shards)
+}
+
+/// Each RTP port is a descriptor; the usual soft limit of 1,024 is for programs that use `select`.
+fn raise_file_limit(config: &NodeConfig) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let needed = u64::from(config.rtp_ports.last - config.rtp_ports.first) + 1_024;
+    if limit.current.is_some_and(|current| current < needed) {
+        let raised =
+            Rlimit { current: limit.maximum.map(|maximum| maximum.min(needed)).or(Some(needed)), ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+        }
+    }
+}
+
+/// Bytes that nobody can guess.
+fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
