@@ -4,11 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::{
-    Position, Spool, crc_frame,
-    cursor::Range,
-    segment::Reader,
-};
+use crate::{Position, Spool, crc_frame, cursor::Range, segment::Reader};
 
 /// Rows for one INSERT.
 pub(crate) struct Batch {
@@ -53,7 +49,10 @@ pub(crate) fn next(spool: &Spool, position: Position, rows_max: u64, bytes_max: 
 
 /// Exactly the batch of `range` again; `None` if its segment is gone or damaged.
 pub(crate) fn again(spool: &Spool, range: Range) -> io::Result<Option<Batch>> {
-    if spool.segment_from(range.segment).is_none_or(|(segment, length)| segment != range.segment || length < range.to) {
+    if spool
+        .segment_from(range.segment)
+        .is_none_or(|(segment, length)| segment != range.segment || length < range.to)
+    {
         return Ok(None);
     }
     let batch = read(spool, range, u64::MAX, u64::MAX)?.ok().flatten();
@@ -68,7 +67,12 @@ pub(crate) fn token(spool: &Spool, range: Range) -> String {
 /// Bytes of a segment that are not what was written.
 struct Damage;
 
-fn read(spool: &Spool, range: Range, rows_max: u64, bytes_max: u64) -> io::Result<Result<Option<Batch>, Damage>> {
+fn read(
+    spool: &Spool,
+    range: Range,
+    rows_max: u64,
+    bytes_max: u64,
+) -> io::Result<Result<Option<Batch>, Damage>> {
     let Some(mut reader) = Reader::open(spool.folder(), range.segment)? else { return Ok(Err(Damage)) };
     let from = range.from.max(reader.start);
     // A frame more than wanted, so that the last one is whole.

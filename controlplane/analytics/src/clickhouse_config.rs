@@ -31,7 +31,8 @@ impl ClickHouse {
     /// The server at `url`, from the value of `CLICKHOUSE_URL`: user, password and database may be part of it
     /// (`http://user:password@host:8123/database`); `default`, none and `peal` if they are not.
     pub fn from_url(text: &str) -> Result<Self, String> {
-        let (scheme, rest) = text.split_once("://").ok_or("a ClickHouse URL begins with http:// or https://")?;
+        let (scheme, rest) =
+            text.split_once("://").ok_or("a ClickHouse URL begins with http:// or https://")?;
         if !matches!(scheme, "http" | "https") {
             return Err(format!("{scheme}:// is not ClickHouse's HTTP interface: use http:// or https://"));
         }
@@ -42,7 +43,9 @@ impl ClickHouse {
             return Err("the ClickHouse URL names no host".into());
         }
         let database = path.split(['?', '#']).next().unwrap_or("").trim_matches('/');
-        let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { percent_decoded(text) };
+        let or = |text: &str, default: &str| {
+            if text.is_empty() { default.to_owned() } else { percent_decoded(text) }
+        };
         let database = or(database, DATABASE);
         if !database.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err("the database's name may hold letters, digits and _ only".into());
@@ -127,7 +130,8 @@ mod tests {
 
     #[test]
     fn user_password_and_database_may_be_part_of_the_url() {
-        let full = ClickHouse::from_url("https://calls:p%40ss@ch.example:8443/dialler?x=1").expect("a good URL");
+        let full =
+            ClickHouse::from_url("https://calls:p%40ss@ch.example:8443/dialler?x=1").expect("a good URL");
         assert_eq!(
             full,
             ClickHouse::Url {

@@ -157,3 +157,26 @@ SELECT
     avgOrNullIf(talk_ms, answered_at IS NOT NULL) / 1000 AS acd_s
 FROM attempt_final
 GROUP BY tenant, hour, campaign_id";
+
+#[cfg(test)]
+mod tests {
+    use clickhouse::Row;
+
+    use super::*;
+    use crate::AttemptRow;
+
+    #[test]
+    fn row_columns_and_ddl_are_the_same_list() {
+        assert_eq!(AttemptRow::COLUMN_NAMES.join(","), COLUMNS);
+        let body =
+            ATTEMPT.split_once("(\n").and_then(|(_, rest)| rest.split_once("\n)\n")).expect("a list").0;
+        let ddl: Vec<_> = body.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(ddl.join(","), format!("{COLUMNS},ingested_at"));
+    }
+
+    #[test]
+    fn versions_have_no_gaps() {
+        let versions: Vec<_> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        assert_eq!(versions, (1..=versions.len() as u32).collect::<Vec<_>>());
+    }
+}

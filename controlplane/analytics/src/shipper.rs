@@ -151,7 +151,9 @@ impl Run {
     async fn run(mut self) {
         // The only way out is the stop.
         let Err(Stopped) = self.ship().await;
-        if !self.stored && let Err(error) = self.cursor.store(self.spool.folder()) {
+        if !self.stored
+            && let Err(error) = self.cursor.store(self.spool.folder())
+        {
             tracing::warn!(%error, "the spool's cursor was not stored; the next shipper repeats the last batch");
         }
     }
@@ -182,7 +184,7 @@ impl Run {
         }
         loop {
             // What arrives from here on wakes the wait below.
-            self.end.mark_unchanged();
+            let end = *self.end.borrow_and_update();
             let (spool, position) = (self.spool.clone(), self.cursor.acknowledged);
             let (rows, bytes) = (self.config.batch_rows, self.config.batch_bytes);
             match self.on_disk(move || batch::next(&spool, position, rows, bytes)).await? {
@@ -198,9 +200,15 @@ impl Run {
                 }
                 Next::Nothing => {
                     self.shared.stats().oldest_at = None;
+                    if self.cursor.acknowledged < end {
+                        // The rest holds no rows: the headers of segments, and segments that were set aside.
+                        self.cursor.acknowledged = end;
+                        self.stored = false;
+                    }
                     if !self.stored {
                         self.store_cursor().await?;
                     }
+                    self.shipped.send_replace(self.cursor.acknowledged);
                     self.unless_stopped_changed().await?;
                 }
                 Next::Damaged { segment, bytes } => self.set_aside(segment, bytes).await?,

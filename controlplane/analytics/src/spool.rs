@@ -40,7 +40,9 @@ impl SpoolConfig {
 }
 
 /// A place between two frames, ordered in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Position {
     /// Segment.
     pub segment: u64,
@@ -240,7 +242,11 @@ impl Spool {
     }
 
     /// Writes the pending group with `writer`, which goes back into the state.
-    fn commit<'s>(&'s self, mut state: MutexGuard<'s, State>, mut writer: segment::Writer) -> MutexGuard<'s, State> {
+    fn commit<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        mut writer: segment::Writer,
+    ) -> MutexGuard<'s, State> {
         let frames = std::mem::take(&mut state.pending);
         let group = std::mem::take(&mut state.group);
         drop(state);
@@ -331,4 +337,133 @@ fn survey(folder: &Path) -> io::Result<(BTreeMap<u64, u64>, u64)> {
 pub(crate) fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{self, Batch, Next};
+
+    fn row(number: u16) -> AttemptRow {
+        AttemptRow { shard: number, error: "\n\n".repeat(number.into()), ..AttemptRow::default() }
+    }
+
+    fn open(folder: &Path) -> Arc<Spool> {
+        Spool::open(SpoolConfig::new(folder)).expect("opens")
+    }
+
+    /// Every batch that the spool holds.
+    fn batches(spool: &Spool) -> Vec<Batch> {
+        let (mut position, mut batches) = (Position::default(), Vec::new());
+        while let Next::Batch(batch) = batch::next(spool, position, 10, 1 << 20).expect("reads") {
+            position = Position { segment: batch.range.segment, offset: batch.range.to };
+            batches.push(batch);
+        }
+        batches
+    }
+
+    fn data(spool: &Spool) -> Vec<u8> {
+        batches(spool).iter().flat_map(|batch| batch.data.to_vec()).collect()
+    }
+
+    fn encoded(rows: &[AttemptRow]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        rows.iter().for_each(|row| row_binary::write(row, &mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn a_tail_torn_at_any_byte_costs_the_torn_frame_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = folder.path().join("whole");
+        let spool = open(&whole);
+        let kept = spool.append(&[row(1), row(2)]).expect("room");
+        let end = spool.append(&[row(3)]).expect("room");
+        drop(spool);
+        let segment_path = segment::path(&whole, end.segment);
+        let bytes = fs::read(&segment_path).expect("a segment");
+        assert_eq!(bytes.len() as u64, end.offset);
+        for length in kept.offset..end.offset {
+            let torn = folder.path().join(length.to_string());
+            fs::create_dir(&torn).expect("a folder");
+            fs::write(segment::path(&torn, end.segment), &bytes[..length as usize]).expect("a torn segment");
+            let spool = open(&torn);
+            assert_eq!(spool.torn_bytes(), length - kept.offset);
+            let after = spool.append(&[row(4)]).expect("room");
+            assert!(after > end, "a position never means other rows");
+            assert_eq!(data(&spool), encoded(&[row(1), row(2), row(4)]), "torn at {length}");
+        }
+    }
+
+    #[test]
+    fn batches_are_the_same_whenever_they_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = open(folder.path());
+        for number in 0..25 {
+            spool.append(&[row(number)]).expect("room");
+        }
+        let before = batches(&spool);
+        assert_eq!(before.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [10, 10, 5]);
+        spool.append(&[row(25)]).expect("room");
+        for batch in &before {
+            let again = batch::again(&spool, batch.range).expect("reads").expect("is there");
+            assert_eq!((&again.data, again.rows), (&batch.data, batch.rows));
+        }
+        let id = spool.id();
+        drop(spool);
+        let spool = open(folder.path());
+        assert_eq!(spool.id(), id, "tokens outlive a restart");
+        let again = batch::again(&spool, before[2].range).expect("reads").expect("is there");
+        assert_eq!(again.data, before[2].data);
+    }
+
+    #[test]
+    fn threads_share_commits_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = SpoolConfig { segment_bytes: 4 << 10, ..SpoolConfig::new(folder.path()) };
+        let spool = Spool::open(config.clone()).expect("opens");
+        std::thread::scope(|scope| {
+            for thread in 0..8_u16 {
+                let spool = &spool;
+                scope.spawn(move || {
+                    let mut last = Position::default();
+                    for number in 0..50 {
+                        let end = spool.append(&[row(thread * 50 + number)]).expect("room");
+                        assert!(end > last && end <= spool.end());
+                        last = end;
+                    }
+                });
+            }
+        });
+        let bytes = spool.bytes();
+        drop(spool);
+        let spool = Spool::open(config).expect("opens");
+        assert_eq!(batches(&spool).iter().map(|batch| batch.rows).sum::<u64>(), 400);
+        assert!(spool.bytes() >= bytes && segment::list(folder.path()).expect("a list").len() > 10);
+    }
+
+    #[test]
+    fn a_damaged_segment_is_told_apart_from_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = open(folder.path());
+        let end = spool.append(&[row(1)]).expect("room");
+        drop(spool);
+        let path = segment::path(folder.path(), end.segment);
+        let spool = open(folder.path());
+        let mut bytes = fs::read(&path).expect("a segment");
+        *bytes.last_mut().expect("not empty") ^= 1;
+        fs::write(&path, bytes).expect("writes");
+        let next = batch::next(&spool, Position::default(), 10, 1 << 20).expect("reads");
+        assert!(matches!(next, Next::Damaged { segment, .. } if segment == end.segment));
+        assert!(spool.set_aside(end.segment).expect("renames").exists());
+        assert!(matches!(batch::next(&spool, Position::default(), 10, 1 << 20), Ok(Next::Nothing)));
+    }
+
+    #[test]
+    fn two_processes_cannot_have_it_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _first = open(folder.path());
+        let second = Spool::open(SpoolConfig::new(folder.path()));
+        assert!(matches!(second.err(), Some(SpoolError::InUse { .. })));
+    }
 }

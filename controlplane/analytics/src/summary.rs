@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use clickhouse::Row;
+use clickhouse::{Row, query::Query};
 use serde::{Deserialize, Serialize};
 
-use crate::{Analytics, AnalyticsError, warehouse::in_time};
+use crate::{Analytics, AnalyticsError, AttemptRow, warehouse::in_time};
 
 /// Longest time for an answer.
 const TIME_MAX: Duration = Duration::from_secs(60);
@@ -123,9 +123,24 @@ impl Analytics {
     /// How many attempts there are.
     pub async fn count(&self, scope: &Scope) -> Result<Count, AnalyticsError> {
         let counts = self
-            .ask("SELECT count() AS rows, uniqExact(attempt_id) AS attempts FROM attempt_final WHERE {}", scope)
+            .ask(
+                "SELECT count() AS rows, uniqExact(attempt_id) AS attempts FROM attempt_final WHERE {}",
+                scope,
+            )
             .await?;
         Ok(counts.into_iter().next().unwrap_or(Count { rows: 0, attempts: 0 }))
+    }
+
+    /// The rows themselves, in the order of planning, at most `limit`.
+    pub async fn attempts(&self, scope: &Scope, limit: u64) -> Result<Vec<AttemptRow>, AnalyticsError> {
+        let (condition, bound) = scope.condition();
+        // The client's check of types does not know tuples with names; a test compares the columns with the row type.
+        let client = self.client().clone().with_validation(false);
+        let sql = format!(
+            "SELECT ?fields FROM attempt_final WHERE {condition} ORDER BY planned_at, attempt_id LIMIT ?"
+        );
+        let query = bind(client.query(&sql), bound).bind(limit);
+        in_time(TIME_MAX, query.fetch_all::<AttemptRow>()).await
     }
 
     async fn ask<T>(&self, template: &str, scope: &Scope) -> Result<Vec<T>, AnalyticsError>
@@ -133,14 +148,15 @@ impl Analytics {
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
         let (condition, bound) = scope.condition();
-        let mut query = self.client().query(&template.replace("{}", &condition));
-        for value in bound {
-            query = match value {
-                Bound::Text(text) => query.bind(text),
-                Bound::Texts(texts) => query.bind(texts),
-                Bound::Micros(micros) => query.bind(micros),
-            };
-        }
+        let query = bind(self.client().query(&template.replace("{}", &condition)), bound);
         in_time(TIME_MAX, query.fetch_all::<T>()).await
     }
+}
+
+fn bind(query: Query, bound: Vec<Bound>) -> Query {
+    bound.into_iter().fold(query, |query, value| match value {
+        Bound::Text(text) => query.bind(text),
+        Bound::Texts(texts) => query.bind(texts),
+        Bound::Micros(micros) => query.bind(micros),
+    })
 }

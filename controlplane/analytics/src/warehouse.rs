@@ -75,7 +75,8 @@ impl Analytics {
             for statement in migration.statements {
                 in_time(STATEMENT_TIME_MAX, self.client.query_raw(statement).execute()).await?;
             }
-            let record = self.client.query("INSERT INTO schema_history (version) VALUES (?)").bind(migration.version);
+            let record =
+                self.client.query("INSERT INTO schema_history (version) VALUES (?)").bind(migration.version);
             in_time(STATEMENT_TIME_MAX, record.execute()).await?;
         }
         Ok(())
@@ -90,7 +91,12 @@ impl Analytics {
     }
 
     /// Inserts rows in RowBinary into `attempt`. The same `token` twice inserts once.
-    pub(crate) async fn insert(&self, columns: &str, mut data: Bytes, token: &str) -> Result<(), AnalyticsError> {
+    pub(crate) async fn insert(
+        &self,
+        columns: &str,
+        mut data: Bytes,
+        token: &str,
+    ) -> Result<(), AnalyticsError> {
         let client = self
             .client
             .clone()
