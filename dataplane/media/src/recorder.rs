@@ -53,6 +53,9 @@ pub struct Recorder {
     base: u64,
     /// Samples of the left side in the buffer: the timeline's present, less `base`.
     filled: usize,
+    /// Samples of the right side that are written; what lies behind them in the buffer is left over from its last
+    /// use. Silence is only written where it is wanted, so that a buffer's memory is touched once.
+    heard: usize,
     anchor: Option<Anchor>,
     strays: u8,
     ready: Option<Block>,
@@ -63,15 +66,14 @@ impl Recorder {
     /// Starts at the timeline's zero, `now`. Both sides are stored in `codec`; what comes in the other law is
     /// translated.
     pub fn start(now: Instant, codec: Codec, pool: &BlockPool) -> Result<Recorder, PoolExhausted> {
-        let mut buffer = pool.take()?;
-        buffer.silence(codec, 0);
         Ok(Recorder {
             codec,
+            buffer: pool.take()?,
             pool: pool.clone(),
-            buffer,
             origin: now,
             base: 0,
             filled: 0,
+            heard: 0,
             anchor: None,
             strays: 0,
             ready: None,
@@ -86,9 +88,10 @@ impl Recorder {
         if due > present + CATCH_UP_SAMPLES {
             self.skip_to(due);
         }
-        if let Some((codec, frame)) = frame {
-            let side = &mut self.buffer.left_mut()[self.filled..self.filled + FRAME_SAMPLES];
-            copy(codec, frame, self.codec, side);
+        let side = &mut self.buffer.left_mut()[self.filled..self.filled + FRAME_SAMPLES];
+        match frame {
+            Some((codec, frame)) => copy(codec, frame, self.codec, side),
+            None => side.fill(self.codec.silence()),
         }
         self.filled += FRAME_SAMPLES;
         if self.filled >= BLOCK_SAMPLES + LATE_SAMPLES {
@@ -122,10 +125,16 @@ impl Recorder {
         // Before the base lies what has already left; behind the end what a tick that is long overdue has no room for.
         let offset = position - self.base as i64;
         let (cut, start) = ((-offset).max(0) as usize, offset.max(0) as usize);
-        if let (Some(payload), Some(side)) = (payload.get(cut..), self.buffer.right_mut().get_mut(start..)) {
-            let len = payload.len().min(side.len());
-            copy(codec, &payload[..len], self.codec, &mut side[..len]);
+        let room = SIDE_LEN.saturating_sub(start);
+        let payload = payload.get(cut..).unwrap_or_default();
+        let payload = &payload[..payload.len().min(room)];
+        if payload.is_empty() {
+            return;
         }
+        self.hush_to(start);
+        let end = start + payload.len();
+        copy(codec, payload, self.codec, &mut self.buffer.right_mut()[start..end]);
+        self.heard = self.heard.max(end);
     }
 
     /// The block that is full, if any.
@@ -140,6 +149,7 @@ impl Recorder {
 
     /// Ends the recording: the block not yet taken, and what the buffer holds.
     pub fn finish(mut self) -> [Option<Block>; 2] {
+        self.hush_to(self.filled);
         let last = (self.filled > 0).then(|| Block::new(self.buffer, self.codec, self.base, self.filled));
         [self.ready.take(), last]
     }
@@ -156,29 +166,36 @@ impl Recorder {
         micros * u64::from(SAMPLE_RATE) / 1_000_000
     }
 
+    /// Silence where nothing was heard, up to sample `end` of the buffer.
+    fn hush_to(&mut self, end: usize) {
+        if self.heard < end {
+            self.buffer.right_mut()[self.heard..end].fill(self.codec.silence());
+            self.heard = end;
+        }
+    }
+
     /// Hands out the first `len` samples of both sides and goes on with what lies behind them.
     fn turn_block(&mut self, len: usize) {
-        let fresh = match self.pool.take() {
-            Ok(fresh) if self.ready.is_none() => fresh,
+        self.hush_to(len);
+        match self.pool.take() {
+            Ok(fresh) if self.ready.is_none() => {
+                let mut full = std::mem::replace(&mut self.buffer, fresh);
+                self.buffer.continue_from(&mut full, len..self.filled, len..self.heard);
+                self.ready = Some(Block::new(full, self.codec, self.base, len));
+            }
             Ok(_) | Err(PoolExhausted) => {
                 // The block is lost, the timeline is not: the file is filled with silence by position.
                 self.overrun = true;
-                self.buffer.forget(len);
-                self.buffer.silence(self.codec, SIDE_LEN - len);
-                self.advance(len);
-                return;
+                self.buffer.forget(len..self.filled, len..self.heard);
             }
-        };
-        let mut full = std::mem::replace(&mut self.buffer, fresh);
-        self.buffer.continue_from(&mut full, len);
-        self.buffer.silence(self.codec, SIDE_LEN - len);
-        self.ready = Some(Block::new(full, self.codec, self.base, len));
+        }
         self.advance(len);
     }
 
     fn advance(&mut self, len: usize) {
         self.base += len as u64;
-        self.filled = self.filled.saturating_sub(len);
+        self.filled -= len;
+        self.heard -= len;
     }
 
     /// The owner was held up and ticks were missed: what is there leaves, and the timeline goes on at `due`.
@@ -187,7 +204,7 @@ impl Recorder {
             self.turn_block(self.filled);
         }
         self.base = due;
-        self.buffer.silence(self.codec, 0);
+        self.heard = 0;
     }
 }
 

@@ -224,3 +224,28 @@ fn a_late_tick_within_the_window_moves_nothing() {
     let [None, Some(block)] = session.finish_recording() else { panic!("one block") };
     assert_eq!((block.position(), block.samples()), (0, 1600));
 }
+
+#[test]
+fn nothing_of_an_earlier_call_is_heard_in_a_later_one() {
+    let (start, pool) = (Instant::now(), BlockPool::new(2));
+    for loud in [true, false] {
+        let (mut session, mut far_end) = (answered(), FarEnd::new());
+        session.start_recording(start, &pool).unwrap();
+        let mut blocks = vec![];
+        for n in 0..130u32 {
+            if loud {
+                session.play(stairs(2));
+                let bytes = far_end.audio(&frame(7));
+                session.receive(start + TICK * n, far(), &bytes);
+            }
+            tick(&mut session, start + TICK * n);
+            if let Some(block) = session.poll_block() {
+                blocks.push((block.left().to_vec(), block.right().to_vec()));
+            }
+        }
+        let rest = session.finish_recording();
+        blocks.extend(rest.iter().flatten().map(|block| (block.left().to_vec(), block.right().to_vec())));
+        let quiet = blocks.iter().all(|(l, r)| l.iter().chain(r).all(|&byte| byte == SILENCE));
+        assert_eq!((quiet, blocks.len()), (!loud, 4));
+    }
+}

@@ -3,6 +3,7 @@
 //! A block goes from a shard to the disk thread; dropping it there gives its buffer back to the shard's pool through
 //! one lock-free queue. The pool bounds the memory of all recordings of a shard.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -37,23 +38,16 @@ impl Buffer {
         &mut self.bytes[SIDE_LEN..]
     }
 
-    /// Silences both sides from sample `from` on.
-    pub(super) fn silence(&mut self, codec: Codec, from: usize) {
-        self.left_mut()[from..].fill(codec.silence());
-        self.right_mut()[from..].fill(codec.silence());
+    /// Moves what is still wanted of each side to its front.
+    pub(super) fn forget(&mut self, left: Range<usize>, right: Range<usize>) {
+        self.left_mut().copy_within(left, 0);
+        self.right_mut().copy_within(right, 0);
     }
 
-    /// Moves what lies behind the first `len` samples to the front.
-    pub(super) fn forget(&mut self, len: usize) {
-        self.left_mut().copy_within(len.., 0);
-        self.right_mut().copy_within(len.., 0);
-    }
-
-    /// Takes over what lies behind the first `len` samples of `full`.
-    pub(super) fn continue_from(&mut self, full: &mut Buffer, len: usize) {
-        let rest = SIDE_LEN - len;
-        self.left_mut()[..rest].copy_from_slice(&full.left_mut()[len..]);
-        self.right_mut()[..rest].copy_from_slice(&full.right_mut()[len..]);
+    /// Takes over from `full` what is still wanted of each side.
+    pub(super) fn continue_from(&mut self, full: &mut Buffer, left: Range<usize>, right: Range<usize>) {
+        self.left_mut()[..left.len()].copy_from_slice(&full.left_mut()[left]);
+        self.right_mut()[..right.len()].copy_from_slice(&full.right_mut()[right]);
     }
 }
 
