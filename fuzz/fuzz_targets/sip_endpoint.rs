@@ -18,17 +18,16 @@ const OFFER: &[u8] = b"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\n";
 struct World {
     now: Instant,
     endpoint: Endpoint,
-    line: SocketAddr,
     /// The last request of ours.
     request: Vec<u8>,
     slot: Vec<u8>,
 }
 
 fuzz_target!(|input: &[u8]| {
-    let line = "10.0.0.2:5060".parse().unwrap();
+    let line: SocketAddr = "10.0.0.2:5060".parse().unwrap();
     let config = EndpointConfig::new("10.0.0.1:5060".parse().unwrap(), 1, 2);
     let slot = vec![0; sip::DATAGRAM_BYTES_MAX];
-    let mut world = World { now: Instant::now(), endpoint: Endpoint::new(config), line, request: Vec::new(), slot };
+    let mut world = World { now: Instant::now(), endpoint: Endpoint::new(config), request: Vec::new(), slot };
     let order = InviteRequest {
         destination: line,
         request_uri: "sip:1@carrier",

@@ -62,7 +62,7 @@ fn is_absolute(uri: &[u8]) -> bool {
     scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
         && colon + 1 < uri.len()
-        && !uri.iter().any(|byte| *byte <= b' ' || b"<>\"\x7f".contains(byte))
+        && !uri.iter().any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f))
 }
 
 /// Unquoted display names are tokens and white space; bytes above ASCII are common in the field and harmless.

@@ -91,13 +91,35 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    CLASSES[usize::from(byte)] & TOKEN != 0
 }
 
 /// What an unquoted parameter value may hold: tokens, hosts (IPv6 included), and URI characters, which peers put here.
 fn is_value_byte(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7f && !b";,\"<>".contains(&byte)
+    CLASSES[usize::from(byte)] & VALUE != 0
 }
+
+const TOKEN: u8 = 1;
+const VALUE: u8 = 2;
+
+/// One look-up a byte: these questions are asked of nearly every byte of a message.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut index = 0;
+    while index < classes.len() {
+        let byte = index as u8;
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+        {
+            classes[index] |= TOKEN;
+        }
+        if byte > b' ' && !matches!(byte, 0x7f | b';' | b',' | b'"' | b'<' | b'>') {
+            classes[index] |= VALUE;
+        }
+        index += 1;
+    }
+    classes
+};
 
 #[cfg(test)]
 mod tests {

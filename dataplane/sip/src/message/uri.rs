@@ -35,7 +35,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI. `None` for other schemes and for anything that does not parse.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        if text.iter().any(|byte| *byte <= b' ' || b"<>\"\x7f".contains(byte)) {
+        if text.iter().any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f)) {
             return None;
         }
         let colon = text.iter().position(|byte| *byte == b':')?;
@@ -91,10 +91,16 @@ fn parse_host(text: &[u8]) -> Option<Host<'_>> {
         let inner = std::str::from_utf8(inner.strip_suffix(b"]")?).ok()?;
         return Some(Host::Ip(inner.parse::<Ipv6Addr>().ok()?.into()));
     }
-    if text.is_empty() || !text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)) {
+    if text.is_empty()
+        || !text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    {
         return None;
     }
-    let ip = std::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok());
+    // No top-level domain ends in a digit (RFC 3696 section 2), so most names need no second look.
+    let ip = match text.last() {
+        Some(b'0'..=b'9') => std::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok()),
+        _ => None,
+    };
     Some(ip.map_or(Host::Name(text), Host::Ip))
 }
 
