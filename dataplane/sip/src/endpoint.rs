@@ -1,18 +1,22 @@
 //! The user agent of one shard: its tables, and the five verbs that drive them.
 //!
-//! Each kind of work has its module: `calling` for the life of a call, `outgoing` for the client transactions under
-//! it, `incoming` for requests in its dialogs, `stray` for requests that belong to nothing, `probe` for OPTIONS.
+//! Each kind of work has its module: `order` and `calling` for the life of a call, `ending` for its end, `outgoing` for the
+//! client transactions under it; `incoming` for requests in its dialogs and `server` for their transactions; `stray` for
+//! requests that belong to nothing; `probe` for OPTIONS.
 
 mod api;
 mod auth;
 mod calling;
 mod compose;
 mod dtmf;
+mod ending;
 mod failure;
 mod incoming;
+mod order;
 mod outgoing;
 mod probe;
 mod queue;
+mod server;
 mod stray;
 mod timers;
 
@@ -33,10 +37,11 @@ use crate::slab::{Key, Slab};
 use crate::token::Token;
 use crate::transaction::{Reason, TimerValues};
 use calling::Call;
-use incoming::Server;
+
 use outgoing::Client;
 use probe::Probe;
 use queue::Queue;
+use server::Server;
 use stray::Strays;
 use timers::{Target, Timers};
 

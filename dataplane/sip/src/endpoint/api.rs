@@ -18,7 +18,7 @@ pub struct EndpointConfig {
     /// User-Agent and Server text.
     pub user_agent: String,
     /// This shard's number. It stands at the front of every tag and branch, so that a datagram that reaches another
-    /// shard's socket can be handed over; see [`shard_of`](super::shard_of).
+    /// shard's socket can be handed over; see [`shard_of`](crate::shard_of).
     pub shard: u16,
     /// Seed of Call-IDs, tags, branches and client nonces. Strangers must not be able to guess it.
     pub seed: u64,

@@ -1,67 +1,21 @@
-//! Requests of the far end: their transactions, and those in our dialogs.
+//! Requests of the far end that belong to a dialog of ours.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::api::{CallEvent, CallHandle, OfferAnswer, UnknownCall};
-use super::stray::{write_capabilities, write_unsupported};
-use super::timers::Target;
-use super::{Endpoint, compose, dtmf};
-use crate::message::{HeaderName, Message, Reply, Writer};
+use super::server::{Detail, Machine, Server};
+use super::{Endpoint, dtmf};
+use crate::message::{HeaderName, Message, Reply};
 use crate::slab::Key;
 use crate::token::Token;
-use crate::transaction::{Alarm, InviteServer, OnTimer, RequestServer};
-
-/// A server transaction.
-#[derive(Debug)]
-pub(super) struct Server {
-    machine: Machine,
-    /// Its place in the table of keys.
-    hash: u64,
-    call: Key,
-    dialog: usize,
-    cseq: u32,
-    source: SocketAddr,
-    to: SocketAddr,
-    /// The request, while its answer waits for the owner; then the answer.
-    datagram: Vec<u8>,
-    /// The request brought no offer, so that our 2xx makes one.
-    offer_is_ours: bool,
-    scheduled: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Machine {
-    Invite(InviteServer),
-    Request(RequestServer),
-}
-
-impl Server {
-    fn alarm(&self) -> Option<Alarm> {
-        match &self.machine {
-            Machine::Invite(machine) => machine.alarm(),
-            Machine::Request(machine) => machine.alarm(),
-        }
-    }
-}
+use crate::transaction::{InviteServer, RequestServer};
 
 /// Where a request belongs.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     call: Key,
     dialog: usize,
-}
-
-/// What a final answer adds to its head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail<'a> {
-    Nothing,
-    Allow,
-    Accept,
-    Unsupported,
-    Capabilities,
-    RetryAfter,
-    Session(&'a [u8]),
 }
 
 impl Endpoint {
@@ -89,21 +43,6 @@ impl Endpoint {
         match self.place_of(request) {
             Some(place) => self.on_dialog_request(now, from, request, datagram, hash, place),
             None => self.on_stray(now, from, request),
-        }
-    }
-
-    /// What tells transactions apart (RFC 3261 section 17.2.3): branch and sent-by, or for an RFC 2543 client most of the
-    /// request. An ACK belongs to its INVITE.
-    pub(super) fn server_key(&self, request: &Message<'_>, method: &[u8]) -> u64 {
-        let method: &[u8] = if method == b"ACK" { b"INVITE" } else { method };
-        let Some(via) = request.via() else { return 0 };
-        match via.unique_branch() {
-            Some(branch) => self.entropy.hash(&("branch", branch, via.sent_by, method)),
-            None => {
-                let from = request.from().and_then(|from| from.tag());
-                let parts = (request.request_uri(), from, request.call_id(), request.cseq().number);
-                self.entropy.hash(&("2543", parts, via.sent_by, via.branch(), method))
-            }
         }
     }
 
@@ -281,8 +220,13 @@ impl Endpoint {
         let Some(server) = self.servers.find_mut(key) else { return };
         let request = std::mem::take(&mut server.datagram);
         let (call, source, to) = (server.call, server.source, server.to);
-        let Ok(parsed) = Message::parse(&request) else { return };
-        let Some(datagram) = self.write_answer(call, &parsed, source, status, phrase, detail) else {
+        let written = Message::parse(&request)
+            .ok()
+            .and_then(|parsed| self.write_answer(call, &parsed, source, status, phrase, detail));
+        self.queue.recycle(request);
+        let Some(datagram) = written else {
+            // Nothing that we can say fits; without an answer the transaction would wait for ever.
+            self.remove_server(key);
             return;
         };
         self.queue.send(to, &datagram);
@@ -300,80 +244,6 @@ impl Endpoint {
             Machine::Request(machine) => machine.on_final_sent(now),
         }
         self.arm_server(key);
-    }
-
-    /// Answers at once and remembers the answer for repetitions.
-    fn respond(
-        &mut self,
-        now: Instant,
-        mut server: Server,
-        request: &Message<'_>,
-        status: u16,
-        phrase: &'static str,
-        detail: Detail<'_>,
-    ) {
-        let Some(datagram) = self.write_answer(server.call, request, server.source, status, phrase, detail)
-        else {
-            return;
-        };
-        if self.servers.len() >= self.limits.server_transactions {
-            self.counters.server_transactions_shed += 1;
-            self.queue.send_owned(server.to, datagram);
-            return;
-        }
-        self.queue.send(server.to, &datagram);
-        match &mut server.machine {
-            Machine::Invite(machine) => machine.on_final_sent(now, status),
-            Machine::Request(machine) => machine.on_final_sent(now),
-        }
-        let hash = server.hash;
-        let key = self.servers.insert(Server { datagram, ..server });
-        self.server_by_key.insert(hash, key);
-        self.arm_server(key);
-    }
-
-    fn write_answer(
-        &mut self,
-        call: Key,
-        request: &Message<'_>,
-        source: SocketAddr,
-        status: u16,
-        phrase: &'static str,
-        detail: Detail<'_>,
-    ) -> Option<Vec<u8>> {
-        let written = self.with_invite(call, |endpoint, _, invite| {
-            let user_agent = endpoint.user_agent.as_bytes();
-            endpoint.queue.compose(|writer| {
-                Reply::new(request, source).head(status, phrase, b"", writer);
-                let body = write_detail(detail, request, invite, writer);
-                writer.header("Server", user_agent);
-                if !body.is_empty() {
-                    writer.header("Content-Type", b"application/sdp");
-                }
-                writer.body(body);
-            })
-        });
-        match written {
-            Some(Ok(datagram)) => Some(datagram),
-            Some(Err(_)) => {
-                self.counters.oversize_dropped += 1;
-                None
-            }
-            None => None,
-        }
-    }
-
-    fn on_repetition(&mut self, key: Key) {
-        let Some(server) = self.servers.find(key) else { return };
-        self.counters.request_retransmissions_absorbed += 1;
-        let (again, pending) = match &server.machine {
-            Machine::Invite(machine) => (machine.on_retransmission(), machine.is_pending()),
-            Machine::Request(machine) => (machine.on_retransmission(), machine.is_pending()),
-        };
-        if again && !pending {
-            self.counters.responses_retransmitted += 1;
-            self.queue.send(server.to, &server.datagram);
-        }
     }
 
     fn on_ack(&mut self, now: Instant, ack: &Message<'_>) {
@@ -433,82 +303,4 @@ impl Endpoint {
             self.refuse_open_offer(now, call);
         }
     }
-
-    fn arm_server(&mut self, key: Key) {
-        if let Some(server) = self.servers.find_mut(key) {
-            let alarm = server.alarm();
-            self.timers.arm(Target::Server(key), alarm, &mut server.scheduled);
-        }
-    }
-
-    pub(super) fn on_server_timer(&mut self, now: Instant, key: Key, at: Instant) {
-        let Some(server) = self.servers.find_mut(key) else { return };
-        if server.scheduled != Some(at) {
-            return;
-        }
-        server.scheduled = None;
-        let (due, was_success) = match &mut server.machine {
-            Machine::Invite(machine) => {
-                let was_success = machine.awaits_ack_of_success();
-                (machine.on_timer(now), was_success)
-            }
-            Machine::Request(machine) => (machine.on_timer(now), false),
-        };
-        match due {
-            OnTimer::Wait => self.arm_server(key),
-            OnTimer::Retransmit => {
-                self.counters.responses_retransmitted += 1;
-                self.queue.send(server.to, &server.datagram);
-                self.arm_server(key);
-            }
-            OnTimer::GiveUp | OnTimer::Forget => {
-                let call = server.call;
-                if let Some(server) = self.servers.remove(key) {
-                    self.server_by_key.remove(&server.hash);
-                    self.queue.recycle(server.datagram);
-                }
-                if let Some(found) = self.calls.find_mut(call)
-                    && found.unacknowledged == Some(key)
-                {
-                    found.unacknowledged = None;
-                }
-                if due == OnTimer::GiveUp && was_success {
-                    self.on_ack_missing(now, call);
-                }
-            }
-        }
-    }
-}
-
-/// Writes the headers of a detail and returns the body that it wants.
-fn write_detail<'a>(
-    detail: Detail<'a>,
-    request: &Message<'_>,
-    invite: &Message<'_>,
-    writer: &mut Writer<'_>,
-) -> &'a [u8] {
-    match detail {
-        Detail::Nothing => {}
-        Detail::Allow => {
-            writer.header("Allow", compose::ALLOW.as_bytes());
-        }
-        Detail::Accept => {
-            writer.header("Accept", b"application/sdp");
-        }
-        Detail::Unsupported => write_unsupported(request, writer),
-        Detail::Capabilities => {
-            compose::contact(invite, writer);
-            write_capabilities(writer);
-        }
-        Detail::RetryAfter => {
-            // Section 14.2 asks for a random 0–10 s; the far end's own timer spreads it.
-            writer.header_number("Retry-After", 2);
-        }
-        Detail::Session(body) => {
-            compose::contact(invite, writer);
-            writer.header("Allow", compose::ALLOW.as_bytes());
-            return body;
-        }
-    }
-    b""
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::api::{InviteError, InviteRequest, OptionsRequest, Output, ProbeHandle, ProbeResult};
 use super::auth::Auth;
-use super::calling::{check_destination, check_uri};
+use super::order::{check_destination, check_uri};
 use super::outgoing::Role;
 use super::{Endpoint, compose};
 use crate::message::{Message, Writer};

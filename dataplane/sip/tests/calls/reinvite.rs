@@ -165,3 +165,16 @@ fn a_body_that_is_no_sdp_is_refused() {
     assert_eq!(refusal.header(HeaderName::Accept), "application/sdp");
     assert_eq!(world.events(), []);
 }
+
+#[test]
+fn an_answer_that_does_not_fit_leaves_nothing_behind() {
+    let mut world = World::new();
+    let (call, invite, _) = world.answered_call();
+    world.request(&invite, "INVITE", 5, SDP, offer());
+    let endless = vec![b'x'; 10_000];
+    world.endpoint.answer_offer(world.now, call, OfferAnswer::Accept(&endless)).expect("open");
+    world.drain();
+    assert_eq!(world.sent_kinds(), [""; 0]);
+    assert_eq!(world.endpoint.load().server_transactions, 0);
+    assert_eq!(world.endpoint.counters().oversize_dropped, 1);
+}
