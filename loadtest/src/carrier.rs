@@ -230,6 +230,8 @@ pub struct CarrierStats {
     pub packets_sent: u64,
     /// RTP datagrams that came to an address of no call.
     pub stray_packets: u64,
+    /// Datagrams that the kernel dropped because we did not read in time: what the ledger calls lost may be these.
+    pub queue_drops: u64,
     /// SIP datagrams that could not be understood.
     pub malformed: u64,
     /// SIP messages for calls that were over.
@@ -252,6 +254,7 @@ pub(crate) struct Gauges {
     pub(crate) packets_received: AtomicU64,
     pub(crate) packets_sent: AtomicU64,
     pub(crate) stray_packets: AtomicU64,
+    pub(crate) queue_drops: AtomicU64,
     pub(crate) malformed: AtomicU64,
     pub(crate) late_messages: AtomicU64,
     pub(crate) junk_sent: AtomicU64,
@@ -280,6 +283,7 @@ impl Gauges {
             packets_received: read(&self.packets_received),
             packets_sent: read(&self.packets_sent),
             stray_packets: read(&self.stray_packets),
+            queue_drops: read(&self.queue_drops),
             malformed: read(&self.malformed),
             late_messages: read(&self.late_messages),
             junk_sent: read(&self.junk_sent),

@@ -8,7 +8,7 @@ pub(crate) mod media;
 mod requests;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddrV4;
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub(crate) struct Engine {
     free: Vec<u32>,
     by_call_id: HashMap<Box<[u8]>, u32>,
     /// Calls that are over, by a hash of their Call-ID, and when each is forgotten.
-    over: HashMap<u64, ()>,
+    over: HashSet<u64>,
     forget: VecDeque<(Instant, u64)>,
     /// When, slot, and number of the call: a timer of a call that is gone finds nobody.
     timers: BinaryHeap<Reverse<(Instant, u32, u64)>>,
@@ -74,6 +74,8 @@ struct Line {
     active: u32,
     /// Receive times of the INVITEs of the last second.
     recent: VecDeque<u64>,
+    /// Datagrams that the kernel dropped at its socket.
+    dropped: u32,
 }
 
 impl Line {
@@ -147,6 +149,7 @@ impl Engine {
                 outbox: Outbox::default(),
                 active: 0,
                 recent: VecDeque::new(),
+                dropped: 0,
             });
         }
         let places =
@@ -161,7 +164,7 @@ impl Engine {
             calls: Vec::new(),
             free: Vec::new(),
             by_call_id: HashMap::new(),
-            over: HashMap::new(),
+            over: HashSet::new(),
             forget: VecDeque::new(),
             timers: BinaryHeap::new(),
             outgoings: Outgoings::new(places.sockets.len()),
@@ -250,7 +253,9 @@ impl Engine {
     fn read_line(&mut self, line: usize, inbox: &mut Inbox, now: Instant) -> io::Result<()> {
         let count = inbox.receive(self.lines[line].udp.fd())?;
         for n in 0..count {
-            self.on_datagram(line, inbox.datagram(n), now)?;
+            let datagram = inbox.datagram(n);
+            note_drops(&mut self.lines[line].dropped, datagram.dropped, &self.gauges);
+            self.on_datagram(line, datagram, now)?;
         }
         Ok(())
     }
@@ -265,6 +270,7 @@ impl Engine {
                 let count = inbox.receive(self.places.sockets[socket].fd())?;
                 for n in 0..count {
                     let datagram = inbox.datagram(n);
+                    note_drops(&mut self.places.dropped[socket], datagram.dropped, &self.gauges);
                     let call = self.places.call_for(socket, &datagram);
                     match call.and_then(|slot| self.calls[slot as usize].as_mut()?.media.as_mut()) {
                         Some(media) => media.hear(&datagram),
@@ -344,5 +350,14 @@ impl Engine {
 
     fn hash(&self, call_id: &[u8]) -> u64 {
         random::hash(self.seed, call_id)
+    }
+}
+
+/// The kernel counts drops of a socket from its beginning; we add what is new.
+fn note_drops(known: &mut u32, told: u32, gauges: &Gauges) {
+    // No drop was told with this datagram, or none at all so far.
+    if told != 0 && told != *known {
+        Gauges::add(&gauges.queue_drops, u64::from(told.wrapping_sub(*known)));
+        *known = told;
     }
 }

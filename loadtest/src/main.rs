@@ -26,15 +26,23 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// NAME=IP:PORT[,max_calls=N][,max_cps=N][,auth=USER:PASSWORD:REALM][,algorithm=md5|sha-256][,challenge=401|407]
-    /// [,stale=true][,reject_over=true]; once for each line
-    #[arg(long = "line", value_name = "LINE", required = true)]
+    #[arg(
+        long = "line",
+        value_name = "LINE",
+        required = true,
+        help = "NAME=IP:PORT[,max_calls=N][,max_cps=N][,auth=USER:PASSWORD:REALM][,algorithm=md5|sha-256]\
+                [,challenge=401|407][,stale=true][,reject_over=true]; once for each line"
+    )]
     lines: Vec<LineConfig>,
     /// Behaviours by weight: person=40,machine=15,busy=9,...
     #[arg(long)]
     mix: Option<Mix>,
-    /// PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:hangup=callee|caller]; the first that matches wins
-    #[arg(long = "rule", value_name = "RULE")]
+    #[arg(
+        long = "rule",
+        value_name = "RULE",
+        help = "PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:hangup=callee|caller]; the first that \
+                matches wins"
+    )]
     rules: Vec<Rule>,
     /// Decides, with the number, what each callee does
     #[arg(long, default_value_t = 1)]
@@ -45,7 +53,8 @@ struct Serve {
     /// Percent of calls in which junk is sent as well
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     garbage: u8,
-    /// Far RTP address of a call: addresses (its own loopback address), own[=PORTS] (its own port), shared
+    /// Far RTP address of a call: addresses (a loopback address of its own), own or own=PORTS (a port of its own),
+    /// shared
     #[arg(long, default_value = "addresses")]
     media: MediaMode,
     /// Core to stay on
@@ -133,10 +142,11 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
     writeln!(out, "{summary}")?;
     writeln!(
         out,
-        "{} RTP packets sent, {} received, {} stray; {} SIP datagrams not understood; {:.2} s of CPU",
+        "{} RTP packets sent, {} received, {} stray, {} dropped at our queues; {} SIP datagrams not understood; {:.2} s of CPU",
         stats.packets_sent,
         stats.packets_received,
         stats.stray_packets,
+        stats.queue_drops,
         stats.malformed,
         stats.cpu.as_secs_f64(),
     )?;

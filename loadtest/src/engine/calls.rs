@@ -253,7 +253,7 @@ impl Engine {
         self.free.push(slot);
         self.lines[call.line].active -= 1;
         let hash = self.hash(&call.call_id);
-        self.over.insert(hash, ());
+        self.over.insert(hash);
         self.forget.push_back((now + REMEMBER, hash));
         Gauges::subtract(&self.gauges.active, 1);
         Gauges::add(&self.gauges.ended, 1);

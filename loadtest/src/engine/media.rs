@@ -64,6 +64,8 @@ impl Media {
 pub(crate) struct Places {
     mode: MediaMode,
     pub(crate) sockets: Vec<Udp>,
+    /// Datagrams that the kernel dropped at each socket.
+    pub(crate) dropped: Vec<u32>,
     /// All sockets, to ask which have something.
     pub(crate) poll: Poll,
     taken: Vec<Option<u32>>,
@@ -88,6 +90,7 @@ impl Places {
         }
         Ok(Self {
             mode,
+            dropped: vec![0; sockets.len()],
             sockets,
             poll,
             taken: vec![None; places as usize],
@@ -271,10 +274,17 @@ mod tests {
             let place = places.take(call).unwrap();
             let address = places.address(place);
             assert!(address.ip().is_loopback() && seen.insert(address));
-            let datagram = Datagram { bytes: &[], from: address, to: Some(*address.ip()), at_us: 0 };
+            let datagram =
+                Datagram { bytes: &[], from: address, to: Some(*address.ip()), at_us: 0, dropped: 0 };
             assert_eq!(places.call_for(places.socket_of(place), &datagram), Some(call));
         }
-        let stray = Datagram { bytes: &[], from: places.address(0), to: Some(Ipv4Addr::LOCALHOST), at_us: 0 };
+        let stray = Datagram {
+            bytes: &[],
+            from: places.address(0),
+            to: Some(Ipv4Addr::LOCALHOST),
+            at_us: 0,
+            dropped: 0,
+        };
         assert_eq!(places.call_for(0, &stray), None);
     }
 

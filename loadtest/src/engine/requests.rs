@@ -54,11 +54,15 @@ impl Engine {
         };
         let slot = self.by_call_id.get(call_id).copied();
         if let Some(slot) = slot {
-            self.call(slot).account.last_message_us = datagram.at_us;
+            let call = self.call(slot);
+            call.account.last_message_us = datagram.at_us;
+            if call.state == State::Ignoring && method != Method::Invite {
+                return Ok(());
+            }
         }
         match (method, slot) {
             (Method::Invite, Some(slot)) => self.on_invite_again(slot, uri, message, datagram.from, now)?,
-            (Method::Invite, None) if self.over.contains_key(&self.hash(call_id)) => {
+            (Method::Invite, None) if self.over.contains(&self.hash(call_id)) => {
                 Gauges::add(&self.gauges.late_messages, 1);
             }
             (Method::Invite, None) if to_tag(message).is_some() => {
@@ -76,7 +80,7 @@ impl Engine {
                 self.on_bye(slot, datagram.at_us, now)?;
             }
             // It came again because our 200 was lost.
-            (Method::Bye | Method::Cancel, None) if self.over.contains_key(&self.hash(call_id)) => {
+            (Method::Bye | Method::Cancel, None) if self.over.contains(&self.hash(call_id)) => {
                 Gauges::add(&self.gauges.late_messages, 1);
                 self.reply(line, message, datagram.from, 200, "");
             }

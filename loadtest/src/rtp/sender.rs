@@ -1,0 +1,122 @@
+//! The sending half: a sound, and keys pressed in between.
+
+use super::{event_code, key_of};
+use crate::audio::{FRAME, Law, Track};
+
+/// RFC 4733 section 2.5.1.4: a finished event is told three times.
+const END_PACKETS: u32 = 3;
+/// Packets of one key: 100 ms held, then the end.
+const HELD_PACKETS: u32 = 5;
+/// Packets from one key to the next.
+const KEY_PACKETS: u32 = HELD_PACKETS + END_PACKETS + 5;
+
+/// One packet to send: a header of our own, and a payload that is shared or inside the header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packet {
+    header: [u8; 16],
+    header_len: u8,
+    pub(crate) payload: &'static [u8],
+}
+
+impl Packet {
+    pub(crate) fn header(&self) -> &[u8] {
+        &self.header[..usize::from(self.header_len)]
+    }
+}
+
+/// The sending half: a packet every 20 ms.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    law: Law,
+    event_type: Option<u8>,
+    track: &'static Track,
+    /// Packets since the track began.
+    frame: u32,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+    /// Keys to press, and the packet at which the first is pressed.
+    keys: Vec<u8>,
+    press_at: u32,
+    pub(crate) sent: u32,
+}
+
+impl Sender {
+    pub(crate) fn new(law: Law, event_type: Option<u8>, track: &'static Track, seed: u64) -> Self {
+        Self {
+            law,
+            event_type,
+            track,
+            frame: 0,
+            sequence: seed as u16,
+            timestamp: (seed >> 16) as u32,
+            ssrc: (seed >> 32) as u32,
+            keys: Vec::new(),
+            press_at: 0,
+            sent: 0,
+        }
+    }
+
+    /// Begins another sound, and presses keys `press_at` packets from now.
+    pub(crate) fn play(&mut self, track: &'static Track, keys: &str, press_at: u32) {
+        self.track = track;
+        self.frame = 0;
+        if self.event_type.is_some() {
+            self.keys = keys.bytes().filter_map(event_code).collect();
+            self.press_at = press_at;
+        }
+    }
+
+    /// Keys of which the last packet has been sent.
+    pub(crate) fn pressed(&self) -> String {
+        let done =
+            self.frame.saturating_sub(self.press_at + HELD_PACKETS + END_PACKETS - 1).div_ceil(KEY_PACKETS);
+        self.keys.iter().take(done as usize).filter_map(|code| key_of(*code)).collect()
+    }
+
+    /// The packet that is due. `None` in the short pause after a key.
+    pub(crate) fn next(&mut self) -> Option<Packet> {
+        let frame = self.frame;
+        self.frame += 1;
+        let now = self.timestamp;
+        self.timestamp = now.wrapping_add(FRAME as u32);
+
+        let since = frame.checked_sub(self.press_at);
+        let key = since.and_then(|n| {
+            let code = self.keys.get((n / KEY_PACKETS) as usize)?;
+            Some((*code, n % KEY_PACKETS))
+        });
+        let packet = match (key, self.event_type) {
+            (Some((code, n)), Some(event_type)) if n < HELD_PACKETS + END_PACKETS => {
+                let ended = n >= HELD_PACKETS;
+                let duration = FRAME as u16 * (n.min(HELD_PACKETS - 1) as u16 + 1);
+                // All packets of an event carry the time at which it began.
+                let began = now.wrapping_sub(FRAME as u32 * n);
+                let mut packet = self.packet(event_type, n == 0, began, &[]);
+                packet.header[12..16].copy_from_slice(&[
+                    code,
+                    if ended { 0x80 | 10 } else { 10 },
+                    (duration >> 8) as u8,
+                    duration as u8,
+                ]);
+                packet.header_len = 16;
+                packet
+            }
+            (Some(_), Some(_)) => return None,
+            _ => self.packet(self.law.payload_type(), frame == 0, now, self.track.frame(self.law, frame)),
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sent += 1;
+        Some(packet)
+    }
+
+    fn packet(&self, payload_type: u8, marker: bool, timestamp: u32, payload: &'static [u8]) -> Packet {
+        let mut header = [0; 16];
+        header[0] = 0x80;
+        header[1] = payload_type | if marker { 0x80 } else { 0 };
+        header[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        header[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        header[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        Packet { header, header_len: 12, payload }
+    }
+}
