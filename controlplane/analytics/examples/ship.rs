@@ -60,7 +60,7 @@ async fn main() {
 /// An attempt as they are on an ordinary day.
 fn row(number: usize) -> AttemptRow {
     let planned_at = 1_790_000_000_000_000 + number as i64 * 5_000;
-    let answered = number % 3 == 0;
+    let answered = number.is_multiple_of(3);
     let line = format!("carrier-{}", number % 3);
     AttemptRow {
         attempt_id: Uuid::from_u64_pair(planned_at as u64, number as u64),

@@ -460,6 +460,21 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_fails_is_told_and_used_again_when_it_works() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("spool");
+        let spool = Spool::open(SpoolConfig { segment_bytes: 1, ..SpoolConfig::new(&path) }).expect("opens");
+        let away = folder.path().join("away");
+        fs::rename(&path, &away).expect("renames");
+        assert!(matches!(spool.append(&[row(1)]), Err(SpoolError::Disk { .. })));
+        let fill = spool.fill();
+        fs::rename(&away, &path).expect("renames back");
+        spool.append(&[row(2)]).expect("room");
+        assert!(spool.fill() > fill);
+        assert_eq!(data(&spool), encoded(&[row(2)]));
+    }
+
+    #[test]
     fn two_processes_cannot_have_it_open() {
         let folder = tempfile::tempdir().expect("a folder");
         let _first = open(folder.path());

@@ -145,11 +145,15 @@ async fn keep(
         }
         starts.send_modify(|start| start.process_id = None);
         running = loop {
-            tokio::select! {
+            let again = async {
+                tokio::time::sleep(pause).await;
+                Running::start(&launch, &access).await
+            };
+            let started = tokio::select! {
                 _ = &mut stop => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-            match Running::start(&launch, &access).await {
+                started = again => started,
+            };
+            match started {
                 Ok(running) => break running,
                 Err(error) => {
                     pause = (pause * 2).min(RESTART_PAUSE_MAX);

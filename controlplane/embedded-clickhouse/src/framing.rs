@@ -59,7 +59,7 @@ impl<R: Read> Decompressor<R> {
         self.frames.read_exact(&mut head[first..])?;
         let field = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes")) as usize;
         let (method, compressed, plain) = (head[CHECKSUM], field(CHECKSUM + 1), field(CHECKSUM + 5));
-        if compressed < HEADER || compressed > BLOCK_MAX || plain > BLOCK_MAX {
+        if !(HEADER..=BLOCK_MAX).contains(&compressed) || plain > BLOCK_MAX {
             return Err(invalid("a compressed frame claims an impossible size"));
         }
         // Grows with what really arrives, not with what the frame claims.
