@@ -95,6 +95,21 @@ impl<T> Slab<T> {
         if slot.generation == key.generation { slot.value.as_mut() } else { None }
     }
 
+    /// Lends the value out; its place stays taken until [`Slab::put_back`].
+    pub fn take(&mut self, key: Key) -> Option<T> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        if slot.generation == key.generation { slot.value.take() } else { None }
+    }
+
+    /// Returns what [`Slab::take`] lent.
+    pub fn put_back(&mut self, key: Key, value: T) {
+        if let Some(slot) = self.slots.get_mut(key.slot as usize)
+            && slot.generation == key.generation
+        {
+            slot.value = Some(value);
+        }
+    }
+
     /// Takes the occupant out; its key finds nobody from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get_mut(key.slot as usize)?;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 pub(crate) use route_set::Route;
 
 use crate::message::{HeaderName, Message};
-use crate::slab::Key;
+use common::slab::Key;
 
 /// One confirmed dialog of a call.
 #[derive(Debug)]

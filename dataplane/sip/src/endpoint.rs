@@ -31,12 +31,12 @@ pub use api::{
 };
 
 use crate::counters::Counters;
-use crate::entropy::Entropy;
 use crate::message::{Message, ParseError, Reply, Verdict};
-use crate::slab::{Key, Slab};
 use crate::token::Token;
 use crate::transaction::{Reason, TimerValues};
 use calling::Call;
+use common::entropy::Entropy;
+use common::slab::{Key, Slab};
 
 use outgoing::Client;
 use probe::Probe;

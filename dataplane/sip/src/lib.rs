@@ -37,8 +37,6 @@ pub mod transaction;
 mod counters;
 mod dialog;
 mod endpoint;
-mod entropy;
-mod slab;
 mod token;
 
 pub use counters::Counters;

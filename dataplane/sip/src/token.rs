@@ -4,7 +4,7 @@
 //! shard, so that a datagram can be handed over. The nonce makes it unguessable.
 
 use crate::message::{HeaderName, Message, Writer};
-use crate::slab::Key;
+use common::slab::Key;
 
 /// What branches begin with (RFC 3261 section 8.1.1.7).
 const MAGIC_COOKIE: &[u8] = b"z9hG4bK";

@@ -68,11 +68,11 @@ impl Default for Limits {
 
 /// Names one call for its owner. A handle of a call that is gone finds nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CallHandle(pub(crate) crate::slab::Key);
+pub struct CallHandle(pub(crate) common::slab::Key);
 
 /// Names one OPTIONS probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProbeHandle(pub(crate) crate::slab::Key);
+pub struct ProbeHandle(pub(crate) common::slab::Key);
 
 /// One early dialog of a call, by order of appearance (RFC 3261 section 12.1.2: one for each To tag).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,8 +14,8 @@ use super::outgoing::Role;
 use super::{Endpoint, compose, failure};
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Message, Writer};
-use crate::slab::Key;
 use crate::token::Token;
+use common::slab::Key;
 
 /// Early and confirmed dialogs kept apart in one call. Carriers fork to a handful of devices; each costs memory that a
 /// peer controls.

@@ -8,8 +8,8 @@ use super::calling::{Call, Stage};
 use super::outgoing::Role;
 use super::{Endpoint, compose};
 use crate::message::{Message, Writer};
-use crate::slab::Key;
 use crate::token::Token;
+use common::slab::Key;
 
 impl Endpoint {
     /// Sends BYE in one dialog.

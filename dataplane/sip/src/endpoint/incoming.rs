@@ -7,9 +7,9 @@ use super::api::{CallEvent, CallHandle, OfferAnswer, UnknownCall};
 use super::server::{Detail, Machine, Server};
 use super::{Endpoint, dtmf};
 use crate::message::{HeaderName, Message, Reply};
-use crate::slab::Key;
 use crate::token::Token;
 use crate::transaction::{InviteServer, RequestServer};
+use common::slab::Key;
 
 /// Where a request belongs.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::Endpoint;
 use super::timers::Target;
 use crate::message::{HeaderName, Message};
-use crate::slab::Key;
 use crate::token::Token;
 use crate::transaction::{Alarm, InviteClient, OnInviteResponse, OnResponse, OnTimer, RequestClient};
+use common::slab::Key;
 
 /// Above this a request should leave by TCP where the path's MTU is not known (RFC 3261 section 18.1.1).
 const DATAGRAM_BYTES_ADVISED: usize = 1_300;

@@ -10,7 +10,7 @@ use super::order::{check_destination, check_uri};
 use super::outgoing::Role;
 use super::{Endpoint, compose};
 use crate::message::{Message, Writer};
-use crate::slab::Key;
+use common::slab::Key;
 
 /// Probes under way. A line is probed every few seconds; this is thousands of lines of which all are silent.
 const PROBES_MAX: usize = 4_096;

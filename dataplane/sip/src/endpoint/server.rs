@@ -7,8 +7,8 @@ use super::stray::{write_capabilities, write_unsupported};
 use super::timers::Target;
 use super::{Endpoint, compose};
 use crate::message::{Message, Reply, Writer};
-use crate::slab::Key;
 use crate::transaction::{Alarm, InviteServer, OnTimer, RequestServer};
+use common::slab::Key;
 
 /// A server transaction.
 #[derive(Debug)]
