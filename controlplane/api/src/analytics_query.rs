@@ -2,8 +2,8 @@
 
 use analytics::AnalyticsError;
 use axum::{
-    body::Body,
-    extract::State,
+    body::{Body, Bytes},
+    extract::{State, rejection::BytesRejection},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
@@ -35,14 +35,17 @@ fn json() -> String {
 ///
 /// Tables: `attempt_final` has one row an attempt; `outcome_hourly`, `line_hourly` and `campaign_hourly` sum it up. Numbers
 /// stand in full in `number`, masked in `number_masked`.
-#[utoipa::path(post, path = "/analytics/query", tag = "analytics", params(FormatQuery),
+#[utoipa::path(post, path = "/analytics/query", operation_id = "query_analytics", tag = "analytics", params(FormatQuery),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 200, body = String), (status = 422, body = Problem), (status = 503, body = Problem)))]
 async fn query(
     State(state): State<ApiState>,
     Query(FormatQuery { format }): Query<FormatQuery>,
-    statement: String,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = body.map_err(|rejection| Problem::body(&rejection, "1 MiB"))?;
+    let statement =
+        str::from_utf8(&body).map_err(|_| Problem::bad_body("the statement is not UTF-8 text"))?;
     if format.is_empty() || !format.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Problem::invalid("format", "is not the name of a ClickHouse format"));
     }
@@ -51,7 +54,7 @@ async fn query(
         format if format.starts_with("CSV") => "text/csv; charset=utf-8",
         _ => "text/plain; charset=utf-8",
     };
-    let mut answer = state.analytics.query(&statement, &format).await.map_err(refused)?;
+    let mut answer = state.analytics.query(statement, &format).await.map_err(refused)?;
     // The first piece tells whether the statement can be run at all; later errors can only break the answer off.
     let first = answer.next().await.map_err(refused)?;
     let rest = stream::unfold(answer, async |mut answer| match answer.next().await {

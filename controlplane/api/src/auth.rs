@@ -20,7 +20,9 @@ pub(crate) async fn require_key(
         .headers()
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key);
     match shown {
         Some(shown) if same(shown.trim(), &state.api_key) => Ok(next.run(request).await),
         _ => Err(Problem::unauthorized()),

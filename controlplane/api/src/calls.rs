@@ -38,10 +38,10 @@ struct CallQuery {
     /// Ended with this outcome only.
     outcome: Option<Outcome>,
     /// Decided at this time (RFC 3339) or later.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// Decided before this time (RFC 3339).
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
 
@@ -86,17 +86,17 @@ pub(crate) struct Call {
     script: ScriptId,
     priority: u8,
     epoch: u64,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = DateTime)]
     planned_at: Timestamp,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = DateTime)]
     intent_at: Timestamp,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     invited_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     ringing_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     answered_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
     /// From the answer to the end, or until now; absent when it was not answered.
     talk_ms: Option<u64>,
@@ -130,10 +130,10 @@ struct RouteTry {
     sip_status: u16,
     q850: u8,
     call_id: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = DateTime)]
     intent_at: Timestamp,
     /// When the slot on the line became free; absent while it is held.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     released_at: Option<Timestamp>,
 }
 
@@ -211,7 +211,7 @@ pub(crate) fn timestamp(at: UnixMicros) -> Timestamp {
 }
 
 /// Attempts, newest first
-#[utoipa::path(get, path = "/calls", tag = "calls", params(CallQuery),
+#[utoipa::path(get, path = "/calls", operation_id = "list_calls", tag = "calls", params(CallQuery),
     responses((status = 200, body = Page<Call>), (status = 422, body = Problem)))]
 async fn page(
     State(state): State<ApiState>,
@@ -233,14 +233,14 @@ async fn page(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct RevealQuery {
+pub(crate) struct RevealQuery {
     /// Show the whole number.
     #[serde(default)]
-    reveal: bool,
+    pub(crate) reveal: bool,
 }
 
 /// One attempt
-#[utoipa::path(get, path = "/calls/{attempt}", tag = "calls", params(("attempt" = String, Path), RevealQuery),
+#[utoipa::path(get, path = "/calls/{attempt}", operation_id = "get_call", tag = "calls", params(("attempt" = String, Path), RevealQuery),
     responses((status = 200, body = Call), (status = 404, body = Problem)))]
 async fn one(
     State(state): State<ApiState>,
@@ -251,7 +251,7 @@ async fn one(
 }
 
 /// End a call, whatever its state; one that is over stays as it is
-#[utoipa::path(post, path = "/calls/{attempt}/hang-up", tag = "calls", params(("attempt" = String, Path)),
+#[utoipa::path(post, path = "/calls/{attempt}/hang-up", operation_id = "hang_up_call", tag = "calls", params(("attempt" = String, Path)),
     responses((status = 202, body = Call), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn hang_up(
     State(state): State<ApiState>,

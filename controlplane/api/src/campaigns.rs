@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::{Json as Answer, extract::State, http::StatusCode};
-use common::{CampaignId, E164, Outcome};
+use common::{CampaignId, E164, Outcome, TenantId};
 use jiff::Timestamp;
 use peal_core::{
     command::Command,
-    model::{Campaign, CampaignSpec, ContactState, Move},
+    model::{self, CampaignSpec, CampaignState, ContactState, Move},
 };
 use serde::Serialize;
 use store::{AttemptFilter, CampaignCounts, ContactRef};
@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     ApiState, Problem,
-    calls::{Call, timestamp},
+    calls::{Call, RevealQuery, timestamp},
     json::Json,
     pages::{Page, PageQuery, Path, Query},
 };
@@ -33,37 +33,61 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(why))
 }
 
+/// A campaign.
+#[derive(Serialize, ToSchema)]
+struct Campaign {
+    /// Its id.
+    id: CampaignId,
+    /// Whose it is.
+    tenant: TenantId,
+    /// Where it stands.
+    state: CampaignState,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// What was configured.
+    #[serde(flatten)]
+    spec: CampaignSpec,
+}
+
+impl From<model::Campaign> for Campaign {
+    fn from(campaign: model::Campaign) -> Self {
+        let model::Campaign { id, tenant, state, created_at, spec } = campaign;
+        Self { id, tenant, state, created_at: timestamp(created_at), spec }
+    }
+}
+
 /// Add a campaign, as a draft
-#[utoipa::path(post, path = "/campaigns", tag = "campaigns", request_body = CampaignSpec,
+#[utoipa::path(post, path = "/campaigns", operation_id = "create_campaign", tag = "campaigns", request_body = CampaignSpec,
     responses((status = 201, body = Campaign), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
     Json(spec): Json<CampaignSpec>,
 ) -> Result<(StatusCode, Answer<Campaign>), Problem> {
     let campaign = state.store.create_campaign(state.tenant(), &spec, state.now()).await?;
-    Ok((StatusCode::CREATED, Answer(campaign)))
+    Ok((StatusCode::CREATED, Answer(campaign.into())))
 }
 
 /// All campaigns, by id
-#[utoipa::path(get, path = "/campaigns", tag = "campaigns", params(PageQuery),
+#[utoipa::path(get, path = "/campaigns", operation_id = "list_campaigns", tag = "campaigns", params(PageQuery),
     responses((status = 200, body = Page<Campaign>)))]
 async fn page(
     State(state): State<ApiState>,
     Query(query): Query<PageQuery>,
 ) -> Result<Answer<Page<Campaign>>, Problem> {
     let page = state.store.campaigns(state.tenant(), query.after()?, query.limit()?).await?;
-    Ok(Answer(Page::of(page, |campaign| campaign)))
+    Ok(Answer(Page::of(page, Campaign::from)))
 }
 
 /// One campaign
-#[utoipa::path(get, path = "/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/campaigns/{id}", operation_id = "get_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Campaign), (status = 404, body = Problem)))]
 async fn one(State(state): State<ApiState>, Path(id): Path<CampaignId>) -> Result<Answer<Campaign>, Problem> {
-    Ok(Answer(state.store.campaign(state.tenant(), id).await?))
+    Ok(Answer(state.store.campaign(state.tenant(), id).await?.into()))
 }
 
 /// Replace the settings of a campaign; the store says in which states what may change
-#[utoipa::path(put, path = "/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)), request_body = CampaignSpec,
+#[utoipa::path(put, path = "/campaigns/{id}", operation_id = "replace_campaign", tag = "campaigns", params(("id" = i64, Path)), request_body = CampaignSpec,
     responses((status = 200, body = Campaign), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn replace(
     State(state): State<ApiState>,
@@ -72,11 +96,11 @@ async fn replace(
 ) -> Result<Answer<Campaign>, Problem> {
     let campaign = state.store.update_campaign(state.tenant(), id, &spec).await?;
     state.tell(Command::CampaignChanged(id)).await;
-    Ok(Answer(campaign))
+    Ok(Answer(campaign.into()))
 }
 
 /// Remove a campaign that is a draft or over; its attempts stay in ClickHouse
-#[utoipa::path(delete, path = "/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/campaigns/{id}", operation_id = "delete_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(State(state): State<ApiState>, Path(id): Path<CampaignId>) -> Result<StatusCode, Problem> {
     state.store.delete_campaign(state.tenant(), id, state.now()).await?;
@@ -87,11 +111,11 @@ async fn delete(State(state): State<ApiState>, Path(id): Path<CampaignId>) -> Re
 async fn move_to(state: &ApiState, id: CampaignId, action: Move) -> Result<Answer<Campaign>, Problem> {
     let campaign = state.store.move_campaign(state.tenant(), id, action).await?;
     state.tell(Command::CampaignChanged(id)).await;
-    Ok(Answer(campaign))
+    Ok(Answer(campaign.into()))
 }
 
 /// Begin to dial, as soon as the schedule allows
-#[utoipa::path(post, path = "/campaigns/{id}/start", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(post, path = "/campaigns/{id}/start", operation_id = "start_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Campaign), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn start(
     State(state): State<ApiState>,
@@ -101,7 +125,7 @@ async fn start(
 }
 
 /// Stop dialling for now; calls in progress go on
-#[utoipa::path(post, path = "/campaigns/{id}/pause", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(post, path = "/campaigns/{id}/pause", operation_id = "pause_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Campaign), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn pause(
     State(state): State<ApiState>,
@@ -111,7 +135,7 @@ async fn pause(
 }
 
 /// Dial again
-#[utoipa::path(post, path = "/campaigns/{id}/resume", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(post, path = "/campaigns/{id}/resume", operation_id = "resume_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Campaign), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn resume(
     State(state): State<ApiState>,
@@ -121,7 +145,7 @@ async fn resume(
 }
 
 /// Give up for good: calls that were not answered yet are ended, the others go on
-#[utoipa::path(post, path = "/campaigns/{id}/cancel", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(post, path = "/campaigns/{id}/cancel", operation_id = "cancel_campaign", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Campaign), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn cancel(
     State(state): State<ApiState>,
@@ -136,7 +160,7 @@ struct Progress {
     /// Contacts by where they stand.
     contacts: Contacts,
     /// Ended attempts by outcome.
-    #[schema(value_type = std::collections::HashMap<String, u64>)]
+    #[schema(value_type = std::collections::HashMap<Outcome, u64>)]
     outcomes: BTreeMap<Outcome, u64>,
     /// Why contacts that are ready were not dialled in the last round; empty when nothing holds it up.
     waiting_for: Vec<String>,
@@ -173,7 +197,7 @@ impl Contacts {
 }
 
 /// How far a campaign is
-#[utoipa::path(get, path = "/campaigns/{id}/progress", tag = "campaigns", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/campaigns/{id}/progress", operation_id = "get_campaign_progress", tag = "campaigns", params(("id" = i64, Path)),
     responses((status = 200, body = Progress), (status = 404, body = Problem)))]
 async fn progress(
     State(state): State<ApiState>,
@@ -196,7 +220,7 @@ fn held_up(state: &ApiState, id: CampaignId) -> Vec<String> {
 /// Where a contact stands, and why.
 #[derive(Serialize, ToSchema)]
 struct Why {
-    /// The number asked for.
+    /// The number asked for, its middle masked unless `reveal` was asked for.
     number: String,
     /// Where it stands.
     state: ContactState,
@@ -205,19 +229,20 @@ struct Why {
     /// Attempts that were used up.
     attempts: u32,
     /// When it is to be called again.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     /// Its attempts, newest first, at most 20.
     calls: Vec<Call>,
 }
 
 /// Why a number of a campaign is, or is not, being dialled
-#[utoipa::path(get, path = "/campaigns/{id}/contacts/{number}", tag = "campaigns",
-    params(("id" = i64, Path), ("number" = String, Path, example = "+8613800138000")),
+#[utoipa::path(get, path = "/campaigns/{id}/contacts/{number}", operation_id = "get_campaign_contact", tag = "campaigns",
+    params(("id" = i64, Path), ("number" = String, Path, example = "+8613800138000"), RevealQuery),
     responses((status = 200, body = Why), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn why(
     State(state): State<ApiState>,
     Path((id, number)): Path<(CampaignId, String)>,
+    Query(RevealQuery { reveal }): Query<RevealQuery>,
 ) -> Result<Answer<Why>, Problem> {
     let number = E164::parse(&number).map_err(|error| Problem::invalid("number", error.to_string()))?;
     let campaign = state.store.campaign(state.tenant(), id).await?;
@@ -257,11 +282,11 @@ async fn why(
     };
     let calls = state.store.attempts(&filter, None, 20).await?.items;
     Ok(Answer(Why {
-        number: number.to_string(),
+        number: if reveal { number.expose() } else { number.to_string() },
         state: contact.state,
         reasons,
         attempts: contact.tally.attempts,
         due_at: contact.due_at.map(timestamp),
-        calls: calls.iter().map(|attempt| Call::of(attempt, false)).collect(),
+        calls: calls.iter().map(|attempt| Call::of(attempt, reveal)).collect(),
     }))
 }

@@ -1,9 +1,6 @@
 //! JSON bodies, refused with the path of what is wrong.
 
-use axum::{
-    extract::{FromRequest, Request, rejection::JsonRejection},
-    http::StatusCode,
-};
+use axum::extract::{FromRequest, Request, rejection::JsonRejection};
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
@@ -25,19 +22,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 fn problem(rejection: &JsonRejection) -> Problem {
     match rejection {
         JsonRejection::JsonDataError(error) => {
-            // "…target type: schedule.windows[0].from: invalid …": the path comes first where there is one.
             let text = error.body_text();
-            let text = text.split_once("target type: ").map_or(text.as_str(), |(_, text)| text);
-            match text.split_once(": ") {
-                Some((path, what)) if !path.contains(' ') => Problem::invalid(path, what),
-                _ => Problem::invalid("", text),
-            }
+            Problem::misread(text.split_once("target type: ").map_or(text.as_str(), |(_, text)| text))
         }
-        JsonRejection::BytesRejection(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::too_large("a JSON body may have 1 MiB")
-        }
+        JsonRejection::BytesRejection(error) => Problem::body(error, "1 MiB"),
         JsonRejection::MissingJsonContentType(_) => {
-            Problem::bad_body("send JSON, with 'Content-Type: application/json'")
+            Problem::unsupported("send JSON, with 'Content-Type: application/json'")
         }
         other => Problem::bad_body(other.body_text()),
     }

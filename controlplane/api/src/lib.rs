@@ -10,6 +10,7 @@ mod analytics_query;
 mod auth;
 mod calls;
 mod campaigns;
+mod document;
 mod events;
 mod idempotency;
 mod json;

@@ -19,7 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// Make a group of lines that stand in for each other
-#[utoipa::path(post, path = "/line-groups", tag = "lines", request_body = LineGroupSpec,
+#[utoipa::path(post, path = "/line-groups", operation_id = "create_line_group", tag = "lines", request_body = LineGroupSpec,
     responses((status = 201, body = LineGroup), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
@@ -31,7 +31,7 @@ async fn create(
 }
 
 /// All line groups, by id
-#[utoipa::path(get, path = "/line-groups", tag = "lines", params(PageQuery),
+#[utoipa::path(get, path = "/line-groups", operation_id = "list_line_groups", tag = "lines", params(PageQuery),
     responses((status = 200, body = Page<LineGroup>)))]
 async fn page(
     State(state): State<ApiState>,
@@ -42,7 +42,7 @@ async fn page(
 }
 
 /// One line group
-#[utoipa::path(get, path = "/line-groups/{id}", tag = "lines", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/line-groups/{id}", operation_id = "get_line_group", tag = "lines", params(("id" = i64, Path)),
     responses((status = 200, body = LineGroup), (status = 404, body = Problem)))]
 async fn one(
     State(state): State<ApiState>,
@@ -52,7 +52,7 @@ async fn one(
 }
 
 /// Replace a line group's settings
-#[utoipa::path(put, path = "/line-groups/{id}", tag = "lines", params(("id" = i64, Path)), request_body = LineGroupSpec,
+#[utoipa::path(put, path = "/line-groups/{id}", operation_id = "replace_line_group", tag = "lines", params(("id" = i64, Path)), request_body = LineGroupSpec,
     responses((status = 200, body = LineGroup), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn replace(
     State(state): State<ApiState>,
@@ -65,7 +65,7 @@ async fn replace(
 }
 
 /// Remove a line group that no campaign uses
-#[utoipa::path(delete, path = "/line-groups/{id}", tag = "lines", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/line-groups/{id}", operation_id = "delete_line_group", tag = "lines", params(("id" = i64, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(State(state): State<ApiState>, Path(id): Path<LineGroupId>) -> Result<StatusCode, Problem> {
     state.store.delete_line_group(state.tenant(), id).await?;

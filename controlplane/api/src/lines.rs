@@ -30,19 +30,27 @@ fn shown(mut line: Line) -> Line {
 }
 
 /// Add a line
-#[utoipa::path(post, path = "/lines", tag = "lines", request_body = LineSpec,
+#[utoipa::path(post, path = "/lines", operation_id = "create_line", tag = "lines", request_body = LineSpec,
     responses((status = 201, body = Line), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
     Json(spec): Json<LineSpec>,
 ) -> Result<(StatusCode, Answer<Line>), Problem> {
+    if let LineAuth::Digest { password, .. } = &spec.auth
+        && password == HIDDEN
+    {
+        return Err(Problem::invalid(
+            "auth.password",
+            "give the password itself: this line has none to keep",
+        ));
+    }
     let line = state.store.create_line(state.tenant(), &spec).await?;
     state.tell(Command::LineChanged(line.id)).await;
     Ok((StatusCode::CREATED, Answer(shown(line))))
 }
 
 /// All lines, by id
-#[utoipa::path(get, path = "/lines", tag = "lines", params(PageQuery), responses((status = 200, body = Page<Line>)))]
+#[utoipa::path(get, path = "/lines", operation_id = "list_lines", tag = "lines", params(PageQuery), responses((status = 200, body = Page<Line>)))]
 async fn page(
     State(state): State<ApiState>,
     Query(query): Query<PageQuery>,
@@ -52,14 +60,14 @@ async fn page(
 }
 
 /// One line
-#[utoipa::path(get, path = "/lines/{id}", tag = "lines", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/lines/{id}", operation_id = "get_line", tag = "lines", params(("id" = i64, Path)),
     responses((status = 200, body = Line), (status = 404, body = Problem)))]
 async fn one(State(state): State<ApiState>, Path(id): Path<LineId>) -> Result<Answer<Line>, Problem> {
     Ok(Answer(shown(state.store.line(state.tenant(), id).await?)))
 }
 
 /// Replace a line's settings; calls in progress go on as they began
-#[utoipa::path(put, path = "/lines/{id}", tag = "lines", params(("id" = i64, Path)), request_body = LineSpec,
+#[utoipa::path(put, path = "/lines/{id}", operation_id = "replace_line", tag = "lines", params(("id" = i64, Path)), request_body = LineSpec,
     responses((status = 200, body = Line), (status = 404, body = Problem), (status = 422, body = Problem)))]
 async fn replace(
     State(state): State<ApiState>,
@@ -82,7 +90,7 @@ async fn replace(
 }
 
 /// Remove a line that no group uses
-#[utoipa::path(delete, path = "/lines/{id}", tag = "lines", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/lines/{id}", operation_id = "delete_line", tag = "lines", params(("id" = i64, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(State(state): State<ApiState>, Path(id): Path<LineId>) -> Result<StatusCode, Problem> {
     state.store.delete_line(state.tenant(), id).await?;

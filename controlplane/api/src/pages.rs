@@ -71,7 +71,10 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequestP
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
-        let axum::extract::Query(query) = query.map_err(|e| Problem::invalid("query", e.body_text()))?;
+        let axum::extract::Query(query) = query.map_err(|error| {
+            let text = error.body_text();
+            Problem::misread(text.split_once("query string: ").map_or(text.as_str(), |(_, text)| text))
+        })?;
         Ok(Self(query))
     }
 }

@@ -2,13 +2,20 @@
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    extract::rejection::BytesRejection,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use peal_core::model::Invalid;
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
+
+/// Content type of a [`Problem`].
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What went wrong, for the caller. What only we should know stays in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -41,6 +48,39 @@ impl Problem {
     /// The body is not what it should be.
     pub fn bad_body(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", "The body cannot be read", detail)
+    }
+
+    /// The body is of a kind that is not read here.
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        let title = "The body is of another kind";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title, detail)
+    }
+
+    /// The body did not come, or is larger than `allowed`.
+    pub(crate) fn body(rejection: &BytesRejection, allowed: &str) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::too_large(format!("it may have {allowed}"))
+        } else {
+            Self::bad_body(rejection.body_text())
+        }
+    }
+
+    /// What serde says against a request: `schedule.windows[0].from: what`, or `what` alone about the whole.
+    pub(crate) fn misread(text: &str) -> Self {
+        let (path, what) = match text.split_once(": ") {
+            Some((path, what)) if !path.contains([' ', '`']) => (path, what),
+            _ => ("", text),
+        };
+        let quoted = |start| what.strip_prefix(start)?.split_once('`').map(|(name, _)| name);
+        // The path of a missing field ends above it, and so does that of an unknown one in a tagged object.
+        let below = quoted("missing field `")
+            .or_else(|| quoted("unknown field `").filter(|name| path.rsplit('.').next() != Some(name)));
+        let field = match below {
+            Some(name) if path.is_empty() => name.to_owned(),
+            Some(name) => format!("{path}.{name}"),
+            None => path.to_owned(),
+        };
+        Self::invalid(field, what)
     }
 
     /// The body is larger than allowed.
@@ -117,7 +157,34 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 11.6.1: a 401 says how to do better.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serde_says_names_the_field() {
+        for (text, field) in [
+            ("missing field `name` at line 1 column 2", Some("name")),
+            (
+                "schedule.windows[0]: missing field `from` at line 1 column 2",
+                Some("schedule.windows[0].from"),
+            ),
+            ("colour: unknown field `colour`, expected `name`", Some("colour")),
+            ("steps[1]: unknown field `colour`, expected `prompt`", Some("steps[1].colour")),
+            ("max_calls: invalid type: string \"a: b\", expected u32", Some("max_calls")),
+            ("invalid type: string \"a: b\", expected struct LineSpec", None),
+        ] {
+            assert_eq!(Problem::misread(text).field.as_deref(), field, "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use axum::{
     Json as Answer,
     body::Bytes,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
 };
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Largest WAV file: 50 MiB, which is 27 minutes of 16 kHz mono.
-const WAV_MAX: usize = 50 << 20;
+pub(crate) const WAV_MAX: usize = 50 << 20;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
@@ -38,15 +38,15 @@ struct Named {
 }
 
 /// Add a prompt: the body is a WAV file
-#[utoipa::path(post, path = "/prompts", tag = "scripts", params(Named),
+#[utoipa::path(post, path = "/prompts", operation_id = "create_prompt", tag = "scripts", params(Named),
     request_body(content = Vec<u8>, content_type = "audio/wav"),
     responses((status = 201, body = Prompt), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
     Query(Named { name }): Query<Named>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Answer<Prompt>), Problem> {
-    let wav = body.map_err(|_| Problem::too_large("a prompt may have 50 MiB"))?;
+    let wav = body.map_err(|rejection| Problem::body(&rejection, "50 MiB"))?;
     let bytes = wav.clone();
     // Reading and resampling some minutes of audio takes long enough to keep it off the threads that answer.
     let read = tokio::task::spawn_blocking(move || media::Prompt::from_wav(&bytes)).await;
@@ -58,7 +58,7 @@ async fn create(
 }
 
 /// All prompts, by id
-#[utoipa::path(get, path = "/prompts", tag = "scripts", params(PageQuery),
+#[utoipa::path(get, path = "/prompts", operation_id = "list_prompts", tag = "scripts", params(PageQuery),
     responses((status = 200, body = Page<Prompt>)))]
 async fn page(
     State(state): State<ApiState>,
@@ -69,14 +69,14 @@ async fn page(
 }
 
 /// One prompt
-#[utoipa::path(get, path = "/prompts/{id}", tag = "scripts", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/prompts/{id}", operation_id = "get_prompt", tag = "scripts", params(("id" = i64, Path)),
     responses((status = 200, body = Prompt), (status = 404, body = Problem)))]
 async fn one(State(state): State<ApiState>, Path(id): Path<PromptId>) -> Result<Answer<Prompt>, Problem> {
     Ok(Answer(state.store.prompt(state.tenant(), id).await?))
 }
 
 /// The WAV file of a prompt
-#[utoipa::path(get, path = "/prompts/{id}/audio", tag = "scripts", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/prompts/{id}/audio", operation_id = "get_prompt_audio", tag = "scripts", params(("id" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "audio/wav"), (status = 404, body = Problem)))]
 async fn audio(
     State(state): State<ApiState>,
@@ -88,7 +88,7 @@ async fn audio(
 }
 
 /// Remove a prompt that no script plays
-#[utoipa::path(delete, path = "/prompts/{id}", tag = "scripts", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/prompts/{id}", operation_id = "delete_prompt", tag = "scripts", params(("id" = i64, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(State(state): State<ApiState>, Path(id): Path<PromptId>) -> Result<StatusCode, Problem> {
     state.store.delete_prompt(state.tenant(), id).await?;

@@ -16,7 +16,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// Add a script, or the next version of the one with this name; an unchanged one keeps its version
-#[utoipa::path(post, path = "/scripts", tag = "scripts", request_body = ScriptSpec,
+#[utoipa::path(post, path = "/scripts", operation_id = "create_script", tag = "scripts", request_body = ScriptSpec,
     responses((status = 201, body = Script), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
@@ -26,7 +26,7 @@ async fn create(
 }
 
 /// All versions of all scripts, by id
-#[utoipa::path(get, path = "/scripts", tag = "scripts", params(PageQuery),
+#[utoipa::path(get, path = "/scripts", operation_id = "list_scripts", tag = "scripts", params(PageQuery),
     responses((status = 200, body = Page<Script>)))]
 async fn page(
     State(state): State<ApiState>,
@@ -37,14 +37,14 @@ async fn page(
 }
 
 /// One version of a script
-#[utoipa::path(get, path = "/scripts/{id}", tag = "scripts", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/scripts/{id}", operation_id = "get_script", tag = "scripts", params(("id" = i64, Path)),
     responses((status = 200, body = Script), (status = 404, body = Problem)))]
 async fn one(State(state): State<ApiState>, Path(id): Path<ScriptId>) -> Result<Answer<Script>, Problem> {
     Ok(Answer(state.store.script(state.tenant(), id).await?))
 }
 
 /// Remove a version that nothing used
-#[utoipa::path(delete, path = "/scripts/{id}", tag = "scripts", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/scripts/{id}", operation_id = "delete_script", tag = "scripts", params(("id" = i64, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn delete(State(state): State<ApiState>, Path(id): Path<ScriptId>) -> Result<StatusCode, Problem> {
     state.store.delete_script(state.tenant(), id).await?;

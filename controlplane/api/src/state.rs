@@ -109,7 +109,7 @@ pub struct LineStatus {
     /// The limit.
     pub max_calls: u32,
     /// Until when it is not used because its carrier asked for a pause (503 with Retry-After).
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub resting_until: Option<jiff::Timestamp>,
 }
 

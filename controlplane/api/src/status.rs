@@ -10,7 +10,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// Nodes, lines, planner and spool at a glance
-#[utoipa::path(get, path = "/status", tag = "operations", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/status", operation_id = "get_status", tag = "operations", responses((status = 200, body = Status)))]
 async fn status(State(state): State<ApiState>) -> Answer<Status> {
     Answer(state.status.borrow().clone())
 }
