@@ -200,6 +200,11 @@ impl Snapshot {
         self.campaigns.values().map(|view| &view.campaign)
     }
 
+    /// The line groups that it knows.
+    pub fn groups(&self) -> impl Iterator<Item = &LineGroup> {
+        self.groups.values()
+    }
+
     // Nodes.
 
     /// A node connected, or says something else of itself.

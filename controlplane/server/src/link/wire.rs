@@ -1,0 +1,154 @@
+//! Our words and the protocol's.
+
+use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
+use peal_core::{
+    model::{LineAuth, MediaPorts, Script, Step},
+    planner::{PlannedOrder, Share},
+};
+use proto::v1;
+use store::{EndFacts, Stage};
+
+/// A line with a node's share of its limits.
+pub(crate) fn line(line: &peal_core::model::Line, share: Share) -> v1::Line {
+    let spec = &line.spec;
+    let (username, password, realm) = match &spec.auth {
+        LineAuth::Ip => Default::default(),
+        LineAuth::Digest { username, password, realm } => (username.clone(), password.clone(), realm.clone()),
+    };
+    v1::Line {
+        id: line.id.0,
+        name: spec.name.clone(),
+        address: spec.address.clone(),
+        domain: spec.domain.clone(),
+        username,
+        password,
+        realm,
+        max_calls: share.max_calls,
+        max_cps: share.max_cps,
+        media_ports: match spec.media_ports {
+            MediaPorts::Shared => "shared",
+            MediaPorts::Own => "own",
+        }
+        .to_owned(),
+        codecs: spec.codecs.clone(),
+    }
+}
+
+/// An order that must leave before `expires_at`.
+pub(crate) fn order(
+    order: &PlannedOrder,
+    attempt: AttemptId,
+    epoch: Epoch,
+    expires_at: UnixMicros,
+) -> v1::Order {
+    v1::Order {
+        attempt: attempt.as_bytes().to_vec(),
+        route_try: order.route_try,
+        epoch: epoch.0,
+        line: order.line.0,
+        dial: order.dial.clone(),
+        caller_id: order.caller_id.clone(),
+        script: order.script.0,
+        record: order.record,
+        max_ring_ms: order.max_ring_ms,
+        max_call_ms: order.max_call_ms,
+        expires_at_us: expires_at.0,
+        recording: attempt.to_string(),
+    }
+}
+
+/// A script.
+pub(crate) fn script(script: &Script) -> v1::Script {
+    let steps = script.spec.steps.iter().map(|step| v1::Step { step: Some(self::step(step)) }).collect();
+    v1::Script { id: script.id.0, steps, error: String::new() }
+}
+
+fn step(step: &Step) -> v1::step::Step {
+    match *step {
+        Step::Play { prompt, barge_in } => v1::step::Step::Play(v1::Play { prompt: prompt.0, barge_in }),
+        Step::Collect { max_digits, first_digit_timeout_ms, next_digit_timeout_ms, terminator } => {
+            v1::step::Step::Collect(v1::Collect {
+                max_digits,
+                first_digit_timeout_ms,
+                next_digit_timeout_ms,
+                terminator: terminator.map(String::from).unwrap_or_default(),
+            })
+        }
+        Step::Wait { ms } => v1::step::Step::Wait(v1::Wait { ms }),
+        Step::HangUp => v1::step::Step::HangUp(v1::HangUp {}),
+    }
+}
+
+/// The stage that a progress report stands for; `None` for digits and what this side does not know.
+pub(crate) fn stage(stage: v1::progress::Stage) -> Option<Stage> {
+    use v1::progress::Stage as Told;
+    Some(match stage {
+        Told::Invited => Stage::Invited,
+        Told::Trying => Stage::Trying,
+        Told::Ringing => Stage::Ringing,
+        Told::EarlyMedia => Stage::EarlyMedia,
+        Told::Answered => Stage::Answered,
+        Told::Digit | Told::Unspecified => return None,
+    })
+}
+
+/// What a node told about the end of a try. An outcome that this side does not know is a fault of ours that happened
+/// after the INVITE may have left.
+pub(crate) fn ended(ended: v1::Ended, node: &NodeId) -> (Outcome, EndFacts) {
+    let outcome = ended.outcome.parse().unwrap_or_else(|error| {
+        tracing::error!(%node, %error, "a node told of an end that is not in the protocol");
+        Outcome::LocalFailure
+    });
+    let at = |us: i64| (us > 0).then_some(UnixMicros(us));
+    let media = ended.media.unwrap_or_default();
+    let facts = EndFacts {
+        sip_status: u16::try_from(ended.sip_status).unwrap_or(0),
+        q850: u8::try_from(ended.q850).unwrap_or(0),
+        may_have_rung: ended.may_have_rung,
+        retry_after_s: ended.retry_after_s,
+        invited_at: at(ended.invited_at_us),
+        trying_at: at(ended.trying_at_us),
+        ringing_at: at(ended.ringing_at_us),
+        early_media_at: at(ended.early_media_at_us),
+        answered_at: at(ended.answered_at_us),
+        ended_at: at(ended.ended_at_us),
+        first_audio_at: at(ended.first_audio_at_us),
+        hung_up_by: ended.hung_up_by,
+        digits: ended.digits,
+        packets_sent: media.packets_sent,
+        packets_received: media.packets_received,
+        packets_lost: media.packets_lost,
+        jitter_ms: media.jitter_ms,
+        max_gap_ms: media.max_gap_ms,
+        recording: ended.recording,
+        detail: ended.detail,
+        node: node.0.clone(),
+        shard: ended.shard,
+        codec: ended.codec,
+        call_id: ended.call_id,
+        ..EndFacts::default()
+    };
+    (outcome, facts)
+}
+
+/// The lines with a node's shares; one in which it has no share is left out.
+pub(crate) fn lines<'a>(
+    epoch: Epoch,
+    lines: impl IntoIterator<Item = (&'a peal_core::model::Line, Share)>,
+) -> v1::Lines {
+    let lines = lines
+        .into_iter()
+        .filter(|(_, share)| share.max_calls > 0 && share.max_cps > 0)
+        .map(|(line, share)| self::line(line, share))
+        .collect();
+    v1::Lines { epoch: epoch.0, lines }
+}
+
+/// Route tries to ask about.
+pub(crate) fn inquiry(tries: &[(AttemptId, u32)]) -> v1::Inquiry {
+    let attempts = tries
+        .iter()
+        .map(|&(attempt, route_try)| v1::AttemptTry { attempt: attempt.as_bytes().to_vec(), route_try })
+        .collect();
+    v1::Inquiry { attempts }
+}

@@ -1,0 +1,117 @@
+//! The record of an ended attempt: what the store knows, as one row for ClickHouse.
+
+use analytics::{AttemptRow, RouteTry};
+use common::{Outcome, UnixMicros};
+use store::{Attempt, EndFacts};
+
+use crate::names::Names;
+
+/// How an attempt ended, as it is to be recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    pub(crate) at: UnixMicros,
+    /// Of the try that decided the outcome.
+    pub(crate) facts: EndFacts,
+}
+
+/// The row of an attempt that ended so. `now` makes it win over rows of the same attempt that were written before.
+pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, now: UnixMicros) -> AttemptRow {
+    let facts = &end.facts;
+    let last = attempt.tries.last();
+    let campaign = names.campaign(attempt.campaign);
+    let ended_at = facts.ended_at.unwrap_or(end.at);
+    let invite_at = attempt
+        .tries
+        .iter()
+        .find_map(|tried| tried.facts.as_ref().and_then(|facts| facts.invited_at))
+        .or(attempt.invited_at);
+    let ringing_at = facts.ringing_at.or(attempt.ringing_at);
+    let answered_at = facts.answered_at.or(attempt.answered_at);
+    let first_18x = earliest([ringing_at, facts.early_media_at]);
+    // A final response without any before it was the first.
+    let final_response = (facts.sip_status != 0).then_some(ended_at);
+    let first_response_at = earliest([facts.trying_at, first_18x, answered_at]).or(final_response);
+    let progress_at = earliest([first_18x, answered_at]);
+    AttemptRow {
+        attempt_id: attempt.id.0,
+        planned_at: attempt.planned_at.0,
+        tenant: attempt.tenant.to_string(),
+        campaign_id: attempt.campaign.to_string(),
+        campaign: campaign.map(|campaign| campaign.spec.name.clone()).unwrap_or_default(),
+        list_id: attempt.list.to_string(),
+        contact_id: attempt.contact.to_string(),
+        number: attempt.number.expose(),
+        number_masked: attempt.number.to_string(),
+        line_id: last.map(|tried| tried.line.to_string()).unwrap_or_default(),
+        line: last.map(|tried| names.line(tried.line).to_owned()).unwrap_or_default(),
+        line_group: campaign
+            .map(|campaign| names.group(campaign.spec.line_group).to_owned())
+            .unwrap_or_default(),
+        caller_id: attempt.caller_id.clone(),
+        node: last.map(|tried| tried.node.0.clone()).unwrap_or_default(),
+        shard: u16::try_from(facts.shard).unwrap_or(u16::MAX),
+        priority: attempt.priority,
+        attempt_no: u16::try_from(attempt.attempt_no).unwrap_or(u16::MAX),
+        epoch: attempt.epoch.0,
+        verdicts: attempt.verdicts.clone(),
+        route_tries: attempt.tries.iter().filter_map(|tried| route_try(tried, names)).collect(),
+        outcome: end.outcome.as_str().to_owned(),
+        answerable: end.outcome.answerable().as_str().to_owned(),
+        sip_status: facts.sip_status,
+        q850: facts.q850,
+        hangup_by: match (answered_at, facts.hung_up_by.as_str()) {
+            (None, _) | (_, "") => String::new(),
+            (Some(_), "callee") => "callee".to_owned(),
+            (Some(_), _) => "caller".to_owned(),
+        },
+        error: [facts.detail.as_str(), facts.recording_error.as_str()]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("; "),
+        intent_at: attempt.intent_at.0,
+        invite_at: invite_at.map(|at| at.0),
+        first_response_at: first_response_at.map(|at| at.0),
+        ringing_at: ringing_at.map(|at| at.0),
+        early_media_at: facts.early_media_at.map(|at| at.0),
+        answered_at: answered_at.map(|at| at.0),
+        ended_at: ended_at.0,
+        post_dial_delay_ms: facts.invited_at.zip(progress_at).map(|(from, to)| millis(from, to)),
+        ring_ms: first_18x.map_or(0, |from| millis(from, answered_at.unwrap_or(ended_at))),
+        talk_ms: answered_at.map_or(0, |from| millis(from, ended_at)),
+        script_id: attempt.script.to_string(),
+        script_version: names.script_version(attempt.script),
+        digits: facts.digits.clone(),
+        recording: facts.recording.clone(),
+        recording_bytes: facts.recording_bytes,
+        recording_ms: u32::try_from(facts.recording_ms).unwrap_or(u32::MAX),
+        rtp_sent: u32::try_from(facts.packets_sent).unwrap_or(u32::MAX),
+        rtp_received: u32::try_from(facts.packets_received).unwrap_or(u32::MAX),
+        rtp_lost: u32::try_from(facts.packets_lost).unwrap_or(u32::MAX),
+        rtp_jitter_ms: facts.jitter_ms as f32,
+        version: u64::try_from(now.0).unwrap_or(0),
+    }
+}
+
+/// A try whose INVITE left, or may have: of one that never left nothing is said.
+fn route_try(tried: &store::RouteTryRecord, names: &Names) -> Option<RouteTry> {
+    if tried.outcome.is_some_and(|outcome| !outcome.may_have_dialled()) {
+        return None;
+    }
+    let facts = tried.facts.as_ref();
+    Some(RouteTry {
+        line: names.line(tried.line).to_owned(),
+        sip_status: facts.map_or(0, |facts| facts.sip_status),
+        q850: facts.map_or(0, |facts| facts.q850),
+        started_at: facts.and_then(|facts| facts.invited_at).map_or(0, |at| at.0),
+    })
+}
+
+fn earliest<const N: usize>(stamps: [Option<UnixMicros>; N]) -> Option<UnixMicros> {
+    stamps.into_iter().flatten().min()
+}
+
+fn millis(from: UnixMicros, to: UnixMicros) -> u32 {
+    u32::try_from(to.since(from).as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,95 @@
+//! An order leaves after its intent is durable; what the node tells ends in store, spool and event stream, once.
+
+mod support;
+
+use common::{LineId, Outcome};
+use peal_core::model::CampaignState;
+use proto::v1::{event, progress::Stage};
+use store::Stage as Reached;
+use support::{API_KEY, Node, Plane, TENANT, answered, attempt, begun, set_up, stage};
+
+#[tokio::test]
+async fn an_answered_call_is_recorded_once_however_often_it_is_told() {
+    let data = tempfile::tempdir().expect("a folder");
+    let plane = Plane::start(data.path()).await;
+    let setup = set_up(plane.store(), &[1], 1, "").await;
+    plane.tell(peal_core::command::Command::CampaignChanged(setup.campaign)).await;
+    let mut node = Node::attach_when_it_plans(&plane, "n1").await;
+    let mut events = Events::open(&plane).await;
+
+    let order = node.order().await;
+    assert_eq!(LineId(order.line), setup.lines[0]);
+    assert_eq!((order.route_try, order.epoch, order.dial.as_str()), (1, node.epoch, "+8613800000001"));
+    let kept = plane.store().attempt(attempt(&order)).await.expect("the intent came first");
+    assert_eq!((kept.stage, kept.end), (Reached::Intent, None));
+
+    node.tell(&order, begun()).await;
+    node.tell(&order, stage(Stage::Invited)).await;
+    let ringing = node.tell(&order, stage(Stage::Ringing)).await;
+    node.acknowledged(ringing).await;
+    let kept = plane.store().attempt(attempt(&order)).await.expect("kept");
+    assert_eq!(kept.stage, Reached::Ringing);
+    let empty = plane.running().spool().end();
+
+    let end = answered();
+    let ended = node.tell(&order, end.clone()).await;
+    node.acknowledged(ended).await;
+    let spooled = plane.running().spool().end();
+    assert!(spooled > empty, "the row is in the spool before the acknowledgement");
+    let kept = plane.store().attempt(attempt(&order)).await.expect("kept");
+    assert_eq!(kept.end.expect("ended").outcome, Outcome::Answered);
+    assert_eq!(plane.counts(setup.campaign).await.reached, 1);
+
+    // The node did not hear the acknowledgement, and tells all of it again.
+    for (seq, event) in [(1, begun()), (ringing, stage(Stage::Ringing)), (ended, end)] {
+        node.tell_again(seq, &order, event).await;
+    }
+    let released = node.tell(&order, event::Event::Released(proto::v1::Released {})).await;
+    node.acknowledged(released).await;
+    assert_eq!(plane.running().spool().end(), spooled, "no second row");
+    assert_eq!(plane.counts(setup.campaign).await.outcomes[&Outcome::Answered], 1);
+    assert_eq!(events.until("ended").await, ["planned", "invited", "ringing", "ended"]);
+
+    let campaign = loop {
+        let campaign = plane.store().campaign(TENANT, setup.campaign).await.expect("kept");
+        if campaign.state != CampaignState::Running {
+            break campaign;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(campaign.state, CampaignState::Completed);
+    plane.status("no slot is held", |status| status.lines[0].calls == 0 && status.attempts_open == 0).await;
+    let page =
+        reqwest::get(format!("http://{}/metrics", plane.running().http_address())).await.expect("served");
+    let page = page.text().await.expect("text");
+    assert!(page.contains("peal_controlplane_attempts_ended_total{outcome=\"answered\"} 1"), "{page}");
+}
+
+/// The stream of events, as a browser reads it.
+struct Events(reqwest::Response, String);
+
+impl Events {
+    async fn open(plane: &Plane) -> Self {
+        let url = format!("http://{}/api/v1/events", plane.running().http_address());
+        let response = reqwest::Client::new().get(url).bearer_auth(API_KEY).send().await.expect("served");
+        assert_eq!(response.status(), 200);
+        Self(response, String::new())
+    }
+
+    /// The names of the events up to the first `last`.
+    async fn until(&mut self, last: &str) -> Vec<String> {
+        loop {
+            let names: Vec<String> = self
+                .1
+                .lines()
+                .filter_map(|line| line.strip_prefix("event:"))
+                .map(|name| name.trim().to_owned())
+                .collect();
+            if names.iter().any(|name| name == last) {
+                return names;
+            }
+            let chunk = support::soon("an event", self.0.chunk()).await.expect("readable").expect("goes on");
+            self.1 += &String::from_utf8_lossy(&chunk);
+        }
+    }
+}
