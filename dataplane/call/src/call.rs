@@ -64,6 +64,8 @@ pub(crate) struct Media {
     pub place: Option<Place>,
     /// The port no longer waits for an unknown source.
     pub settled: bool,
+    /// Since when the far end is expected to be heard; `None` while it holds the call.
+    pub heard_from: Option<Instant>,
     /// A recording was opened.
     pub recorded: bool,
 }

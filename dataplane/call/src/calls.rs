@@ -3,6 +3,7 @@
 mod audio;
 mod ending;
 mod orders;
+mod pools;
 mod signalling;
 
 use std::{
@@ -17,7 +18,8 @@ use common::{
     entropy::Entropy,
     slab::{Key, Slab},
 };
-use media::{DropReason, PortMode, Ports, PortsConfig};
+use media::DropReason;
+use pools::Pools;
 use sip::Endpoint;
 
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
     phases::Phases,
 };
 
-/// How often the counters are published to the node while something changes.
+/// How often the counters are published to the node.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A socket of the shard.
@@ -56,8 +58,7 @@ pub struct Calls {
     sip: Endpoint,
     calls: Slab<Call>,
     by_attempt: HashMap<AttemptId, Key>,
-    shared: Ports,
-    own: Ports,
+    pools: Pools,
     phases: Phases,
     /// When each call wants to be looked at. An entry that is not its call's present deadline is void.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -65,30 +66,26 @@ pub struct Calls {
     entropy: Entropy,
     counters: Counters,
     next_report: Instant,
+    /// Calls were here since the last report.
+    unreported: bool,
 }
 
 impl Calls {
     /// No calls yet. `seed` must be random; strangers must not be able to guess it.
     pub fn new(now: Instant, config: CallsConfig, seed: u64) -> Self {
         let mut entropy = Entropy::new(seed, config.sip.shard);
-        let mut pool = |mode, addresses: &[SocketAddr]| {
-            let ports = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
-            Ports::new(PortsConfig { mode, ports, seed: entropy.draw() })
-        };
-        let shared = pool(PortMode::Shared, &config.shared_media);
-        let own = pool(PortMode::Own, &config.own_media);
         Self {
             sip: Endpoint::new(config.sip.clone()),
             calls: Slab::new(),
             by_attempt: HashMap::new(),
-            shared,
-            own,
+            pools: Pools::new(&config, &mut entropy),
             phases: Phases::new(now),
             deadlines: BinaryHeap::new(),
             events: VecDeque::new(),
             entropy,
             counters: Counters::default(),
             next_report: now + REPORT_INTERVAL,
+            unreported: false,
             config,
         }
     }
@@ -127,6 +124,8 @@ impl Calls {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.sip.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.sip.handle_timeout(now);
+            // Before the deadlines: what has just ended must not be cancelled.
+            self.take_sip_events(now);
         }
         while let Some(&Reverse((at, packed))) = self.deadlines.peek() {
             if at > now {
@@ -145,6 +144,7 @@ impl Calls {
         self.take_sip_events(now);
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;
+            self.unreported = !self.calls.is_empty();
             self.events.push_back(Event::Counters(Box::new(self.counters())));
         }
     }
@@ -173,21 +173,20 @@ impl Calls {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sip = self.sip.poll_timeout().map(|(at, _)| at);
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        let report = (!self.calls.is_empty()).then_some(self.next_report);
-        [sip, deadline, report, self.phases.next_wake()].into_iter().flatten().min()
+        [sip, deadline, Some(self.next_report), self.phases.next_wake()].into_iter().flatten().min()
     }
 
-    /// Whether no call is under way and nothing waits to be told.
+    /// Whether no call is under way and nothing waits to be told, the last counters included.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.events.is_empty()
+        self.calls.is_empty() && self.events.is_empty() && !self.unreported
     }
 
-    /// What was counted so far. Also told once a second by [`Event::Counters`] while there are calls.
+    /// What was counted so far. Also told once a second by [`Event::Counters`].
     pub fn counters(&self) -> Counters {
         Counters {
             sip: *self.sip.counters(),
-            rtp_strangers: self.shared.strangers() + self.own.strangers(),
-            rtp_late: self.shared.late() + self.own.late(),
+            rtp_strangers: self.pools.strangers(),
+            rtp_late: self.pools.late(),
             tick_skipped_ms: self.phases.skipped_ms(),
             calls: self.calls.len() as u64,
             ..self.counters.clone()
@@ -208,13 +207,6 @@ impl Calls {
         if let Some(call) = self.calls.find_mut(key) {
             call.deadline = Some(at);
             self.deadlines.push(Reverse((at, key.to_u64())));
-        }
-    }
-
-    fn pool(&mut self, mode: PortMode) -> &mut Ports {
-        match mode {
-            PortMode::Shared => &mut self.shared,
-            PortMode::Own => &mut self.own,
         }
     }
 

@@ -36,7 +36,7 @@ pub enum Event {
         /// Which part.
         part: RecordingPart,
     },
-    /// The counters, once a second while there are calls.
+    /// The counters: once a second, and at once when the last call is gone.
     Counters(Box<Counters>),
 }
 

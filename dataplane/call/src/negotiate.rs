@@ -40,18 +40,23 @@ impl LocalSession {
 
     /// Reads the far end's answer.
     pub(crate) fn read_answer(&self, answer: &[u8]) -> Result<MediaPlan, Refusal> {
-        self.with_local(|local| sdp::read_answer(local, answer)).map(|agreed| self.plan(&agreed))
+        let agreed = self.with_local(|local| sdp::read_answer(local, answer))?;
+        // The far end sends events with the number of our offer (RFC 3264 section 5.1).
+        Ok(self.plan(&agreed, agreed.telephone_event.map(|_| TELEPHONE_EVENT)))
     }
 
-    /// Answers the far end's offer (re-INVITE, UPDATE) into `out`.
-    pub(crate) fn answer_offer(
-        &mut self,
-        offer: &[u8],
-        out: &mut [u8],
-    ) -> Result<(MediaPlan, usize), Refusal> {
+    /// Answers the far end's offer (re-INVITE, UPDATE) into `out`. The answer counts as a description of ours once it is
+    /// sent: [`LocalSession::note_sent`].
+    pub(crate) fn answer_offer(&self, offer: &[u8], out: &mut [u8]) -> Result<(MediaPlan, usize), Refusal> {
+        let next = LocalSession { version: self.version + 1, ..self.clone() };
+        let (agreed, len) = next.with_local(|local| sdp::answer_offer(local, offer, out))?;
+        // Our answer repeats the offer's numbers (RFC 3264 section 6.1).
+        Ok((self.plan(&agreed, agreed.telephone_event), len))
+    }
+
+    /// The answer that was written last leaves.
+    pub(crate) fn note_sent(&mut self) {
         self.version += 1;
-        let (agreed, len) = self.with_local(|local| sdp::answer_offer(local, offer, out))?;
-        Ok((self.plan(&agreed), len))
     }
 
     /// Offers anew what we have, for a re-INVITE without SDP.
@@ -82,7 +87,7 @@ impl LocalSession {
         })
     }
 
-    fn plan(&self, agreed: &Negotiated) -> MediaPlan {
+    fn plan(&self, agreed: &Negotiated, telephone_event: Option<u8>) -> MediaPlan {
         MediaPlan {
             remote: agreed.remote,
             codec: match agreed.codec {
@@ -90,8 +95,7 @@ impl LocalSession {
                 sdp::Codec::Pcma => Codec::Pcma,
             },
             payload_type: agreed.payload_type,
-            // The far end sends events with the number of our description (RFC 3264 section 5.1).
-            telephone_event: agreed.telephone_event.map(|_| TELEPHONE_EVENT),
+            telephone_event,
             direction: match agreed.direction {
                 sdp::Direction::SendRecv => Direction::SendReceive,
                 sdp::Direction::SendOnly => Direction::SendOnly,

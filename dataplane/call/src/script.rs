@@ -107,9 +107,9 @@ impl Run {
             State::Collecting { .. } => self.collect(now, digit),
             State::Playing { barge_in: true } => {
                 self.type_ahead(digit);
+                // Unless a prompt follows, which replaces it.
+                self.action = Some(Action::StopPlaying);
                 self.enter_step(now, self.step + 1);
-                // A prompt that follows replaces the stopped one; otherwise it must be told to stop.
-                self.action.get_or_insert(Action::StopPlaying);
             }
             State::NotStarted | State::Playing { barge_in: false } | State::Waiting { .. } => {
                 self.type_ahead(digit)

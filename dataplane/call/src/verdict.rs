@@ -1,6 +1,6 @@
 //! The outcome of a call: decided here, once, and nowhere else.
 
-use common::{Outcome, cause};
+use common::{Answerable, Outcome, cause};
 use sip::{AuthRefusal, EndedBy, Failure, FailureOrigin, InviteError};
 
 use crate::HungUpBy;
@@ -15,22 +15,35 @@ pub(crate) struct Verdict {
 
 /// An INVITE that was not answered. `rang` tells whether a 101–199 was seen; `given_up` who cancelled it, if we did.
 pub(crate) fn of_failure(failure: &Failure, rang: bool, given_up: Option<HungUpBy>) -> Verdict {
-    // The callee's own final word (busy, decline) that crossed our CANCEL still stands.
-    let by_carrier = cause::outcome(failure.status, failure.q850, rang);
-    let outcome = match failure.origin {
-        FailureOrigin::NoResponse if !failure.responded => Outcome::NoResponse,
-        FailureOrigin::NoResponse => Outcome::CarrierFailed,
-        FailureOrigin::Response if failure.status != 487 || given_up.is_none() => match failure.auth {
-            Some(_) => Outcome::CarrierRefused,
-            None => by_carrier,
-        },
-        FailureOrigin::Response | FailureOrigin::NoFinalAfterCancel => match given_up {
-            None | Some(HungUpBy::RingLimit) => Outcome::NoAnswer,
-            Some(_) => Outcome::Canceled,
-        },
+    let by_carrier = match failure.auth {
+        Some(_) => Outcome::CarrierRefused,
+        None => cause::outcome(failure.status, failure.q850, rang),
     };
-    let silence_after_trying = failure.responded && failure.origin != FailureOrigin::Response;
-    Verdict { outcome, may_have_rung: rang || silence_after_trying, detail: detail(failure) }
+    let by_us = match given_up {
+        None => None,
+        Some(HungUpBy::RingLimit) => Some(Outcome::NoAnswer),
+        Some(_) => Some(Outcome::Canceled),
+    };
+    let outcome = match (failure.origin, by_us) {
+        // Whoever calls a call off does not want it made over another line.
+        (FailureOrigin::NoResponse, Some(Outcome::Canceled)) => Outcome::Canceled,
+        (FailureOrigin::NoResponse, _) if !failure.responded => Outcome::NoResponse,
+        (FailureOrigin::NoResponse, _) => Outcome::CarrierFailed,
+        (FailureOrigin::Response, Some(by_us)) if failure.status == 487 => by_us,
+        // A final word (busy, decline) that crossed our CANCEL still stands, unless it only says that this line failed.
+        (FailureOrigin::Response, Some(Outcome::Canceled))
+            if by_carrier.answerable() == Answerable::Carrier =>
+        {
+            Outcome::Canceled
+        }
+        (FailureOrigin::Response, _) => by_carrier,
+        // A 100, and then silence until the ring limit and beyond the CANCEL: nobody there was working on it.
+        (FailureOrigin::NoFinalAfterCancel, Some(Outcome::NoAnswer)) if !rang => Outcome::CarrierFailed,
+        (FailureOrigin::NoFinalAfterCancel, by_us) => by_us.unwrap_or(Outcome::NoAnswer),
+    };
+    // A response that we asked for by a CANCEL says as little about the telephone as silence does.
+    let unsure = failure.responded && (failure.origin != FailureOrigin::Response || given_up.is_some());
+    Verdict { outcome, may_have_rung: rang || unsure, detail: detail(failure) }
 }
 
 fn detail(failure: &Failure) -> &'static str {
@@ -112,6 +125,30 @@ mod tests {
         assert_eq!(of_failure(&ended, true, Some(HungUpBy::RingLimit)).outcome, Outcome::NoAnswer);
         assert_eq!(of_failure(&ended, true, Some(HungUpBy::Operator)).outcome, Outcome::Canceled);
         assert_eq!(of_failure(&ended, true, None).outcome, Outcome::NoAnswer);
+    }
+
+    #[test]
+    fn a_call_that_was_called_off_goes_nowhere_else() {
+        let by = Some(HungUpBy::Operator);
+        for failed in [
+            failure(408, FailureOrigin::NoResponse, false),
+            failure(408, FailureOrigin::NoFinalAfterCancel, true),
+            failure(503, FailureOrigin::Response, true),
+            failure(487, FailureOrigin::Response, true),
+        ] {
+            assert_eq!(of_failure(&failed, false, by).outcome, Outcome::Canceled, "{failed:?}");
+        }
+    }
+
+    #[test]
+    fn after_a_cancel_nobody_knows_whether_it_rang() {
+        let by = Some(HungUpBy::RingLimit);
+        let failed = of_failure(&failure(503, FailureOrigin::Response, true), false, by);
+        assert_eq!((failed.outcome, failed.may_have_rung), (Outcome::CarrierCongested, true));
+        let silent = of_failure(&failure(408, FailureOrigin::NoFinalAfterCancel, true), false, by);
+        assert_eq!((silent.outcome, silent.may_have_rung), (Outcome::CarrierFailed, true));
+        let rang = of_failure(&failure(408, FailureOrigin::NoFinalAfterCancel, true), true, by);
+        assert_eq!((rang.outcome, rang.may_have_rung), (Outcome::NoAnswer, true));
     }
 
     #[test]

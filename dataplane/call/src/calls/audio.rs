@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::{digits::Digit, slab::Key};
-use media::{Lookup, MediaEvent, PortIndex, PortMode, Received};
+use media::{Lookup, MediaEvent, Received};
 
 use super::{Calls, Transmit};
 use crate::{
@@ -20,25 +20,26 @@ use crate::{
 /// speak at all do so within a second or two.
 const SETTLE_AFTER: Duration = Duration::from_secs(3);
 
+/// How far ahead a talking call's deadline may lie. One wake a minute costs nothing, and a call that ends early leaves
+/// no entry behind for the hours of its length limit.
+const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
 impl Calls {
     pub(super) fn on_rtp(&mut self, now: Instant, number: u16, from: SocketAddr, bytes: &[u8]) {
-        let shared = self.config.shared_media.len() as u16;
-        let found = match number.checked_sub(shared) {
-            None => self.shared.lookup(PortIndex(number), from),
-            Some(own) => self.own.lookup(PortIndex(own), from),
-        };
-        let key = match found {
+        let key = match self.pools.lookup(number, from) {
             Lookup::Call(packed) | Lookup::Pending(packed) => Key::from_u64(packed),
             Lookup::Stranger | Lookup::Resting => return,
         };
         let Some(media) = self.calls.find_mut(key).and_then(|call| call.media.as_mut()) else { return };
+        // Before the answer nothing is acted on; what was heard then is looked at in the first tick.
+        let answered = media.place.is_some();
         match media.session.receive(now, from, bytes) {
-            Received::Audio { .. } => self.counters.rtp_received += 1,
-            Received::ComfortNoise => self.counters.rtp_received += 1,
+            Received::Audio { .. } | Received::ComfortNoise => self.counters.rtp_received += 1,
             Received::TelephoneEvent => {
                 self.counters.rtp_received += 1;
-                self.take_media_events(now, key);
-                self.act(now, key);
+                if answered {
+                    self.take_media_events(now, key);
+                }
             }
             Received::Dropped(reason) => self.count_drop(reason),
         }
@@ -55,32 +56,32 @@ impl Calls {
         });
         if call.run.deadline().is_some_and(|at| at <= now) {
             call.run.on_time(now);
+            self.act(now, key);
         }
         self.take_media_events(now, key);
         self.take_blocks(key);
-        self.act(now, key);
         transmit
     }
 
+    /// Each event is acted on before the next is taken: a prompt that begins puts an end to the news of the one before.
     fn take_media_events(&mut self, now: Instant, key: Key) {
         loop {
             let Some(call) = self.calls.find_mut(key) else { return };
             let name = call.name();
-            let mode = call.order.port_mode;
             let Some(media) = call.media.as_mut() else { return };
             match media.session.poll_event() {
                 None => return,
                 Some(MediaEvent::Latched(source)) => {
-                    let pool = match mode {
-                        PortMode::Shared => &mut self.shared,
-                        PortMode::Own => &mut self.own,
-                    };
+                    let pool = self.pools.of(call.order.port_mode);
                     // A collision here is with a call whose peer has this very address: that call keeps it.
                     if pool.settle(now, &mut media.lease, source).is_ok() {
                         media.settled = true;
                     }
                 }
-                Some(MediaEvent::PromptEnded) => call.run.on_prompt_ended(now),
+                Some(MediaEvent::PromptEnded) => {
+                    call.run.on_prompt_ended(now);
+                    self.act(now, key);
+                }
                 Some(MediaEvent::Digit(pressed)) => {
                     if let Some(digit) = Digit::from_char(pressed.symbol) {
                         self.on_digit(now, key, digit);
@@ -107,6 +108,7 @@ impl Calls {
         call.run.on_digit(now, digit);
         let call = call.name();
         self.events.push_back(Event::Progress { call, at: now, stage: Stage::Digit(digit) });
+        self.act(now, key);
     }
 
     /// Does what the script wants.
@@ -131,7 +133,7 @@ impl Calls {
         if length_limit <= now {
             return self.hang_up(now, key, HungUpBy::LengthLimit);
         }
-        let mut next = length_limit;
+        let mut next = length_limit.min(now + LOOK_INTERVAL_MAX);
         if let Some(dead) = media_deadline(call, self.config.media_timeout) {
             if dead <= now {
                 return self.hang_up(now, key, HungUpBy::MediaTimeout);
@@ -140,30 +142,22 @@ impl Calls {
         } else if !self.config.media_timeout.is_zero() {
             next = next.min(now + self.config.media_timeout);
         }
-        let mode = call.order.port_mode;
-        if let Some(media) = call.media.as_mut()
-            && !media.settled
-        {
+        if let Some(media) = call.media.as_mut().filter(|media| !media.settled) {
             let settle_at = answered + SETTLE_AFTER;
-            match media.session.plan().map(|plan| plan.remote) {
-                Some(remote) if settle_at <= now => {
-                    let pool = match mode {
-                        PortMode::Shared => &mut self.shared,
-                        PortMode::Own => &mut self.own,
-                    };
-                    media.settled = pool.settle(now, &mut media.lease, remote).is_ok();
-                }
-                _ => next = next.min(settle_at),
+            if now < settle_at {
+                next = next.min(settle_at);
+            } else if let Some(remote) = media.session.plan().map(|plan| plan.remote) {
+                let pool = self.pools.of(call.order.port_mode);
+                media.settled = pool.settle(now, &mut media.lease, remote).is_ok();
             }
         }
         self.set_deadline(key, next);
     }
 }
 
-/// When the call counts as dead, if it was ever heard.
+/// When the call counts as dead, if it was ever heard and is not on hold.
 fn media_deadline(call: &Call, timeout: Duration) -> Option<Instant> {
     let media = call.media.as_ref().filter(|_| !timeout.is_zero())?;
-    let plan = media.session.plan()?;
-    let listens = matches!(plan.direction, media::Direction::SendReceive | media::Direction::ReceiveOnly);
-    media.session.last_received().filter(|_| listens).map(|heard| heard + timeout)
+    let (expected, heard) = (media.heard_from?, media.session.last_received()?);
+    Some(expected.max(heard) + timeout)
 }

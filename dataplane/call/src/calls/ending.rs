@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use common::{Outcome, slab::Key};
-use sip::{CallHandle, CallReason, EndedBy, Failure};
+use sip::{CallHandle, CallReason, EndedBy, Failure, FailureOrigin};
 
 use super::Calls;
 use crate::{
-    Event, HungUpBy,
+    Event, HungUpBy, Stage,
     call::{Media, State},
     event::{Ended, RecordingPart},
     verdict,
@@ -21,7 +21,7 @@ impl Calls {
     /// Ends a call on our side, whatever its state. A call that is ending already is left alone.
     pub(super) fn hang_up(&mut self, now: Instant, key: Key, by: HungUpBy) {
         let Some(call) = self.calls.find_mut(key) else { return };
-        if call.given_up.is_some() {
+        if call.given_up.is_some() || call.state == State::Over {
             return;
         }
         call.given_up = Some(by);
@@ -35,7 +35,7 @@ impl Calls {
             }
             State::Talking { sip } => {
                 call.stamps.ended = Some(now);
-                self.silence(now, key);
+                self.silence(key);
                 let _ = self.sip.hang_up(now, sip, Some(CallReason::Q850(cause)));
             }
             State::Over => {}
@@ -44,7 +44,11 @@ impl Calls {
 
     /// The INVITE got no answer, or a no.
     pub(super) fn end_failed(&mut self, now: Instant, key: Key, sip: CallHandle, failure: &Failure) {
-        let Some(call) = self.calls.find(key) else { return };
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if failure.origin == FailureOrigin::Response {
+            // A final response may be the first of all.
+            call.stamps.trying.get_or_insert(now);
+        }
         let judged = verdict::of_failure(failure, call.stamps.ringing.is_some(), call.given_up);
         let detail = match judged.detail {
             "" => failure_text(failure),
@@ -52,7 +56,7 @@ impl Calls {
         };
         let mut ended = call.ended(judged.outcome, detail);
         ended.may_have_rung = judged.may_have_rung;
-        if failure.responded && failure.origin == sip::FailureOrigin::Response {
+        if failure.origin == FailureOrigin::Response {
             ended.sip_status = failure.status;
         }
         ended.q850 = failure.q850;
@@ -69,6 +73,10 @@ impl Calls {
         by: EndedBy,
         q850: Option<u8>,
     ) {
+        if by == EndedBy::CrossedCancel {
+            // The SIP side hangs up by itself, and reports the answer and the end in one.
+            self.on_stage(now, key, Stage::Answered);
+        }
         let Some(call) = self.calls.find(key) else { return };
         let mut ended =
             call.ended(verdict::of_end(call.unusable.is_some()), call.unusable.unwrap_or_default());
@@ -86,15 +94,12 @@ impl Calls {
     pub(super) fn on_released(&mut self, now: Instant, key: Key) {
         let Some(call) = self.calls.find(key) else { return };
         debug_assert_eq!(call.state, State::Over, "the SIP side reports the end before the release");
-        if call.state != State::Over {
-            return self.refuse(now, key, Outcome::LocalFailure, "released without an end");
-        }
-        let call = self.remove(key);
+        let call = self.remove(now, key);
         self.events.push_back(Event::Released { call: call.name() });
     }
 
     fn end(&mut self, now: Instant, key: Key, sip: CallHandle, mut ended: Box<Ended>) {
-        self.silence(now, key);
+        self.silence(key);
         let call_id = self.sip.call_id(sip).unwrap_or_default().to_owned();
         let Some(call) = self.calls.find_mut(key) else { return };
         if call.state == State::Over {
@@ -110,14 +115,13 @@ impl Calls {
             ended.codec = session.plan().map(|plan| plan.codec);
             ended.quality = ended.codec.map(|_| quality);
             ended.recorded = recorded;
-            let mode = call.order.port_mode;
-            self.pool(mode).release(now, lease);
+            self.pools.of(call.order.port_mode).release(now, lease);
         }
         self.events.push_back(Event::Ended(ended));
     }
 
     /// Takes the call off the tick and closes its recording. The session stays for its numbers.
-    fn silence(&mut self, _now: Instant, key: Key) {
+    fn silence(&mut self, key: Key) {
         let Some(call) = self.calls.find_mut(key) else { return };
         let name = call.name();
         let Some(media) = call.media.as_mut() else { return };

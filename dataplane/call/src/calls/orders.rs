@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use common::{Outcome, slab::Key};
-use media::{MediaSession, PortMode, SessionConfig};
+use media::{MediaSession, SessionConfig};
 use sip::InviteRequest;
 
-use super::{Calls, Socket};
+use super::{Calls, pools::Taken};
 use crate::{
     Event, Order, Stage,
     call::{Call, Media, State},
@@ -29,6 +29,7 @@ impl Calls {
         let (attempt, send_at) = (order.attempt, order.send_at);
         let full = self.calls.len() >= self.config.max_calls;
         let key = self.calls.insert(Call::new(order));
+        self.unreported = true;
         self.by_attempt.insert(attempt, key);
         if full {
             self.refuse(now, key, Outcome::Shed, "the shard carries as many calls as it may");
@@ -44,12 +45,12 @@ impl Calls {
         let call = self.calls.find(key).expect("only calls that are here are dialled");
         if now > call.order.send_by {
             self.counters.missed_orders += 1;
-            let call = self.remove(key);
+            let call = self.remove(now, key);
             self.events.push_back(Event::Missed(call.order));
             return;
         }
         let mode = call.order.port_mode;
-        let Ok(lease) = self.pool(mode).reserve(now, key.to_u64()) else {
+        let Ok(taken) = self.pools.reserve(now, mode, key.to_u64()) else {
             self.counters.port_shortages += 1;
             return self.refuse(
                 now,
@@ -58,11 +59,7 @@ impl Calls {
                 "every RTP port is taken by a call that is being set up",
             );
         };
-        let socket = self.socket_number(mode, lease.port().0);
-        let rtp = match mode {
-            PortMode::Shared => self.config.shared_media[usize::from(lease.port().0)],
-            PortMode::Own => self.config.own_media[usize::from(lease.port().0)],
-        };
+        let Taken { lease, socket, address: rtp } = taken;
         let (first, second) = (self.entropy.draw(), self.entropy.draw());
         let call = self.calls.find_mut(key).expect("found above");
         let order = &call.order;
@@ -105,6 +102,7 @@ impl Calls {
                     fork: None,
                     place: None,
                     settled: false,
+                    heard_from: None,
                     recorded: false,
                 });
                 call.state = State::Dialling { sip };
@@ -115,7 +113,7 @@ impl Calls {
             }
             Err(error) => {
                 let (outcome, detail) = (verdict::of_refusal(&error), error.to_string());
-                self.pool(mode).release(now, lease);
+                self.pools.of(mode).release(now, lease);
                 self.refuse(now, key, outcome, &detail);
             }
         }
@@ -123,22 +121,19 @@ impl Calls {
 
     /// Ends a call of which nothing has left.
     pub(super) fn refuse(&mut self, now: Instant, key: Key, outcome: Outcome, detail: &str) {
-        let mut call = self.remove(key);
+        let mut call = self.remove(now, key);
         call.stamps.ended = Some(now);
         self.events.push_back(Event::Ended(call.ended(outcome, detail)));
         self.events.push_back(Event::Released { call: call.name() });
     }
 
-    pub(super) fn remove(&mut self, key: Key) -> Call {
+    pub(super) fn remove(&mut self, now: Instant, key: Key) -> Call {
         let call = self.calls.remove(key).expect("a call is removed once, by whoever ends it");
         self.by_attempt.remove(&call.order.attempt);
-        call
-    }
-
-    fn socket_number(&self, mode: PortMode, port: u16) -> Socket {
-        match mode {
-            PortMode::Shared => Socket::Media(port),
-            PortMode::Own => Socket::Media(self.config.shared_media.len() as u16 + port),
+        if self.calls.is_empty() {
+            // What the last call counted must not wait for the next one.
+            self.next_report = now;
         }
+        call
     }
 }

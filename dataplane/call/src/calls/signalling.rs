@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use common::{digits::Digit, slab::Key};
-use media::{Latching, MediaPlan};
+use media::{Direction, Latching, MediaPlan};
 use sip::{CallEvent, CallHandle, ForkId, OfferAnswer, Output};
 
 use super::Calls;
@@ -13,6 +13,9 @@ use crate::{
     event::RecordingPart,
     negotiate::{SDP_BYTES_MAX, explain},
 };
+
+/// Why a description was not taken: nobody is there any more.
+const OVER: &str = "the call is over";
 
 impl Calls {
     /// Takes everything that the SIP side has to say. What we do about it may make it say more.
@@ -46,14 +49,13 @@ impl Calls {
             CallEvent::Digit { digit, .. } => {
                 if let Some(digit) = Digit::from_char(char::from(digit)) {
                     self.on_digit(now, key, digit);
-                    self.act(now, key);
                 }
             }
         }
     }
 
     /// Stamps a stage and tells the node, the first time that it is reached.
-    fn on_stage(&mut self, now: Instant, key: Key, stage: Stage) {
+    pub(super) fn on_stage(&mut self, now: Instant, key: Key, stage: Stage) {
         let Some(call) = self.calls.find_mut(key) else { return };
         let stamps = &mut call.stamps;
         let first = match stage {
@@ -86,15 +88,13 @@ impl Calls {
     fn on_answered(&mut self, now: Instant, key: Key, sip: CallHandle, fork: ForkId, sdp: Option<&[u8]>) {
         let Some(call) = self.calls.find_mut(key) else { return };
         call.state = State::Talking { sip };
-        let given_up = call.given_up.is_some();
-        // Without SDP in the 2xx, what the same fork said before is the answer (RFC 3261 section 13.2.1).
-        let said_before =
-            call.media.as_ref().is_some_and(|m| m.session.plan().is_some() && m.fork == Some(fork));
+        // Without SDP in the 2xx, what the same fork said before is the answer (RFC 3261 section 13.2.1); so is what
+        // was said without a tag, since nobody else can have said it.
+        let said_before = call
+            .media
+            .as_ref()
+            .is_some_and(|media| media.session.plan().is_some() && media.fork.is_none_or(|it| it == fork));
         self.on_stage(now, key, Stage::Answered);
-        if given_up {
-            // The answer crossed our CANCEL; the SIP side is hanging up.
-            return;
-        }
         let session = match sdp {
             Some(sdp) => self.take_answer(now, key, Some(fork), sdp),
             None if said_before => Ok(()),
@@ -114,22 +114,24 @@ impl Calls {
         fork: Option<ForkId>,
         sdp: &[u8],
     ) -> Result<(), &'static str> {
-        let call = self.calls.find_mut(key).ok_or("the call is over")?;
-        let media = call.media.as_mut().ok_or("the call is over")?;
+        let call = self.calls.find_mut(key).ok_or(OVER)?;
+        let media = call.media.as_mut().ok_or(OVER)?;
         let plan = media.local.read_answer(sdp).map_err(explain)?;
-        media.fork = fork.or(media.fork);
-        self.adopt(now, key, plan)
+        self.adopt(now, key, plan)?;
+        if let Some(media) = self.calls.find_mut(key).and_then(|call| call.media.as_mut()) {
+            media.fork = fork.or(media.fork);
+        }
+        Ok(())
     }
 
-    fn adopt(&mut self, now: Instant, key: Key, plan: MediaPlan) -> Result<(), &'static str> {
-        let call = self.calls.find_mut(key).ok_or("the call is over")?;
-        let mode = call.order.port_mode;
-        let media = call.media.as_mut().ok_or("the call is over")?;
-        if !plan.remote.ip().is_unspecified() {
-            let pool = match mode {
-                media::PortMode::Shared => &mut self.shared,
-                media::PortMode::Own => &mut self.own,
-            };
+    fn adopt(&mut self, now: Instant, key: Key, mut plan: MediaPlan) -> Result<(), &'static str> {
+        let call = self.calls.find_mut(key).ok_or(OVER)?;
+        let media = call.media.as_mut().ok_or(OVER)?;
+        if plan.remote.ip().is_unspecified() {
+            // On hold the old way (RFC 3264 section 8.4): nothing is sent, and what comes still comes from where it did.
+            plan.remote = media.session.plan().map_or(plan.remote, |before| before.remote);
+        } else {
+            let pool = self.pools.of(call.order.port_mode);
             let known = if plan.latching == Latching::Negotiated {
                 media.settled = true;
                 pool.settle(now, &mut media.lease, plan.remote)
@@ -144,6 +146,11 @@ impl Calls {
             }
         }
         media.session.set_remote(plan);
+        media.heard_from = match plan.direction {
+            Direction::SendReceive => media.heard_from.or(Some(now)),
+            // A far end that holds the call may be silent for as long as it likes.
+            Direction::SendOnly | Direction::ReceiveOnly | Direction::Inactive => None,
+        };
         Ok(())
     }
 
@@ -154,13 +161,30 @@ impl Calls {
         let answer = match (media, offer) {
             (None, _) => OfferAnswer::Refuse,
             (Some(media), None) => OfferAnswer::Accept(media.local.offer_again(&mut out)),
-            (Some(media), Some(offer)) => match media.local.answer_offer(offer, &mut out) {
-                Ok((plan, len)) if self.adopt(now, key, plan).is_ok() => OfferAnswer::Accept(&out[..len]),
-                Ok(_) | Err(_) => OfferAnswer::Refuse,
+            (Some(_), Some(offer)) => match self.take_offer(now, key, offer, &mut out) {
+                Ok(len) => OfferAnswer::Accept(&out[..len]),
+                Err(_) => OfferAnswer::Refuse,
             },
         };
         // The call may have ended in the same breath; then nobody waits for the answer.
         let _ = self.sip.answer_offer(now, sip, answer);
+    }
+
+    /// Makes the far end's offer the session's plan, writes our answer into `out` and returns its length.
+    fn take_offer(
+        &mut self,
+        now: Instant,
+        key: Key,
+        offer: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, &'static str> {
+        let media = self.calls.find_mut(key).and_then(|call| call.media.as_mut()).ok_or(OVER)?;
+        let (plan, len) = media.local.answer_offer(offer, out).map_err(explain)?;
+        self.adopt(now, key, plan)?;
+        if let Some(media) = self.calls.find_mut(key).and_then(|call| call.media.as_mut()) {
+            media.local.note_sent();
+        }
+        Ok(len)
     }
 
     /// The session cannot be used: the call ends.
@@ -178,6 +202,9 @@ impl Calls {
         let media = call.media.as_mut().expect("a call that is answered has its session until its end");
         media.place = Some(place);
         media.session.answer();
+        if let Some(since) = &mut media.heard_from {
+            *since = now;
+        }
         self.counters.talking += 1;
         if call.order.record && media.session.start_recording(now, &self.config.recording).is_ok() {
             media.recorded = true;

@@ -1,0 +1,92 @@
+//! The RTP ports of the shard: those that calls share, and those that a call has for itself.
+
+use std::{net::SocketAddr, time::Instant};
+
+use common::entropy::Entropy;
+use media::{Lookup, PortIndex, PortLease, PortMode, Ports, PortsConfig, PortsExhausted};
+
+use super::Socket;
+use crate::CallsConfig;
+
+/// Both pools. A socket's number counts through the shared ports first.
+#[derive(Debug)]
+pub(super) struct Pools {
+    shared: Pool,
+    own: Pool,
+}
+
+#[derive(Debug)]
+struct Pool {
+    ports: Ports,
+    /// As they stand in SDP.
+    addresses: Vec<SocketAddr>,
+}
+
+/// A port taken for a call.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub lease: PortLease,
+    /// The socket behind it.
+    pub socket: Socket,
+    /// Its address in SDP.
+    pub address: SocketAddr,
+}
+
+impl Pools {
+    pub(super) fn new(config: &CallsConfig, entropy: &mut Entropy) -> Self {
+        let mut pool = |mode, addresses: &[SocketAddr]| {
+            let ports = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
+            let ports = Ports::new(PortsConfig { mode, ports, seed: entropy.draw() });
+            Pool { ports, addresses: addresses.to_vec() }
+        };
+        Self {
+            shared: pool(PortMode::Shared, &config.shared_media),
+            own: pool(PortMode::Own, &config.own_media),
+        }
+    }
+
+    pub(super) fn reserve(
+        &mut self,
+        now: Instant,
+        mode: PortMode,
+        call: u64,
+    ) -> Result<Taken, PortsExhausted> {
+        let first = match mode {
+            PortMode::Shared => 0,
+            PortMode::Own => self.shared.addresses.len() as u16,
+        };
+        let pool = self.pool(mode);
+        let lease = pool.ports.reserve(now, call)?;
+        let port = lease.port().0;
+        Ok(Taken { lease, socket: Socket::Media(first + port), address: pool.addresses[usize::from(port)] })
+    }
+
+    /// Whose packet has arrived on the media socket of this number.
+    pub(super) fn lookup(&mut self, number: u16, from: SocketAddr) -> Lookup {
+        match number.checked_sub(self.shared.addresses.len() as u16) {
+            None => self.shared.ports.lookup(PortIndex(number), from),
+            Some(own) => self.own.ports.lookup(PortIndex(own), from),
+        }
+    }
+
+    pub(super) fn of(&mut self, mode: PortMode) -> &mut Ports {
+        &mut self.pool(mode).ports
+    }
+
+    /// Packets of unknown sources.
+    pub(super) fn strangers(&self) -> u64 {
+        self.shared.ports.strangers() + self.own.ports.strangers()
+    }
+
+    /// Packets that came after their call.
+    pub(super) fn late(&self) -> u64 {
+        self.shared.ports.late() + self.own.ports.late()
+    }
+
+    fn pool(&mut self, mode: PortMode) -> &mut Pool {
+        match mode {
+            PortMode::Shared => &mut self.shared,
+            PortMode::Own => &mut self.own,
+        }
+    }
+}
