@@ -12,7 +12,11 @@ use crate::config::NodeConfig;
 
 /// [`Calls`] behind the sockets of [`ShardPlan::sockets`]: signalling first, then media.
 #[derive(Debug)]
-pub(crate) struct ShardCalls(Calls);
+pub(crate) struct ShardCalls {
+    calls: Calls,
+    /// The counters were told since the last call left. Calls tell them only while there are calls.
+    is_told: bool,
+}
 
 impl Machine for ShardCalls {
     type Mail = call::Mail;
@@ -23,19 +27,19 @@ impl Machine for ShardCalls {
             0 => Socket::Signalling,
             media => Socket::Media(media - 1),
         };
-        self.0.handle_datagram(now, socket, from, bytes);
+        self.calls.handle_datagram(now, socket, from, bytes);
     }
 
     fn handle_mail(&mut self, now: Instant, mail: call::Mail) {
-        self.0.handle_mail(now, mail);
+        self.calls.handle_mail(now, mail);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.0.handle_timeout(now);
+        self.calls.handle_timeout(now);
     }
 
     fn poll_transmit(&mut self, now: Instant, slot: &mut [u8]) -> Option<Transmit> {
-        let call::Transmit { socket, to, len } = self.0.poll_transmit(now, slot)?;
+        let call::Transmit { socket, to, len } = self.calls.poll_transmit(now, slot)?;
         let socket = match socket {
             Socket::Signalling => SocketIndex(0),
             Socket::Media(media) => SocketIndex(media + 1),
@@ -44,15 +48,21 @@ impl Machine for ShardCalls {
     }
 
     fn poll_event(&mut self) -> Option<call::Event> {
-        self.0.poll_event()
+        if let Some(event) = self.calls.poll_event() {
+            self.is_told = false;
+            return Some(event);
+        }
+        let last = !self.is_told && self.calls.is_idle();
+        self.is_told |= last;
+        last.then(|| call::Event::Counters(Box::new(self.calls.counters())))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.0.poll_timeout()
+        self.calls.poll_timeout()
     }
 
     fn is_idle(&self) -> bool {
-        self.0.is_idle()
+        self.calls.is_idle()
     }
 }
 
@@ -111,6 +121,6 @@ impl ShardPlan {
             media_timeout: std::time::Duration::from_secs(u64::from(self.config.media_timeout_s)),
             recording: pool,
         };
-        ShardCalls(Calls::new(Instant::now(), config, seeds[1]))
+        ShardCalls { calls: Calls::new(Instant::now(), config, seeds[1]), is_told: false }
     }
 }

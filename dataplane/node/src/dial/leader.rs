@@ -20,8 +20,8 @@ pub(super) const AHEAD: usize = 64;
 pub(super) const DOWN_CAPACITY: usize = 4_096;
 /// Events of the node that may wait.
 const UP_CAPACITY: usize = 16_384;
-/// How often events are looked for while none come.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How often events are looked for while none come: a tenth of [`AHEAD`] at 640 calls a second, and next to no CPU time.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Pieces in which the prompt is handed over.
 const CHUNK: usize = 64 * 1_024;
 /// The one line, script and prompt, and the epoch of the lease.

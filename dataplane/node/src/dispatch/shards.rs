@@ -43,7 +43,10 @@ impl Dispatch {
             ended.outcome,
             outcome::post_dial_delay(&ended.stamps),
         );
-        self.calls.change(&key, |_| Stage::Over { shard });
+        self.calls.change(&key, |stage| match stage {
+            Stage::Mailed { shard, .. } => Stage::Over { shard },
+            other => other,
+        });
         self.record(now, key, ended.call.line, event::Event::Ended(told));
     }
 

@@ -1,0 +1,97 @@
+//! Promise P9: a node that is told to stop starts nothing, lets calls end, and leaves with everything told.
+
+mod world;
+
+use std::time::Duration;
+
+use call::{HungUpBy, Mail};
+use peal_node::dispatch::{Input, Phase};
+use proto::v1::refused::Reason;
+use world::World;
+
+fn hung_up(world: &World) -> usize {
+    let all = |mail: &Mail| matches!(mail, Mail::HangUpAll { by: HungUpBy::Drain });
+    world.mailed.iter().filter(|(_, _, mail)| all(mail)).count()
+}
+
+#[test]
+fn calls_end_by_themselves() {
+    let mut world = World::ready();
+    world.acks = true;
+    world.lines(&[world::line(1, 1_000, 2)]);
+    world.run(world::GATES_OPEN);
+    for n in 1..=4 {
+        world.order(n);
+    }
+    world.run(Duration::from_millis(600));
+    let started = world.orders().len();
+    assert_eq!(started, 2);
+    world.feed(Input::Stop);
+    for n in 3..=4 {
+        assert_eq!(world.refusal_of(n), Some(Reason::Draining));
+    }
+    world.order(9);
+    assert_eq!(world.refusal_of(9), Some(Reason::Draining));
+    world.run(Duration::from_secs(30));
+    assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }));
+    world.end(1);
+    world.end(2);
+    world.run(Duration::from_millis(100));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+    assert_eq!(hung_up(&world), 0);
+    assert_eq!(world.sent.last().expect("events").seq, world.journal.last().expect("events").seq);
+}
+
+#[test]
+fn what_does_not_end_is_hung_up() {
+    let mut world = World::ready();
+    world.acks = true;
+    world.order(1);
+    world.run(Duration::from_millis(100));
+    world.feed(Input::Stop);
+    world.run(Duration::from_secs(61));
+    assert_eq!(hung_up(&world), 2, "each shard is told");
+    world.end(1);
+    world.run(Duration::from_millis(100));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+}
+
+#[test]
+fn a_far_end_that_does_not_answer_holds_nobody_up() {
+    let mut world = World::ready();
+    world.acks = true;
+    world.order(1);
+    world.run(Duration::from_millis(100));
+    world.feed(Input::Stop);
+    world.feed(Input::Stop);
+    assert_eq!(hung_up(&world), 2, "told twice, it does not wait");
+    world.run(Duration::from_secs(3));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+}
+
+#[test]
+fn events_that_nobody_acknowledges_stay_in_the_journal() {
+    let mut world = World::ready();
+    world.order(1);
+    world.run(Duration::from_millis(100));
+    world.feed(Input::Stop);
+    world.end(1);
+    world.run(Duration::from_secs(4));
+    assert!(matches!(world.dispatch.phase(), Phase::Settling { .. }));
+    world.run(Duration::from_secs(2));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+    let recovered = world.crash();
+    assert_eq!(recovered.events.back().map(world::kind), Some("released"));
+}
+
+#[test]
+fn without_a_link_it_leaves_when_the_disk_has_everything() {
+    let mut world = World::ready();
+    world.order(1);
+    world.run(Duration::from_millis(100));
+    world.detach();
+    world.feed(Input::Stop);
+    world.end(1);
+    world.run(Duration::from_millis(50));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+}

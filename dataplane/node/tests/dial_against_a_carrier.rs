@@ -1,0 +1,148 @@
+//! `dial`, which is the whole data plane without a control plane, against a carrier that counts for itself.
+
+mod controlplane;
+
+use std::time::Duration;
+
+use common::{CallsPerSecond, Outcome};
+use loadtest::{Algorithm, Behaviour, Carrier, CarrierConfig, LineAuth, LineConfig, Mix};
+use peal_node::PortRange;
+use peal_node::dial::{Dial, DialConfig, DialEvent, DialLine, DialStage, Local};
+
+fn dial(address: String) -> DialConfig {
+    DialConfig {
+        local: Local {
+            address: "127.0.0.1".parse().expect("an address"),
+            sip_port: 0,
+            rtp_ports: PortRange { first: 0, last: 127 },
+            rtp_own_ports: 0,
+            shards: 2,
+            cores: Vec::new(),
+            send_silence: true,
+            user_agent: "Peal".to_owned(),
+        },
+        line: DialLine {
+            address,
+            domain: String::new(),
+            username: String::new(),
+            password: String::new(),
+            caller_id: "100".to_owned(),
+            max_calls: 10,
+            rate: CallsPerSecond::new(20).expect("1 to 10,000"),
+            codecs: Vec::new(),
+            own_ports: false,
+        },
+        destinations: (0..40).map(|n| format!("4{n:03}")).collect(),
+        count: 40,
+        play: None,
+        hold: Duration::from_millis(300),
+        record: None,
+        max_ring: Duration::from_secs(30),
+        max_call: Duration::from_secs(60),
+    }
+}
+
+fn carrier(behaviour: Behaviour, change: impl Fn(&mut LineConfig)) -> (loadtest::CarrierHandle, String) {
+    let mut line = LineConfig::new("a", "127.0.0.1:0".parse().expect("an address"));
+    (line.max_calls, line.max_cps) = (Some(10), Some(20));
+    change(&mut line);
+    let config =
+        CarrierConfig { mix: Mix::only(behaviour), time_scale: 0.02, ..CarrierConfig::new(vec![line]) };
+    let carrier = Carrier::start(config).expect("a carrier");
+    let address = carrier.addresses()[0].to_string();
+    (carrier, address)
+}
+
+#[test]
+fn many_calls_keep_the_lines_limits() {
+    let (carrier, address) = carrier(Behaviour::Silent, |_| {});
+    let dial = Dial::start(dial(address)).expect("it starts");
+    let report = dial.wait().expect("a report");
+    assert_eq!(report.results.len(), 40);
+    assert!(report.results.iter().all(|result| result.outcome == Outcome::Answered), "{:?}", report.results);
+    assert_eq!(report.retransmissions, 0);
+    assert!(report.call_seconds >= 40.0 * 0.25, "{}", report.call_seconds);
+    assert!(report.usage.cpu > Duration::ZERO && report.usage.peak_memory > 0);
+    let summary = carrier.stop().expect("a summary");
+    assert_eq!((summary.invites, summary.answered, summary.open), (40, 40, 0));
+    assert!(summary.holds(), "{summary:?}");
+}
+
+#[test]
+fn one_call_with_password_prompt_and_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (carrier, address) = carrier(Behaviour::Person, |line| {
+        line.auth = Some(LineAuth {
+            user: "peal".to_owned(),
+            password: "secret".to_owned(),
+            realm: "127.0.0.1".to_owned(),
+            algorithm: Algorithm::Sha256,
+            challenge: 407,
+            stale: false,
+        });
+    });
+    let mut config = dial(address);
+    (config.count, config.line.max_calls) = (1, 1);
+    (config.line.username, config.line.password) = ("peal".to_owned(), "secret".to_owned());
+    config.play = Some(controlplane::wav(1_600));
+    config.record = Some((folder.path().to_owned(), "out".to_owned()));
+    let dial = Dial::start(config).expect("it starts");
+    let events: Vec<_> = dial.events().iter().collect();
+    let report = dial.wait().expect("a report");
+    let stages: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            DialEvent::Stage { call: 0, stage } => Some(*stage),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stages.first(), Some(&DialStage::Invited));
+    assert!(stages.contains(&DialStage::Ringing) && stages.contains(&DialStage::Answered), "{stages:?}");
+    let recorded = events.iter().find_map(|event| match event {
+        DialEvent::Recorded { call: 0, path, error } => Some((path.clone(), error.clone())),
+        _ => None,
+    });
+    assert_eq!(recorded, Some((folder.path().join("out.wav"), String::new())));
+    assert!(folder.path().join("out.wav").metadata().is_ok_and(|file| file.len() > 44));
+    let ended = report.results[0].ended.as_ref().expect("the call was made");
+    assert_eq!(ended.sip_status, 200);
+    assert!(ended.media.as_ref().is_some_and(|media| media.packets_sent >= 10), "{ended:?}");
+    assert!(carrier.stop().expect("a summary").holds());
+}
+
+#[test]
+fn each_refusal_has_its_outcome() {
+    for (behaviour, outcome) in [
+        (Behaviour::Busy, Outcome::Busy),
+        (Behaviour::Decline, Outcome::Declined),
+        (Behaviour::Overload, Outcome::CarrierCongested),
+        (Behaviour::NotFound, Outcome::InvalidNumber),
+    ] {
+        let (carrier, address) = carrier(behaviour, |_| {});
+        let mut config = dial(address);
+        config.count = 1;
+        let report = Dial::start(config).expect("it starts").wait().expect("a report");
+        assert_eq!(report.results[0].outcome, outcome);
+        carrier.stop().expect("a summary");
+    }
+    let mut config = dial("no-such-host.invalid".to_owned());
+    config.count = 1;
+    let report = Dial::start(config).expect("it starts").wait().expect("a report");
+    assert_eq!(report.results[0].outcome, Outcome::LineUnusable);
+    assert!(report.results[0].ended.is_none() && !report.results[0].detail.is_empty());
+}
+
+#[test]
+fn a_stop_hangs_up() {
+    let (carrier, address) = carrier(Behaviour::Silent, |_| {});
+    let mut config = dial(address);
+    (config.count, config.hold) = (5, Duration::from_secs(3_600));
+    let dial = Dial::start(config).expect("it starts");
+    let answered = |event: &DialEvent| matches!(event, DialEvent::Stage { stage: DialStage::Answered, .. });
+    assert_eq!(dial.events().iter().filter(answered).take(5).count(), 5);
+    dial.stop();
+    let report = dial.wait().expect("a report");
+    assert_eq!(report.results.len(), 5);
+    let summary = carrier.stop().expect("a summary");
+    assert_eq!((summary.answered, summary.open), (5, 0));
+}
