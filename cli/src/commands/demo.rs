@@ -1,0 +1,188 @@
+//! `peal demo`: `peal up` against a carrier of our own, and a verdict from the carrier's ledger.
+//!
+//! The carrier lives in this process and counts for itself; Peal runs as a child, as it would for anybody. What is
+//! compared at the end comes from three sides: the carrier's ledger, Peal's API, and ClickHouse.
+
+mod contacts;
+mod peal;
+mod prompt;
+mod scene;
+mod verdict;
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, LineConfig, Mix};
+use serde_json::Value;
+
+use crate::{admin, commands::interrupts, progress, show};
+
+/// Dial thousands of numbers over three rate-limited lines against a carrier of our own, and check its ledger
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Folder for everything that the demo writes; emptied first
+    #[arg(long, default_value = "target/demo", value_name = "FOLDER")]
+    dir: PathBuf,
+    /// Rows of the contact list, bad ones and repetitions included
+    #[arg(long, default_value_t = 3_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    contacts: u32,
+    /// Seed of the numbers and of what their owners do
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Give up after so many seconds
+    #[arg(long, default_value_t = 170, value_name = "S")]
+    limit_s: u64,
+}
+
+/// The lines: name, calls at once, calls per second, weight.
+const LINES: [(&str, u32, u32, u32); 3] =
+    [("north", 100, 20, 100), ("east", 60, 10, 60), ("south", 40, 5, 30)];
+
+/// Human times at the far end are shortened so that the demo ends in time; protocol timers are not.
+const TIME_SCALE: f64 = 0.25;
+
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long ClickHouse may take to get the last rows after the last call.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// Runs the demo. Fails when a limit was exceeded, or anything was lost or doubled.
+pub fn run(args: &DemoArgs, json: bool) -> Result<()> {
+    if args.dir.exists() {
+        std::fs::remove_dir_all(&args.dir).with_context(|| format!("cannot empty {}", args.dir.display()))?;
+    }
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
+    let list = contacts::write(&args.dir.join("contacts.csv"), args.contacts, args.seed)?;
+    let carrier = start_carrier(args)?;
+    let runtime = crate::runtime()?;
+    runtime.block_on(dial_all(args, &list, carrier, json))
+}
+
+fn start_carrier(args: &DemoArgs) -> Result<CarrierHandle> {
+    let lines = LINES
+        .iter()
+        .map(|&(name, max_calls, max_cps, _)| LineConfig {
+            max_calls: Some(max_calls),
+            max_cps: Some(max_cps),
+            ..LineConfig::new(name, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
+        })
+        .collect();
+    let mix: Mix = [
+        (Behaviour::Person, 44),
+        (Behaviour::Machine, 14),
+        (Behaviour::EarlyMedia, 6),
+        (Behaviour::Silent, 2),
+        (Behaviour::NoAnswer, 6),
+        (Behaviour::Busy, 9),
+        (Behaviour::Decline, 5),
+        (Behaviour::Unavailable, 3),
+        (Behaviour::Absent, 3),
+        (Behaviour::NotFound, 4),
+        (Behaviour::Overload, 2),
+        (Behaviour::OverloadRetry, 2),
+    ]
+    .iter()
+    .map(|(behaviour, weight)| format!("{behaviour}={weight}"))
+    .collect::<Vec<_>>()
+    .join(",")
+    .parse()?;
+    Carrier::start(CarrierConfig {
+        mix,
+        seed: args.seed,
+        time_scale: TIME_SCALE,
+        ledger: Some(args.dir.join("ledger.jsonl")),
+        summary: Some(args.dir.join("carrier.json")),
+        calls_per_number_max: scene::CALLS_PER_NUMBER_MAX,
+        ..CarrierConfig::new(lines)
+    })
+    .context("the carrier does not start")
+}
+
+async fn dial_all(
+    args: &DemoArgs,
+    list: &contacts::Written,
+    carrier: CarrierHandle,
+    json: bool,
+) -> Result<()> {
+    let interrupted = interrupts::watch()?;
+    let say = |text: &str| if json { Ok(()) } else { show::print(text) };
+    say("starting Peal with an embedded ClickHouse")?;
+    let mut peal = peal::Peal::start(&args.dir).await?;
+    let api = peal.api()?;
+    say(&format!("Peal is up: API at {}", peal.api_address()))?;
+
+    let campaigns = scene::set_up(&api, &carrier, &LINES, &args.dir, &list.path, !json).await?;
+    say(&format!(
+        "imported {} contacts; {} rows rejected, {} repeated",
+        campaigns.imported, campaigns.rejected, campaigns.duplicates
+    ))?;
+    let started = Instant::now();
+    for &id in &campaigns.ids {
+        api.act(&format!("/campaigns/{id}/start")).await?;
+    }
+
+    let bar = progress::count(campaigns.imported, "settled", !json);
+    loop {
+        let mut states = Vec::new();
+        let (mut settled, mut in_flight) = (0, 0);
+        for &id in &campaigns.ids {
+            let progress = api.get(&format!("/campaigns/{id}/progress")).await?;
+            settled += admin::settled(&progress).0;
+            in_flight += progress["contacts"]["in_flight"].as_u64().unwrap_or(0);
+            states.push(api.get(&format!("/campaigns/{id}")).await?["state"].clone());
+        }
+        bar.set_position(settled);
+        bar.set_message(format!("settled, {in_flight} calls up"));
+        if states.iter().all(|state| state == "completed") {
+            break;
+        }
+        ensure!(peal.is_running()?, "Peal ended by itself; its log is {}", peal.log().display());
+        if interrupted.count() > 0 {
+            bail!("interrupted");
+        }
+        ensure!(
+            started.elapsed() < Duration::from_secs(args.limit_s),
+            "not done after {} s: {settled} of {} contacts settled",
+            args.limit_s,
+            campaigns.imported
+        );
+        tokio::time::sleep(LOOK).await;
+    }
+    bar.finish_and_clear();
+    let elapsed = started.elapsed();
+
+    let told = verdict::told_by_clickhouse(&api, SETTLE).await?;
+    let attempts = verdict::count_calls(&api).await?;
+    let recordings = verdict::count_recordings(&args.dir.join("data"))?;
+    let tables = verdict::tables(&api).await?;
+    peal.stop().await?;
+    let (summary, ledger) = tokio::task::spawn_blocking(move || carrier.stop_with_ledger()).await??;
+
+    let verdict = verdict::Verdict::of(&campaigns, attempts, &told, recordings, &summary, &ledger, elapsed);
+    let file = args.dir.join("summary.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&verdict.to_json())?)?;
+    if json {
+        show::print(&serde_json::to_string_pretty(&verdict.to_json())?)?;
+    } else {
+        tables.show()?;
+        verdict.show()?;
+        show::print(&format!("\nWritten to {}. Where to look next:", args.dir.display()))?;
+        show::print("  summary.json    this verdict for programs")?;
+        show::print("  ledger.jsonl    every call as the carrier saw it: peal-carrier report ledger.jsonl")?;
+        show::print("  data/           Peal's own data: recordings, journal, store, ClickHouse")?;
+        show::print("  peal.log        Peal's log")?;
+        show::print("Keep Peal running with `make up`, then `peal --help`, and the API's page at /docs.")?;
+    }
+    verdict.judge()
+}
+
+/// The value at a path that the API promised.
+fn id_of(value: &Value) -> Result<i64> {
+    value["id"].as_i64().context("the control plane's answer has no id")
+}

@@ -1,0 +1,316 @@
+//! `peal dial`: calls without a control plane, to try a line.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use common::{CallsPerSecond, Outcome};
+use node::{
+    PortRange,
+    dial::{Dial, DialConfig, DialEvent, DialLine, DialReport, DialStage, Local},
+};
+use serde_json::{Value, json};
+
+use crate::{commands::interrupts, progress, show};
+
+/// Call one or many SIP addresses, with no control plane: the tool with which an engineer tries a line
+#[derive(Args)]
+pub struct DialArgs {
+    /// Whom to call: sip:user@host[:port]; several of one host are called in turn
+    #[arg(required = true, value_name = "sip:USER@HOST[:PORT]")]
+    destinations: Vec<String>,
+    /// WAV file to play after the answer
+    #[arg(long, value_name = "WAV")]
+    play: Option<PathBuf>,
+    /// WAV file to record to: we are left, the callee is right; with several calls -1, -2, … is added
+    #[arg(long, value_name = "WAV")]
+    record: Option<PathBuf>,
+    /// Calls to make in all
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    count: usize,
+    /// New calls in any rolling second, at most
+    #[arg(long, default_value_t = 10, value_name = "R")]
+    cps: u32,
+    /// Calls at once, at most
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    max_calls: u32,
+    /// How long to stay on the call after playing
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
+    hold: Duration,
+    /// How long it may ring
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
+    max_ring: Duration,
+    /// User part of From; anonymous when absent
+    #[arg(long, default_value = "", value_name = "NUMBER")]
+    from: String,
+    /// Send to this host[:port] instead of the one in the addresses
+    #[arg(long, value_name = "HOST[:PORT]")]
+    via: Option<String>,
+    /// User name for digest authentication
+    #[arg(long, requires = "password", default_value = "")]
+    username: String,
+    /// Its password
+    #[arg(
+        long,
+        env = "PEAL_LINE_PASSWORD",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    password: String,
+    /// Codecs, most wanted first
+    #[arg(long, value_delimiter = ',', default_value = "PCMA,PCMU")]
+    codecs: Vec<String>,
+    /// Address to call from; the one that leads to the far end when absent
+    #[arg(long, value_name = "IP")]
+    local: Option<IpAddr>,
+    /// UDP port for SIP; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    sip_port: u16,
+    /// Cores to pin to, one shard on each
+    #[arg(long, value_delimiter = ',', value_name = "CORE")]
+    cores: Vec<usize>,
+    /// RTP ports to open. Each can hold any number of calls, but only one that is being set up; 0 takes what the calls at
+    /// once ask for
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    rtp_ports: u16,
+    /// Give each call an RTP port of its own, for far ends that use one address for all calls
+    #[arg(long)]
+    own_ports: bool,
+    /// Send nothing while nothing plays
+    #[arg(long)]
+    no_silence: bool,
+}
+
+/// A time as people write it: `10s`, `500ms`, `2m`, or a number of seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: f64 =
+        digits.parse().map_err(|_| format!("'{text}' is not a time such as 10s, 500ms or 2m"))?;
+    let seconds = match &text[digits.len()..] {
+        "ms" => number / 1_000.0,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3_600.0,
+        unit => return Err(format!("'{unit}' is not a unit of time; use ms, s, m or h")),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("'{text}' is not a time that can be used"))
+}
+
+/// RTP ports beside those for pending calls, and the most that are opened without being asked for: each is a socket.
+const RTP_PORTS: std::ops::RangeInclusive<usize> = 16..=2_000;
+
+/// Dials, shows what happens, and fails when no call was answered.
+pub fn run(args: &DialArgs, json: bool) -> Result<()> {
+    let config = args.config()?;
+    let single = args.count == 1;
+    let dial = Dial::start(config)?;
+    let interrupted = interrupts::watch()?;
+    let bar = progress::count(args.count as u64, "calls", !json && !single);
+    let mut stops = 0;
+    loop {
+        if interrupted.count() > stops {
+            stops = interrupted.count();
+            dial.stop();
+        }
+        match dial.events().recv_timeout(Duration::from_millis(200)) {
+            Ok(DialEvent::Stage { stage, .. }) if single && !json => show::print(stage_text(stage).as_ref())?,
+            Ok(DialEvent::Stage { .. }) => {}
+            Ok(DialEvent::Ended(_)) => bar.inc(1),
+            Ok(DialEvent::Recorded { path, error, .. }) => match error.as_str() {
+                "" if single && !json => show::print(&format!("recorded {}", path.display()))?,
+                "" => {}
+                error => eprintln!("recording {} failed: {error}", path.display()),
+            },
+            Err(error) if error.is_disconnected() => break,
+            Err(_) => {}
+        }
+    }
+    bar.finish_and_clear();
+    let report = dial.wait()?;
+    let summary = summary(&report);
+    if json {
+        show::print(&serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        for result in report.results.iter().filter(|_| single) {
+            let why = if result.detail.is_empty() { String::new() } else { format!(": {}", result.detail) };
+            show::print(&format!("{} – {}{why}", result.destination, result.outcome))?;
+        }
+        show::object(false, &summary)?;
+    }
+    ensure!(report.results.iter().any(|result| result.outcome == Outcome::Answered), "no call was answered");
+    Ok(())
+}
+
+impl DialArgs {
+    fn config(&self) -> Result<DialConfig> {
+        let mut users = Vec::new();
+        let mut host = None;
+        for destination in &self.destinations {
+            let (user, at) = parse(destination)?;
+            if *host.get_or_insert_with(|| at.clone()) != at {
+                bail!(
+                    "{destination}: every destination must be at the host of the first; a run tries one line"
+                );
+            }
+            users.push(user);
+        }
+        let host = host.context("no destination")?;
+        let address = self.via.clone().unwrap_or_else(|| host.clone());
+        let play = self
+            .play
+            .as_ref()
+            .map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display())));
+        let count = self.count.clamp(1, self.max_calls as usize);
+        let ports = match self.rtp_ports {
+            0 => count.clamp(*RTP_PORTS.start(), *RTP_PORTS.end()),
+            ports => usize::from(ports),
+        };
+        let shards = self.cores.len().max(1);
+        Ok(DialConfig {
+            local: Local {
+                address: match self.local {
+                    Some(address) => address,
+                    None => address_towards(&address)?,
+                },
+                sip_port: self.sip_port,
+                rtp_ports: PortRange {
+                    first: 0,
+                    last: (ports * shards - 1).min(usize::from(u16::MAX)) as u16,
+                },
+                rtp_own_ports: if self.own_ports { (ports * shards) as u16 } else { 0 },
+                shards: shards as u16,
+                cores: self.cores.clone(),
+                send_silence: !self.no_silence,
+                user_agent: concat!("Peal/", env!("CARGO_PKG_VERSION")).to_owned(),
+            },
+            line: DialLine {
+                domain: if self.via.is_some() {
+                    host.split(':').next().unwrap_or_default().to_owned()
+                } else {
+                    String::new()
+                },
+                address,
+                username: self.username.clone(),
+                password: self.password.clone(),
+                caller_id: self.from.clone(),
+                max_calls: self.max_calls,
+                rate: CallsPerSecond::try_from(self.cps)
+                    .map_err(|error| anyhow::anyhow!("--cps: {error}"))?,
+                codecs: self.codecs.clone(),
+                own_ports: self.own_ports,
+            },
+            destinations: users,
+            count: self.count,
+            play: play.transpose()?,
+            hold: self.hold,
+            record: self.record.as_ref().map(|path| record_stem(path)).transpose()?,
+            max_ring: self.max_ring,
+            max_call: Duration::from_secs(86_400),
+        })
+    }
+}
+
+/// User and host of `sip:user@host[:port]`.
+fn parse(destination: &str) -> Result<(String, String)> {
+    let rest =
+        destination.strip_prefix("sip:").with_context(|| format!("{destination}: must begin with sip:"))?;
+    let (user, host) =
+        rest.split_once('@').with_context(|| format!("{destination}: must be sip:user@host[:port]"))?;
+    ensure!(!user.is_empty() && !host.is_empty(), "{destination}: must be sip:user@host[:port]");
+    ensure!(!host.contains([';', '?', '>']), "{destination}: parameters and headers are not taken");
+    Ok((user.to_owned(), host.to_owned()))
+}
+
+/// The address of this machine from which the far end is reached.
+fn address_towards(address: &str) -> Result<IpAddr> {
+    let with_port = if address.parse::<SocketAddr>().is_ok()
+        || address.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok())
+    {
+        address.to_owned()
+    } else {
+        format!("{address}:5060")
+    };
+    let far = with_port.to_socket_addrs().with_context(|| format!("{address} does not resolve"))?.next();
+    let far = far.with_context(|| format!("{address} does not resolve"))?;
+    let unspecified: SocketAddr =
+        if far.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    // Connecting a UDP socket sends nothing; the kernel only picks the way.
+    let probe = UdpSocket::bind(unspecified)?;
+    probe.connect(far).with_context(|| format!("there is no way to {far}"))?;
+    Ok(probe.local_addr()?.ip())
+}
+
+/// Folder and name without `.wav`.
+fn record_stem(path: &std::path::Path) -> Result<(PathBuf, String)> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).context("--record: the file needs a name")?;
+    ensure!(
+        path.extension().is_none_or(|e| e == "wav"),
+        "--record: recordings are WAV files; end the name with .wav"
+    );
+    Ok((folder.to_owned(), stem.to_owned()))
+}
+
+fn stage_text(stage: DialStage) -> String {
+    match stage {
+        DialStage::Invited => "calling".to_owned(),
+        DialStage::Trying => "the carrier has it".to_owned(),
+        DialStage::Ringing => "ringing".to_owned(),
+        DialStage::EarlyMedia => "audio before the answer".to_owned(),
+        DialStage::Answered => "answered".to_owned(),
+        DialStage::Digit(sign) => format!("pressed {sign}"),
+    }
+}
+
+fn summary(report: &DialReport) -> Value {
+    let mut outcomes = BTreeMap::<&str, u64>::new();
+    for result in &report.results {
+        *outcomes.entry(result.outcome.as_str()).or_default() += 1;
+    }
+    let cpu = report.usage.cpu.as_secs_f64();
+    let per = |count: f64| if count > 0.0 { Value::from((cpu / count * 1e6).round()) } else { Value::Null };
+    json!({
+        "calls": report.results.len(),
+        "outcomes": outcomes,
+        "elapsed_s": report.elapsed.as_secs_f64(),
+        "call_seconds": report.call_seconds,
+        "cpu_s": cpu,
+        "cpu_us_per_call": per(report.results.len() as f64),
+        "cpu_us_per_call_second": per(report.call_seconds),
+        "memory_peak_mib": report.usage.peak_memory as f64 / f64::from(1 << 20),
+        "sip_sent": report.sip_messages.0,
+        "sip_received": report.sip_messages.1,
+        "sip_retransmissions": report.retransmissions,
+        "rtp_sent": report.rtp_packets.0,
+        "rtp_received": report.rtp_packets.1,
+        "rtp_lost": report.rtp_lost,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("10x").is_err() && duration("s").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn destinations_are_sip_addresses() {
+        assert_eq!(parse("sip:100@h:5070").expect("well formed"), ("100".to_owned(), "h:5070".to_owned()));
+        for bad in ["100@h", "sip:h", "sip:@h", "sip:a@h;transport=tcp"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `peal up`: both planes and ClickHouse in one process tree, with one data folder.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use node::Node;
+use serde_json::json;
+
+use crate::{
+    commands::{
+        controlplane::{ControlPlane, random_hex},
+        interrupts::{self, Interrupts},
+    },
+    config::{self, Config},
+};
+
+/// Run everything on this machine: control plane, data plane, ClickHouse
+#[derive(Args)]
+pub struct UpArgs {
+    /// Configuration file (TOML); `peal config` prints one with every default
+    #[arg(long, env = "PEAL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder for everything that is written
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+}
+
+/// Runs until SIGTERM or SIGINT. The first lets calls end for `node.drain_s`, the second ends them at once.
+pub fn run(args: &UpArgs) -> Result<()> {
+    let mut config = config::load(args.config.as_deref())?;
+    let data = args.data.clone().unwrap_or_else(|| PathBuf::from("data"));
+    if args.data.is_some() {
+        config.move_data(&data);
+    }
+    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    crate::init_log(&config.log.level, config.log.format);
+    let interrupted = interrupts::watch()?;
+    crate::runtime()?.block_on(serve(config, data, interrupted))
+}
+
+async fn serve(mut config: Config, data: PathBuf, interrupted: Interrupts) -> Result<()> {
+    // Whoever can reach the link must not be able to pass as our node.
+    if config.controlplane.node_token.0.is_empty() {
+        config.controlplane.node_token.0 = random_hex()?;
+    }
+    let addresses = data.join("addresses.json");
+    // What an earlier run wrote is not true any more.
+    let _ = std::fs::remove_file(&addresses);
+    let plane = ControlPlane::start(&config).await?;
+    config.node.control_plane = format!("http://{}", plane.server.link_address());
+    config.node.token = config.controlplane.node_token.clone();
+    let node = Node::start(config.node).context("the node cannot start")?;
+
+    let told = json!({
+        "api": plane.server.http_address(),
+        "link": plane.server.link_address(),
+        "node_metrics": node.metrics_address(),
+        "sip": node.sip_addresses(),
+        "clickhouse": plane.clickhouse_url(),
+    });
+    let new = data.join("addresses.json.new");
+    std::fs::write(&new, serde_json::to_vec_pretty(&told)?)
+        .and_then(|()| std::fs::rename(&new, &addresses))
+        .with_context(|| format!("cannot write {}", addresses.display()))?;
+    tracing::info!(
+        api = %format!("http://{}", plane.server.http_address()),
+        docs = %format!("http://{}/docs", plane.server.http_address()),
+        metrics = ?node.metrics_address(),
+        data = %data.display(),
+        "Peal is up; the API key is in {}", data.join("api-key").display()
+    );
+
+    let node = tokio::task::spawn_blocking(move || {
+        let mut stops = 0;
+        while node.is_running() {
+            if interrupted.count() > stops {
+                stops += 1;
+                tracing::info!(
+                    "stopping; calls that are up may go on for node.drain_s, a second signal ends them"
+                );
+                node.stop();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        node.wait()
+    });
+    let ended = node.await?.context("the node ended");
+    plane.stop().await?;
+    ended
+}
