@@ -1,12 +1,15 @@
 //! A shipper as a process: ships a spool until it is killed, or until it is empty, and says how fast.
 //!
-//! `cargo run --release -p peal-analytics --example ship -- --spool DIR --url http://user:password@host:port [--fill ROWS]`
+//! ```text
+//! cargo run --release -p peal-analytics --example engine -- --path DIR --listen 127.0.0.1:8123 --nice 0
+//! cargo run --release -p peal-analytics --example ship -- --spool DIR --embedded 127.0.0.1:8123 --fill 500000
+//! ```
 
-use std::{path::PathBuf, time::Instant};
+use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
 use clap::Parser;
 use peal_analytics::{
-    Analytics, AttemptRow, ClickHouse, RouteTry, Shipper, ShipperConfig, Spool, SpoolConfig,
+    Analytics, AttemptRow, ClickHouse, RouteTry, Secret, Shipper, ShipperConfig, Spool, SpoolConfig,
 };
 use uuid::Uuid;
 
@@ -15,9 +18,12 @@ struct Options {
     /// Folder of the spool.
     #[arg(long)]
     spool: PathBuf,
-    /// ClickHouse.
+    /// A ClickHouse server, with user and password.
+    #[arg(long, required_unless_present = "embedded")]
+    url: Option<String>,
+    /// An embedded engine without a password.
     #[arg(long)]
-    url: String,
+    embedded: Option<SocketAddr>,
     /// Rows that are appended first.
     #[arg(long, default_value_t = 0)]
     fill: usize,
@@ -42,7 +48,13 @@ async fn main() {
         spool.bytes()
     );
 
-    let analytics = Analytics::new(&ClickHouse::from_url(&options.url).expect("a URL"));
+    let clickhouse = match (options.embedded, options.url) {
+        (Some(address), _) => {
+            ClickHouse::Embedded { address, user: "default".into(), password: Secret::default() }
+        }
+        (None, url) => ClickHouse::from_url(&url.expect("required")).expect("a URL"),
+    };
+    let analytics = Analytics::new(&clickhouse);
     analytics.migrate().await.expect("ClickHouse answers");
     let config = ShipperConfig {
         batch_rows: options.batch_rows,

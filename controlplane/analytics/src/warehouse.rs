@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clickhouse::{Client, query::BytesCursor};
+use clickhouse::{Client, Compression, query::BytesCursor};
 
 use crate::{ClickHouse, schema};
 
@@ -43,7 +43,13 @@ pub struct Analytics {
 impl Analytics {
     /// The ClickHouse of `config`. Nothing is sent yet.
     pub fn new(config: &ClickHouse) -> Self {
+        // Between two processes of one machine, compressing costs more than it saves.
+        let compression = match config {
+            ClickHouse::Url { .. } => Compression::Lz4,
+            ClickHouse::Embedded { .. } => Compression::None,
+        };
         let without_database = Client::default()
+            .with_compression(compression)
             .with_url(config.url())
             .with_user(config.user())
             .with_password(config.password())
