@@ -52,7 +52,7 @@ pub fn print(text: &str) -> Result<()> {
 /// An empty table in our style.
 pub fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     if !coloured() {
         table.force_no_tty();
     }

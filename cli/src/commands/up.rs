@@ -50,7 +50,9 @@ async fn serve(mut config: Config, data: PathBuf, interrupted: Interrupts) -> Re
     let plane = ControlPlane::start(&config).await?;
     config.node.control_plane = format!("http://{}", plane.server.link_address());
     config.node.token = config.controlplane.node_token.clone();
-    let node = Node::start(config.node).context("the node cannot start")?;
+    // A node brings threads and runtimes of its own, and waits for them.
+    let started = tokio::task::spawn_blocking(move || Node::start(config.node)).await?;
+    let node = started.context("the node cannot start")?;
 
     let told = json!({
         "api": plane.server.http_address(),
