@@ -28,6 +28,8 @@ pub(crate) struct Call {
     pub order: Box<Order>,
     pub state: State,
     pub stamps: Stamps,
+    /// Since the INVITE has left; the SIP side may forget the call before its end is looked at.
+    pub call_id: String,
     /// The one instant at which this call wants to be looked at next, apart from its tick.
     pub deadline: Option<Instant>,
     pub media: Option<Media>,
@@ -77,6 +79,7 @@ impl Call {
             order,
             state: State::Waiting,
             stamps: Stamps::default(),
+            call_id: String::new(),
             deadline: None,
             media: None,
             run,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use common::{Outcome, slab::Key};
-use sip::{CallHandle, CallReason, EndedBy, Failure, FailureOrigin};
+use sip::{CallReason, EndedBy, Failure, FailureOrigin};
 
 use super::Calls;
 use crate::{
@@ -43,7 +43,7 @@ impl Calls {
     }
 
     /// The INVITE got no answer, or a no.
-    pub(super) fn end_failed(&mut self, now: Instant, key: Key, sip: CallHandle, failure: &Failure) {
+    pub(super) fn end_failed(&mut self, now: Instant, key: Key, failure: &Failure) {
         let Some(call) = self.calls.find_mut(key) else { return };
         if failure.origin == FailureOrigin::Response {
             // A final response may be the first of all.
@@ -61,18 +61,11 @@ impl Calls {
         }
         ended.q850 = failure.q850;
         ended.retry_after_s = failure.retry_after_s;
-        self.end(now, key, sip, ended);
+        self.end(now, key, ended);
     }
 
     /// An answered call is over.
-    pub(super) fn end_answered(
-        &mut self,
-        now: Instant,
-        key: Key,
-        sip: CallHandle,
-        by: EndedBy,
-        q850: Option<u8>,
-    ) {
+    pub(super) fn end_answered(&mut self, now: Instant, key: Key, by: EndedBy, q850: Option<u8>) {
         if by == EndedBy::CrossedCancel {
             // The SIP side hangs up by itself, and reports the answer and the end in one.
             self.on_stage(now, key, Stage::Answered);
@@ -87,7 +80,7 @@ impl Calls {
         if by == EndedBy::CrossedCancel {
             ended.detail = "the answer crossed our CANCEL".to_owned();
         }
-        self.end(now, key, sip, ended);
+        self.end(now, key, ended);
     }
 
     /// The far end holds nothing of the call any more.
@@ -98,15 +91,14 @@ impl Calls {
         self.events.push_back(Event::Released { call: call.name() });
     }
 
-    fn end(&mut self, now: Instant, key: Key, sip: CallHandle, mut ended: Box<Ended>) {
+    fn end(&mut self, now: Instant, key: Key, mut ended: Box<Ended>) {
         self.silence(key);
-        let call_id = self.sip.call_id(sip).unwrap_or_default().to_owned();
         let Some(call) = self.calls.find_mut(key) else { return };
         if call.state == State::Over {
             return;
         }
         ended.stamps.ended = Some(*call.stamps.ended.get_or_insert(now));
-        ended.call_id = call_id;
+        ended.call_id = std::mem::take(&mut call.call_id);
         call.state = State::Over;
         call.deadline = None;
         if let Some(Media { session, lease, recorded, .. }) = call.media.take() {

@@ -106,6 +106,7 @@ impl Calls {
                     recorded: false,
                 });
                 call.state = State::Dialling { sip };
+                call.call_id = self.sip.call_id(sip).unwrap_or_default().to_owned();
                 call.stamps.invited = Some(now);
                 let (name, ring_until) = (call.name(), now + call.order.max_ring);
                 self.set_deadline(key, ring_until);

@@ -37,8 +37,8 @@ impl Calls {
                 self.on_stage(now, key, stage);
             }
             CallEvent::Answered { fork, sdp } => self.on_answered(now, key, sip, fork, sdp.as_deref()),
-            CallEvent::Failed(failure) => self.end_failed(now, key, sip, &failure),
-            CallEvent::Ended { by, q850 } => self.end_answered(now, key, sip, by, q850),
+            CallEvent::Failed(failure) => self.end_failed(now, key, &failure),
+            CallEvent::Ended { by, q850 } => self.end_answered(now, key, by, q850),
             CallEvent::Released => self.on_released(now, key),
             CallEvent::Offer { sdp } => self.on_offer(now, key, sip, sdp.as_deref()),
             CallEvent::OfferConfirmed { sdp } => {
