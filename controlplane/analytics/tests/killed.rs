@@ -17,7 +17,7 @@ async fn a_shipper_killed_between_insert_and_cursor_loses_and_doubles_nothing() 
     let engine = engine(&folder.path().join("clickhouse")).await;
     let analytics = analytics(&engine);
     analytics.migrate().await.expect("migrates");
-    let count = 20_000;
+    let count = 12_000;
     let first = spool(&path);
     for part in rows(0..count).chunks(500) {
         first.append(part).expect("room");
@@ -25,14 +25,14 @@ async fn a_shipper_killed_between_insert_and_cursor_loses_and_doubles_nothing() 
     drop(first);
 
     // Each process is killed when the table has grown past another mark, wherever it is then.
-    for mark in 1..=8_u64 {
+    for mark in 1..=5_u64 {
         let mut shipper = Command::new(example("ship"))
             .args(["--batch-rows", "500", "--url", &url(&engine), "--spool"])
             .arg(&path)
             .stdout(Stdio::null())
             .spawn()
             .expect("starts");
-        while physical(&analytics).await < mark * u64::from(count) / 10 {
+        while physical(&analytics).await < mark * u64::from(count) / 6 {
             assert!(shipper.try_wait().expect("a status").is_none(), "the shipper ended by itself");
         }
         shipper.kill().expect("kills");
@@ -54,12 +54,12 @@ async fn an_engine_killed_while_it_inserts_loses_and_doubles_nothing() {
     let mut engine = engine(&folder.path().join("clickhouse")).await;
     let (analytics, spool) = (analytics(&engine), spool(&folder.path().join("spool")));
     let shipper = Shipper::start(spool.clone(), analytics.clone(), hasty());
-    let count = 20_000;
+    let count = 12_000;
     for part in rows(0..count).chunks(500) {
         spool.append(part).expect("room");
     }
-    for round in 1..=4_u64 {
-        while shipper.stats().rows < round * u64::from(count) / 5 {
+    for round in 1..=3_u64 {
+        while shipper.stats().rows < round * u64::from(count) / 4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let process = engine.process_id().expect("it runs").to_string();
