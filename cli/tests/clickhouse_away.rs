@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Up, carrier, peal, text, wait_for};
+use common::{Up, carrier, count, peal, text, wait_for};
 use loadtest::Behaviour;
 use serde_json::json;
 
@@ -63,7 +63,7 @@ fn records_wait_for_clickhouse() {
         let output =
             up.admin_output(&["sql", "SELECT count() AS n FROM attempt_final WHERE outcome = 'busy'"]);
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-        (answer["data"][0]["n"] == "40").then_some(())
+        (count(&answer["data"][0]["n"]) == Some(40)).then_some(())
     });
     up.process.stop();
     assert_eq!(carrier.stop().expect("a ledger").invites, 40);

@@ -4,7 +4,7 @@ mod common;
 
 use std::{path::Path, time::Duration};
 
-use common::{Background, line, peal, said, text, wait_for};
+use common::{Background, count, line, peal, said, text, wait_for};
 use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, Mix};
 use serde_json::{Value, json};
 
@@ -137,10 +137,9 @@ fn kill_in_the_middle(victim: &str) {
         let answer =
             planes.admin(&["sql", "SELECT count() AS n, uniqExact(attempt_id) AS ids FROM attempt_final"])?;
         let row = &answer["data"][0];
-        let number = |name: &str| row[name].as_str().and_then(|text| text.parse::<usize>().ok());
-        (number("n")? == calls.len()).then(|| number("ids"))?
+        (count(&row["n"])? == calls.len() as u64).then(|| count(&row["ids"]))?
     });
-    assert_eq!(recorded, calls.len(), "one record for each attempt");
+    assert_eq!(recorded, calls.len() as u64, "one record for each attempt");
 
     let logs = [&control, &node].map(|plane| plane.as_ref().map(Background::log).unwrap_or_default());
     for plane in [control, node].into_iter().flatten() {

@@ -172,6 +172,9 @@ impl DialArgs {
             ports => usize::from(ports),
         };
         let shards = self.cores.len().max(1);
+        // Shared ports and own ones are two pools, and every shard has at least one shared port.
+        let (shared, own) = if self.own_ports { (shards, ports * shards) } else { (ports * shards, 0) };
+        let last = (shared + own - 1).min(usize::from(u16::MAX)) as u16;
         Ok(DialConfig {
             local: Local {
                 address: match self.local {
@@ -179,11 +182,8 @@ impl DialArgs {
                     None => address_towards(&address)?,
                 },
                 sip_port: self.sip_port,
-                rtp_ports: PortRange {
-                    first: 0,
-                    last: (ports * shards - 1).min(usize::from(u16::MAX)) as u16,
-                },
-                rtp_own_ports: if self.own_ports { (ports * shards) as u16 } else { 0 },
+                rtp_ports: PortRange { first: 0, last },
+                rtp_own_ports: own.min(usize::from(u16::MAX)) as u16,
                 shards: shards as u16,
                 cores: self.cores.clone(),
                 send_silence: !self.no_silence,

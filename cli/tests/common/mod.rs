@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, LineConfig, Mix};
+use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, LineConfig};
 use serde_json::Value;
 
 /// The program under test.
@@ -32,10 +32,10 @@ pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A carrier with one line, whose callees all behave alike.
+/// A carrier with one line, whose callees all behave alike and leave the hanging up to us.
 pub fn carrier(behaviour: Behaviour) -> CarrierHandle {
     Carrier::start(CarrierConfig {
-        mix: Mix::only(behaviour),
+        rules: vec![format!("*={behaviour}:hangup=caller").parse().expect("a rule")],
         time_scale: 0.1,
         ..CarrierConfig::new(vec![line("a", None, None)])
     })
@@ -205,4 +205,9 @@ pub fn tone_wav(path: &Path, ms: u32) {
         wav.write_sample(sample as i16).expect("a sample");
     }
     wav.finalize().expect("a whole file");
+}
+
+/// A count in ClickHouse's JSON: 64 bits stand in quotes or not, as the server is configured.
+pub fn count(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
