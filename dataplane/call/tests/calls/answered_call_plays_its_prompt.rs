@@ -35,6 +35,7 @@ fn an_answered_call_plays_its_prompt_and_hangs_up() {
     let audio = &pair.far().audio;
     let prompt: Vec<u8> = audio.iter().take(10).map(|packet| packet.payload[0]).collect();
     assert_eq!(prompt, (0..10).map(|n| n ^ 0xD5).collect::<Vec<u8>>());
+    assert!(audio.iter().all(|packet| packet.payload_type == 8));
     for pair in audio.windows(2) {
         assert_eq!(pair[1].at - pair[0].at, ms(20));
         assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));

@@ -17,6 +17,8 @@ pub struct Record {
     pub left: Vec<u8>,
     pub right: Vec<u8>,
     pub recording: &'static str,
+    /// Pieces that were lost to a lack of buffers.
+    pub lost: usize,
 }
 
 impl Record {
@@ -111,6 +113,7 @@ impl Record {
         };
         assert_eq!(self.recording, wanted, "{part:?}");
         self.recording = next;
+        self.lost += usize::from(matches!(part, RecordingPart::Lost));
         if let RecordingPart::Block(block) = part {
             let end = self.blocks.last().map_or(0, |(position, len)| position + *len as u64);
             assert!(block.position() >= end, "blocks come in order");

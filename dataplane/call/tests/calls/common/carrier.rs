@@ -61,6 +61,7 @@ pub struct Carrier {
     /// Who is called next; the last one again and again.
     pub callees: VecDeque<Callee>,
     pub calls: Vec<FarCall>,
+    by_call_id: HashMap<Vec<u8>, usize>,
     outbox: VecDeque<Datagram>,
 }
 
@@ -70,17 +71,13 @@ impl Carrier {
             start,
             callees: VecDeque::from([Callee::answers()]),
             calls: Vec::new(),
+            by_call_id: HashMap::new(),
             outbox: VecDeque::new(),
         }
     }
 
     pub fn take(&mut self) -> Option<Datagram> {
         self.outbox.pop_front()
-    }
-
-    /// Sends anything from anywhere.
-    pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
-        self.outbox.push_back(Datagram { from, to, bytes });
     }
 
     pub fn next(&self) -> Option<Instant> {
@@ -97,13 +94,13 @@ impl Carrier {
             return;
         }
         let message = Message::parse(&datagram.bytes).expect("what we send can be read");
-        let known = self.calls.iter().position(|call| {
-            Message::parse(&call.invite).is_ok_and(|invite| invite.call_id() == message.call_id())
-        });
-        let index = known.unwrap_or_else(|| {
-            assert_eq!(message.method(), Some(&b"INVITE"[..]), "a call begins with its INVITE");
-            self.begin(now, &datagram.bytes)
-        });
+        let index = match self.by_call_id.get(message.call_id()) {
+            Some(index) => *index,
+            None => {
+                assert_eq!(message.method(), Some(&b"INVITE"[..]), "a call begins with its INVITE");
+                self.begin(now, &datagram.bytes)
+            }
+        };
         let mut out = Vec::new();
         self.calls[index].on_message(now, &message, &datagram.bytes, &mut out);
         self.outbox.extend(out.into_iter().map(to_us));
@@ -111,14 +108,15 @@ impl Carrier {
 
     /// What is due now.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let clock = ((now - self.start).as_micros() * 8 / 1000) as u32;
+        let clock = self.clock(now);
         for call in &mut self.calls {
             let mut out = Vec::new();
-            while let Some((at, act)) = call.callee.acts.get(call.done).cloned()
-                && call.invited_at + at <= now
+            while let Some((at, act)) = call.callee.acts.get(call.done)
+                && call.invited_at + *at <= now
             {
+                let act = act.clone();
                 call.done += 1;
-                if !call.over {
+                if call.may(&act) {
                     call.act(now, clock, act, &mut out, &mut self.outbox);
                 }
             }
@@ -126,6 +124,19 @@ impl Carrier {
             call.speak(now, clock, &mut self.outbox);
             self.outbox.extend(out.into_iter().map(to_us));
         }
+    }
+
+    /// Does one thing in a call out of turn, whether it makes sense or not.
+    pub fn say(&mut self, now: Instant, index: usize, act: Act) {
+        let clock = self.clock(now);
+        let mut out = Vec::new();
+        self.calls[index].act(now, clock, act, &mut out, &mut self.outbox);
+        self.outbox.extend(out.into_iter().map(to_us));
+    }
+
+    /// The timestamp of RTP that leaves now.
+    fn clock(&self, now: Instant) -> u32 {
+        ((now - self.start).as_micros() * 8 / 1000) as u32
     }
 
     fn begin(&mut self, now: Instant, invite: &[u8]) -> usize {
@@ -136,12 +147,14 @@ impl Carrier {
         };
         callee.acts.sort_by_key(|(at, _)| *at);
         let index = self.calls.len();
+        let parsed = Message::parse(invite).expect("parsed before");
+        self.by_call_id.insert(parsed.call_id().to_vec(), index);
         let own = SocketAddr::new(addr(LINE).ip(), 20_000 + 2 * index as u16);
         self.calls.push(FarCall {
             invite: invite.to_vec(),
             invited_at: now,
             rtp: callee.rtp.unwrap_or(own),
-            ours: offered(Message::parse(invite).expect("parsed before").body()),
+            ours: offered(parsed.body()),
             callee,
             heard: Vec::new(),
             messages: Vec::new(),
@@ -201,8 +214,8 @@ impl FarCall {
                         self.ours = offered(message.body());
                     }
                 }
-                if name == "INVITE" && status < 300 {
-                    out.push(self.ack(number, message.sdp().is_some()));
+                if name == "INVITE" {
+                    out.push(self.ack(number, status, message.sdp().is_some()));
                 }
             }
             return;
@@ -241,6 +254,16 @@ impl FarCall {
         self.replies.insert((method, branch), reply);
     }
 
+    /// Whether the callee's script is still in force.
+    fn may(&self, act: &Act) -> bool {
+        !self.over
+            && match act {
+                Act::Reply(..) => !self.answered,
+                Act::Request(..) => self.answered,
+                Act::Speak(_) | Act::Hush | Act::Key { .. } => true,
+            }
+    }
+
     fn act(
         &mut self,
         now: Instant,
@@ -251,9 +274,6 @@ impl FarCall {
     ) {
         match act {
             Act::Reply(status, headers, body) => {
-                if self.final_reply.is_some() || self.answered {
-                    return;
-                }
                 let body = self.body(body);
                 let reply = response(&self.parsed_invite(), status, &self.tag, headers, &body);
                 out.push(reply.clone());
@@ -264,9 +284,6 @@ impl FarCall {
                 }
             }
             Act::Request(method, headers, body) => {
-                if !self.answered {
-                    return;
-                }
                 self.cseq += 1;
                 let request = self.request(method, self.cseq, headers, body);
                 out.push(request.clone());
@@ -375,8 +392,13 @@ impl FarCall {
         request
     }
 
-    /// The ACK of our 2xx to its re-INVITE, with an answer if ours was an offer.
-    fn ack(&self, cseq: u32, ours_has_sdp: bool) -> Vec<u8> {
+    /// The ACK of our final response to its re-INVITE, with an answer if ours was an offer.
+    fn ack(&self, cseq: u32, status: u16, ours_has_sdp: bool) -> Vec<u8> {
+        if status >= 300 {
+            // It belongs to the transaction of the INVITE and shares its branch (RFC 3261 section 17.1.1.3).
+            let ack = String::from_utf8_lossy(&self.request("ACK", cseq, "", Body::Nothing)).into_owned();
+            return ack.replace(".ACK", ".INVITE").into_bytes();
+        }
         let asked = self.callee.acts.iter().filter_map(|(_, act)| match act {
             Act::Request("INVITE", _, body) => Some(matches!(body, Body::Nothing)),
             _ => None,

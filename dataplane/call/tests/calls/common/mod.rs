@@ -9,12 +9,10 @@ mod orders;
 mod pair;
 mod rtp;
 
-pub use books::Record;
 pub use callee::{Act, Body, Callee, offer, press};
 pub use link::Link;
 pub use orders::{asks, plays, prompt, script};
 pub use pair::Pair;
-pub use rtp::Rtp;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use peal_call::{Calls, CallsConfig, HungUpBy, Mail, Order, Socket};
 use sip::EndpointConfig;
 
 use super::books::{Books, Record};
-use super::callee::Callee;
+use super::callee::{Act, Callee};
 use super::carrier::{Carrier, FarCall};
 use super::link::{Datagram, Link};
 use super::{LINE, OURS, addr, ms, plays, rtp_socket};
@@ -25,7 +25,7 @@ pub struct Pair {
     pub books: Books,
     pub pool: BlockPool,
     slot: Vec<u8>,
-    orders: u64,
+    orders: u32,
 }
 
 impl Pair {
@@ -72,8 +72,9 @@ impl Pair {
     /// An order to play 200 ms and hang up, due now.
     pub fn order(&mut self) -> Order {
         self.orders += 1;
+        // The bytes before these hold the version and variant of a UUID.
         let mut random = [0; 10];
-        random[..8].copy_from_slice(&self.orders.to_le_bytes());
+        random[3..7].copy_from_slice(&self.orders.to_be_bytes());
         Order {
             attempt: AttemptId::new(1_700_000_000_000, &random),
             route_try: 1,
@@ -111,6 +112,13 @@ impl Pair {
 
     pub fn hang_up(&mut self, attempt: AttemptId, by: HungUpBy) {
         self.mail(Mail::HangUp { attempt, by });
+    }
+
+    /// The callee of a call at the carrier does something out of turn; it arrives at once.
+    pub fn say(&mut self, index: usize, act: Act) {
+        self.carrier.say(self.now, index, act);
+        self.drain();
+        self.run(ms(0));
     }
 
     pub fn mail(&mut self, mail: Mail) {
