@@ -92,7 +92,8 @@ async fn every_format_is_one_document(engine: &Child) {
         "XML",
         "Parquet",
     ];
-    let sql = "SELECT number AS `a\nb\"c`, toString(number) AS s FROM numbers(200000)";
+    let sql =
+        "SELECT number AS `a\nb\"c`, toString(number) AS s FROM numbers(200000) SETTINGS max_threads = 1";
     let get = async |query: &[(&str, &str)]| {
         let response = post(engine, query).body(sql).send().await.expect("an answer");
         assert_eq!(response.status(), 200, "{query:?}");
