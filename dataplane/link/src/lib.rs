@@ -10,6 +10,7 @@
 //! back-pressure. Upwards nothing ever waits: [`Uplink::try_send`] says when there is no room.
 //!
 //! ```no_run
+//! # use peal_link as link;
 //! # fn handle(_: link::to_node::Message) {}
 //! let link = link::Link::start(link::LinkConfig {
 //!     address: "http://127.0.0.1:7400".to_owned(),

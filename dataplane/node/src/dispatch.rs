@@ -316,7 +316,6 @@ impl Dispatch {
             tracing::warn!("the lease has run out: no new calls");
             self.refuse_unsent(now, &Refusal::new(refused::Reason::NoLease, "the lease ran out"));
         }
-        self.expire(now);
         self.look_up(now);
         self.assets.on_time(now.at);
         while self.unreleased.front().is_some_and(|(at, ..)| now.at >= *at) {
@@ -391,6 +390,7 @@ impl Dispatch {
     }
 
     fn end_turn(&mut self, now: Now) {
+        self.expire(now);
         self.pace(now);
         self.run_errands();
         self.truncate();

@@ -32,7 +32,8 @@ pub(crate) enum Store {
 /// A journal, and what it did not take yet.
 #[derive(Debug)]
 pub(crate) struct DiskStore {
-    journal: Journal,
+    /// Taken when it is dropped, which stops it.
+    journal: Option<Journal>,
     handle: JournalHandle,
     /// An event's number less its record's: not 0 only after a journal was lost or put back.
     offset: u64,
@@ -67,7 +68,7 @@ impl Store {
             }
         }
         let bell = watch(handle.clone());
-        let store = DiskStore { journal, handle, offset, refused: VecDeque::new(), bell };
+        let store = DiskStore { journal: Some(journal), handle, offset, refused: VecDeque::new(), bell };
         Ok((Self::Disk(store), recovered))
     }
 
@@ -134,15 +135,15 @@ impl Store {
             Self::Nowhere { .. } => None,
         }
     }
+}
 
+impl Drop for DiskStore {
     /// Makes durable what is there, and ends.
-    pub(crate) fn stop(self) {
-        if let Self::Disk(store) = self {
-            if !store.refused.is_empty() {
-                tracing::error!(events = store.refused.len(), "the journal did not take the last events");
-            }
-            store.journal.stop();
+    fn drop(&mut self) {
+        if !self.refused.is_empty() {
+            tracing::error!(events = self.refused.len(), "the journal did not take the last events");
         }
+        self.journal.take().expect("only drop takes it").stop();
     }
 }
 

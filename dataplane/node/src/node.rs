@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
-use disk::{Disk, DiskConfig, DiskError, JournalError};
+use disk::{DiskConfig, DiskError, JournalError};
 use link::{Down, Hello, Link, LinkConfig};
 use media::BlockPool;
 use shard::{Shard, ShardConfig, SocketRole};
@@ -23,7 +23,7 @@ use crate::journal::Store;
 use crate::machine::ShardPlan;
 use crate::metrics::Metrics;
 use crate::scrape::{ShardView, Sources};
-use crate::shell::{NodeError, Shards, Shell};
+use crate::shell::{NodeError, Recordings, Shards, Shell};
 use crate::side::Side;
 
 /// Results of side work that may wait for the dispatcher.
@@ -84,7 +84,7 @@ impl Node {
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
         config.check()?;
         let (store, recovered) = Store::open(&config)?;
-        let disk = Disk::start(DiskConfig::new(&config.recordings))?;
+        let disk = Recordings::start(DiskConfig::new(&config.recordings))?;
         let boot = random::<16>()?;
         let active_calls = Arc::new(AtomicU32::new(0));
         let link = Link::start(LinkConfig {
@@ -122,7 +122,7 @@ impl Node {
         records: bool,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let disk = records.then(|| Disk::start(DiskConfig::new(&config.recordings))).transpose()?;
+        let disk = records.then(|| Recordings::start(DiskConfig::new(&config.recordings))).transpose()?;
         let parts = Parts {
             down,
             connects: Arc::default(),
@@ -161,7 +161,7 @@ impl Node {
             metrics: metrics.clone(),
             shards: shards.iter().map(view).collect(),
             journal: parts.store.handle(),
-            disk: parts.disk.as_ref().map(Disk::handle),
+            disk: parts.disk.as_ref().map(|disk| disk.disk().handle()),
             connects: parts.connects,
             healthy: AtomicBool::new(true),
             ready: AtomicBool::new(false),
@@ -172,7 +172,7 @@ impl Node {
             side.runtime().spawn(http::serve(listener, sources.clone()));
         }
         if let Some(disk) = &parts.disk {
-            for repaired in &disk.repaired {
+            for repaired in &disk.disk().repaired {
                 tracing::info!(?repaired, "a recording of the process before this one");
                 metrics.recording("repaired");
             }
@@ -266,7 +266,7 @@ struct Parts {
     listen: Option<SocketAddr>,
     store: Store,
     recovered: Recovered,
-    disk: Option<Disk>,
+    disk: Option<Recordings>,
     active_calls: Arc<AtomicU32>,
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use call::Mail;
 use common::AttemptId;
 use crossbeam_channel::{Receiver, Select};
-use disk::{Disk, Health, Repaired, Report};
+use disk::{Disk, DiskConfig, DiskError, Health, Repaired, Report};
 use link::{Down, Uplink, UplinkRefused};
 use proto::v1::AssetRequest;
 use shard::{MailRefused, ShardHandle, Stop};
@@ -41,6 +41,29 @@ pub enum NodeError {
     ShardDied(u16),
 }
 
+/// The recordings disk. Dropping it ends every recording properly.
+#[derive(Debug)]
+pub(crate) struct Recordings {
+    /// Taken when it is dropped.
+    disk: Option<Disk>,
+}
+
+impl Recordings {
+    pub(crate) fn start(config: DiskConfig) -> Result<Self, DiskError> {
+        Ok(Self { disk: Some(Disk::start(config)?) })
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("only drop takes it")
+    }
+}
+
+impl Drop for Recordings {
+    fn drop(&mut self) {
+        drop(self.disk.take().expect("only drop takes it").stop());
+    }
+}
+
 /// Everything that the thread owns.
 pub(crate) struct Shell {
     pub(crate) dispatch: Dispatch,
@@ -49,7 +72,7 @@ pub(crate) struct Shell {
     pub(crate) inputs: Receiver<Input>,
     pub(crate) shards: Shards,
     pub(crate) store: Store,
-    pub(crate) disk: Option<Disk>,
+    pub(crate) disk: Option<Recordings>,
     pub(crate) side: Side,
     pub(crate) sources: Arc<Sources>,
     pub(crate) active_calls: Arc<AtomicU32>,
@@ -138,7 +161,7 @@ impl Shell {
 
     fn record(&mut self, attempt: AttemptId, job: RecordingJob) {
         let Some(disk) = &self.disk else { return };
-        let handle = disk.handle();
+        let handle = disk.disk().handle();
         match job {
             RecordingJob::Open { stem } => {
                 if let Err(error) = handle.open(attempt, stem) {
@@ -208,7 +231,9 @@ impl Shell {
     fn take_reports(&mut self) -> bool {
         let mut taken = false;
         for _ in 0..BITE {
-            let Some(Ok(report)) = self.disk.as_ref().map(|disk| disk.reports.try_recv()) else { break };
+            let Some(Ok(report)) = self.disk.as_ref().map(|disk| disk.disk().reports.try_recv()) else {
+                break;
+            };
             taken = true;
             let closed = self.closed(report);
             self.feed(Input::RecordingClosed(closed));
@@ -255,7 +280,7 @@ impl Shell {
     fn look_around(&mut self, now: Now) -> Option<u16> {
         let (usable, fill) = self.store.usage();
         self.feed(Input::Journal { usable, fill });
-        let failed = self.disk.as_ref().is_some_and(|disk| disk.handle().health() != Health::Good);
+        let failed = self.disk.as_ref().is_some_and(|disk| disk.disk().handle().health() != Health::Good);
         self.feed(Input::RecordingFailed(failed));
         for (shard, view) in self.shards.iter().zip(&self.sources.shards) {
             if let Some(time) = shard.cpu_time() {
@@ -282,7 +307,7 @@ impl Shell {
         }
         let Some(disk) = &self.disk else { return };
         while let Some(attempt) = self.closes.front() {
-            if disk.handle().close(*attempt).is_err() {
+            if disk.disk().handle().close(*attempt).is_err() {
                 break;
             }
             self.closes.pop_front();
@@ -323,7 +348,7 @@ impl Shell {
             select.recv(shard.events());
         }
         if let Some(disk) = &self.disk {
-            select.recv(&disk.reports);
+            select.recv(&disk.disk().reports);
         }
         // Whoever is ready is found by the next round.
         let _ = select.ready_timeout(until.saturating_duration_since(now));
@@ -339,10 +364,8 @@ impl Shell {
             }
         }
         self.sources.ready.store(false, Ordering::Relaxed);
-        if let Some(disk) = self.disk.take() {
-            drop(disk.stop());
-        }
-        self.store.stop();
+        drop(self.disk.take());
+        drop(self.store);
         self.side.stop();
     }
 }

@@ -112,6 +112,7 @@ impl Dispatch {
         }
         line.ready.pop_front();
         let slot = line.gate.reserve(now.at);
+        let expires = self.calls.find(&key).expect("just found").expires;
         let shard = self.least_loaded();
         let mut mailed = None;
         self.calls.change(&key, |stage| match stage {
@@ -122,7 +123,7 @@ impl Dispatch {
             other => other,
         });
         let mut order = mailed.expect("the stage was looked at");
-        (order.send_at, order.send_by) = (slot.send_at, slot.send_by);
+        (order.send_at, order.send_by) = (slot.send_at, slot.send_by.min(expires));
         self.shard_load[usize::from(shard)] += 1;
         self.actions.push_back(Action::Mail { shard, mail: Mail::Order(order) });
         true
