@@ -112,3 +112,15 @@ impl Call {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_small() {
+        // With its order, its SIP side and its share of the tables it must stay under 8 KiB.
+        assert!(size_of::<Call>() <= 1_280, "{}", size_of::<Call>());
+        assert!(size_of::<Order>() <= 512, "{}", size_of::<Order>());
+    }
+}

@@ -284,6 +284,17 @@ mod tests {
     }
 
     #[test]
+    fn a_second_digit_in_the_same_breath_stops_the_prompt_that_has_not_begun() {
+        let play = Step::Play { prompt: prompt(), barge_in: true };
+        let (mut run, now) = run(vec![play.clone(), collect(1), play, collect(2)]);
+        run.poll_action();
+        press(&mut run, now, "12");
+        assert!(matches!(run.poll_action(), Some(Action::StopPlaying)));
+        press(&mut run, now, "3");
+        assert_eq!(run.entries(), "1,23");
+    }
+
+    #[test]
     fn digits_typed_ahead_serve_every_step_that_waits_for_them() {
         let steps = vec![
             Step::Play { prompt: prompt(), barge_in: false },

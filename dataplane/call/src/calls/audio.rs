@@ -66,7 +66,7 @@ impl Calls {
     /// Each event is acted on before the next is taken: a prompt that begins puts an end to the news of the one before.
     fn take_media_events(&mut self, now: Instant, key: Key) {
         loop {
-            let Some(call) = self.calls.find_mut(key) else { return };
+            let Some(call) = self.calls.find_mut(key).filter(|call| call.given_up.is_none()) else { return };
             let name = call.name();
             let Some(media) = call.media.as_mut() else { return };
             match media.session.poll_event() {

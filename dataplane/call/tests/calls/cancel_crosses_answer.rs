@@ -1,5 +1,5 @@
-//! 1. The callee answers. 2. The ring limit sends CANCEL before the 200 is here. 3. The 200 comes: it is acknowledged and
-//! hung up at once, and the call counts as answered, for that is what the callee saw.
+//! An answer that crosses our CANCEL: the callee answers, the ring limit sends CANCEL before the 200 is here, the 200 is
+//! acknowledged and hung up at once. The call counts as answered, for that is what the callee saw.
 
 use common::Outcome;
 use peal_call::{HungUpBy, Stage};

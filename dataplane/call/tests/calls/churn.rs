@@ -1,5 +1,5 @@
-//! Random callees over a bad link, two hundred worlds: whatever happens, every order comes to its one end and nothing is
-//! left behind. A failure prints the seed; `PEAL_SEED=<seed> cargo test -p peal-call churn` runs that world alone.
+//! Random callees, random hang-ups and rubbish over a bad link, two hundred worlds: whatever happens, every order comes to
+//! its one end and nothing is left behind. A failure prints the seed; `PEAL_SEED=<seed> cargo test -p peal-call churn` runs that world alone.
 
 use common::{AttemptId, digits::Digit};
 use media::{Latching, PortMode};
@@ -29,6 +29,7 @@ fn run(seed: u64) {
     let mut placed = Vec::new();
     for _ in 0..ORDERS {
         pair.run(ms(dice.below(1_500)));
+        throw_rubbish(&mut pair, &mut dice);
         placed.push(place(&mut pair, &mut dice));
         if dice.permille(250) {
             let attempt = placed[dice.below(placed.len() as u64) as usize];
@@ -39,6 +40,19 @@ fn run(seed: u64) {
     assert!(placed.iter().all(|attempt| pair.record(*attempt).is_over()));
     pair.check_nothing_is_left(usize::from(shared), usize::from(own));
     drop(replay);
+}
+
+/// Random bytes on every kind of socket, from strangers and from the carrier itself.
+fn throw_rubbish(pair: &mut Pair, dice: &mut Dice) {
+    for _ in 0..8 {
+        let from = ["6.6.6.6:5060", LINE, "10.0.0.2:20000", "10.0.0.2:30000"][dice.below(4) as usize];
+        let to = if dice.permille(300) { addr(OURS) } else { rtp_socket(dice.below(10) as u16) };
+        let mut bytes: Vec<u8> = (0..dice.below(200)).map(|_| dice.roll() as u8).collect();
+        if let Some(version) = bytes.first_mut().filter(|_| dice.permille(700)) {
+            *version = (*version & 0x3F) | 0x80;
+        }
+        pair.inject(addr(from), to, &bytes);
+    }
 }
 
 fn place(pair: &mut Pair, dice: &mut Dice) -> AttemptId {

@@ -46,7 +46,7 @@ fn hold_stops_our_audio_and_resume_goes_on_where_it_stopped() {
         let held = |at| (ms(2_000)..ms(4_000)).contains(&(at - pair.start));
         assert!(audio.iter().all(|packet| !held(packet.at)), "nothing is sent during the hold: {text}");
         let played: Vec<u8> = audio.iter().take(100).map(|packet| packet.payload[0]).collect();
-        assert_eq!(played, (0..100).map(|n| n % 60 ^ 0xD5).collect::<Vec<u8>>(), "{text}");
+        assert_eq!(played, (0..100).map(|n| (n % 60) ^ 0xD5).collect::<Vec<u8>>(), "{text}");
         let (last, first) = (&audio[49], &audio[50]);
         let gap = (first.at - last.at).as_millis() as u32 * 8;
         assert_eq!(first.timestamp.wrapping_sub(last.timestamp), gap, "timestamps tell the pause");

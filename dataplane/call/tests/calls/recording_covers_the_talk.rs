@@ -26,7 +26,7 @@ fn both_sides_are_recorded_from_answer_to_end() {
     let difference = (end / 8).abs_diff(talk.as_millis() as u64);
     assert!(difference <= 20, "{} ms recorded of {talk:?}", end / 8);
     let played: Vec<u8> = record.left.chunks(160).take(150).map(|frame| frame[0]).collect();
-    assert_eq!(played, (0..150u8).map(|n| n % 60 ^ 0xD5).collect::<Vec<u8>>(), "what we said");
+    assert_eq!(played, (0..150u8).map(|n| (n % 60) ^ 0xD5).collect::<Vec<u8>>(), "what we said");
     let heard = record.right.iter().filter(|byte| **byte == 0x2A).count();
     let missing = record.right.len() - heard;
     assert!(missing <= 4 * 160, "what they said: {missing} samples are something else");
