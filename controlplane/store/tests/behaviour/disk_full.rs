@@ -36,13 +36,14 @@ async fn an_import_stops_whole_and_deleting_makes_room() {
 #[tokio::test]
 async fn intents_are_refused_as_a_whole() {
     let mut world = World::with(|options| StoreOptions { max_bytes: Some(1 << 20), ..options }).await;
-    let list = world.list("l", 0..1_500).await;
+    let list = world.list("l", 0..4_000).await;
     let campaign = world.running("c", &[list]).await;
     let error = loop {
         let drawn = match world.store.draw(campaign, NOW, 200).await {
             Ok(draw) => draw.contacts,
             Err(error) => break error,
         };
+        assert!(!drawn.is_empty(), "the disk is full before everybody is called");
         let intents: Vec<_> = drawn.iter().map(|ready| world.intent(campaign, ready)).collect();
         let before = world.store.open_attempts().await.expect("open").len();
         if let Err(error) = world.store.commit_intents(world.epoch, NOW, &intents).await {
