@@ -86,7 +86,7 @@ async fn one(State(state): State<ApiState>, Path(id): Path<CampaignId>) -> Resul
     Ok(Answer(state.store.campaign(state.tenant(), id).await?.into()))
 }
 
-/// Replace the settings of a campaign; the store says in which states what may change
+/// Replace the settings of a campaign that is not over; one that was started keeps its lists and may get more
 #[utoipa::path(put, path = "/campaigns/{id}", operation_id = "replace_campaign", tag = "campaigns", params(("id" = i64, Path)), request_body = CampaignSpec,
     responses((status = 200, body = Campaign), (status = 409, body = Problem), (status = 422, body = Problem)))]
 async fn replace(

@@ -80,7 +80,9 @@ impl Problem {
             Some(name) => format!("{path}.{name}"),
             None => path.to_owned(),
         };
-        Self::invalid(field, what)
+        // A key that is an outcome is not known to the path: the map itself is named, the rest is in the words.
+        let known = field.split_once(".?").map_or(field.as_str(), |(map, _)| map);
+        Self::invalid(known, what)
     }
 
     /// The body is larger than allowed.
@@ -181,6 +183,7 @@ mod tests {
             ),
             ("colour: unknown field `colour`, expected `name`", Some("colour")),
             ("steps[1]: unknown field `colour`, expected `prompt`", Some("steps[1].colour")),
+            ("retry.rules.?: missing field `delay_s`", Some("retry.rules")),
             ("max_calls: invalid type: string \"a: b\", expected u32", Some("max_calls")),
             ("invalid type: string \"a: b\", expected struct LineSpec", None),
         ] {

@@ -34,11 +34,21 @@ async fn fields_are_refused_by_name() {
         ("/lines", with(|line| line["max_cps"] = 0.into()), "max_cps"),
         ("/lines", with(|line| line["caller_ids"] = json!(["1", "a\r\nVia: x"])), "caller_ids[1]"),
         ("/lines", with(|line| line["auth"] = json!({ "by": "digest", "username": "u" })), "auth.password"),
-        ("/lines", with(|line| line["auth"] = json!({ "by": "magic" })), "auth"),
+        ("/lines", with(|line| line["auth"] = json!({ "by": "magic" })), "auth.by"),
         (
             "/lines",
             with(|line| line["auth"] = json!({ "by": "digest", "username": "u", "password": "p", "x": 1 })),
             "auth.x",
+        ),
+        (
+            "/campaigns",
+            spoiled("retry", json!({ "max_attempts": 2, "rules": { "bored": { "delay_s": 1, "max": 1 } } })),
+            "retry.rules",
+        ),
+        (
+            "/campaigns",
+            spoiled("retry", json!({ "max_attempts": 2, "rules": { "busy": { "delay_s": 0, "max": 1 } } })),
+            "retry.rules.busy.delay_s",
         ),
         ("/line-groups", json!({ "name": "g", "lines": [] }), "lines"),
         ("/scripts", json!({ "name": "s", "steps": [] }), "steps"),
@@ -65,7 +75,7 @@ async fn fields_are_refused_by_name() {
         (
             "/campaigns",
             spoiled("retry", json!({ "max_attempts": 2, "rules": { "busy": { "max": 1 } } })),
-            "retry.rules.busy.delay_s",
+            "retry.rules",
         ),
     ];
     for (path, body, field) in cases {
@@ -106,12 +116,12 @@ async fn query_parameters_are_refused_by_name() {
 #[tokio::test]
 async fn what_is_no_json_is_refused() {
     let world = World::new().await;
-    for body in ["", "{", "{\"name\":}", "nul", "{\"name\":\"a\u{0}\"", "{}}"] {
+    for body in ["", "{", "{\"name\":}", "nul", "{\"name\":\"a\u{0}\"", "{\"name\":\"l\"}}"] {
         world.json("POST", "/lists", body).await.problem(StatusCode::BAD_REQUEST, "bad_body");
     }
     world.json("POST", "/lists", vec![0xff, 0xfe]).await.problem(StatusCode::BAD_REQUEST, "bad_body");
-    let deep = "[".repeat(100_000);
-    world.json("POST", "/lists", deep).await.problem(StatusCode::BAD_REQUEST, "bad_body");
+    let deep = format!(r#"{{"name":"a","auth":{{"by":"ip","x":{}"#, "[".repeat(100_000));
+    world.json("POST", "/lines", deep).await.problem(StatusCode::BAD_REQUEST, "bad_body");
 }
 
 #[tokio::test]

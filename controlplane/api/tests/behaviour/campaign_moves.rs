@@ -36,19 +36,24 @@ async fn moves_follow_the_states() {
 }
 
 #[tokio::test]
-async fn a_campaign_that_dials_is_not_replaced_or_removed() {
+async fn a_campaign_that_was_started_keeps_its_lists() {
     let world = World::new().await;
     let (campaign, _) = world.campaign(&["+8613800138000"]).await;
     let mut spec = world.get(&campaign).await.expect(StatusCode::OK);
     for own in ["id", "tenant", "state", "created_at"] {
         spec.as_object_mut().expect("an object").remove(own);
     }
-    spec["script"] = 1.into();
+    let other = id(&world.list("other").await);
     world.act(&format!("{campaign}/start")).await.expect(StatusCode::OK);
+    spec["lists"].as_array_mut().expect("lists").push(other.into());
+    spec["weight"] = 7.into();
+    assert_eq!(world.put(&campaign, &spec).await.expect(StatusCode::OK)["weight"], 7);
+    spec["lists"] = vec![other].into();
     world.put(&campaign, &spec).await.problem(StatusCode::CONFLICT, "conflict");
     world.delete(&campaign).await.problem(StatusCode::CONFLICT, "conflict");
-    world.act(&format!("{campaign}/pause")).await.expect(StatusCode::OK);
-    world.put(&campaign, &spec).await.expect(StatusCode::OK);
+    world.act(&format!("{campaign}/cancel")).await.expect(StatusCode::OK);
+    world.put(&campaign, &spec).await.problem(StatusCode::CONFLICT, "conflict");
+    world.delete(&campaign).await.expect(StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
