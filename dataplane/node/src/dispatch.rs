@@ -18,34 +18,33 @@
 //! `Begun` is on disk before a shard hears of the order, and so before the INVITE (promise P1). The slot is reserved
 //! after that and not before, so that a slow disk delays calls but wastes no slots.
 
+mod border;
 mod call_table;
 mod inquiry;
 mod intake;
 mod leaving;
+mod line_table;
 mod outcome;
 mod pacing;
 mod recovery;
 mod shards;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use call::Mail;
-use common::{AttemptId, Epoch, LineId, PromptId};
-use media::{Block, Prompt};
+use common::{AttemptId, Epoch, LineId};
 use prost::Message as _;
 use proto::v1::{Event, Heartbeat, asset_request, event, refused, to_node};
 
 use crate::assets::{Assets, Errand};
 use crate::clock::Now;
-use crate::line::{Line, LineSpec, Place};
+use crate::line::Line;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::refusal::{self, Refusal};
 use crate::seen::{SeenTries, TryKey};
 
+pub use border::{Action, ClosedRecording, Input, RecordingJob, Settings};
 use call_table::CallTable;
 pub use leaving::Phase;
 pub use recovery::Recovered;
@@ -55,158 +54,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A turn that comes so long after the one before means that the process stood still, and that INVITEs which were
 /// under way may leave at times that nobody planned.
 const STOOD_STILL: Duration = Duration::from_millis(1_250);
-/// How often a line's name is looked up again.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
-/// How soon a line's name that was never found is looked up again.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(5);
-
-/// What the decisions need to know of the configuration.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Most calls at once, waiting orders included.
-    pub max_calls: usize,
-    /// How many shards there are.
-    pub shards: u16,
-    /// Whether our sockets are of IPv6.
-    pub ipv6: bool,
-    /// How long calls may go on after a request to stop.
-    pub drain: Duration,
-    /// Whether recordings lie in a folder for each day, or all in one.
-    pub day_folders: bool,
-}
-
-/// What happened outside.
-#[derive(Debug)]
-pub enum Input {
-    /// The control plane has taken us and has events up to `acknowledged_seq`.
-    Attached {
-        /// Events up to this number are safe.
-        acknowledged_seq: u64,
-        /// The planner's epoch.
-        epoch: Epoch,
-    },
-    /// The link is gone.
-    Detached,
-    /// A message of the control plane.
-    Message(to_node::Message),
-    /// The journal has everything up to this number on disk.
-    Durable(u64),
-    /// Whether the journal takes more, and how full it is (0 to 1).
-    Journal {
-        /// False while it is full or failing.
-        usable: bool,
-        /// How full.
-        fill: f64,
-    },
-    /// An event of a shard.
-    Shard {
-        /// Which.
-        shard: u16,
-        /// What.
-        event: call::Event,
-    },
-    /// A shard's queue had no room for this order.
-    MailRefused(Box<call::Order>),
-    /// An answer to [`Action::LookUp`].
-    LookedUp {
-        /// The line.
-        line: LineId,
-        /// The address that was asked for.
-        address: String,
-        /// What it stands for, or why it stands for nothing.
-        found: Result<SocketAddr, String>,
-    },
-    /// An answer to [`Action::Encode`].
-    Encoded {
-        /// The prompt.
-        prompt: PromptId,
-        /// Ready to play, or why it is no audio.
-        result: Result<Arc<Prompt>, String>,
-    },
-    /// A recording is complete, or failed.
-    RecordingClosed(ClosedRecording),
-    /// Whether recordings can be written at all at the moment.
-    RecordingFailed(bool),
-    /// Stop, but let calls end. A second time: stop at once.
-    Stop,
-}
-
-/// How a recording ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosedRecording {
-    /// Whose it is.
-    pub attempt: AttemptId,
-    /// Its file, relative to the recordings folder; `None` when nothing was kept.
-    pub path: Option<String>,
-    /// Length of the file.
-    pub bytes: u64,
-    /// Length of the audio.
-    pub duration: Duration,
-    /// What went wrong; empty when nothing did.
-    pub error: String,
-}
-
-/// What is to be done outside.
-#[derive(Debug)]
-pub enum Action {
-    /// Write this to the journal; its number is the next one.
-    Append {
-        /// The event's number.
-        seq: u64,
-        /// The event, as it goes on the wire.
-        bytes: Vec<u8>,
-    },
-    /// The journal may forget everything up to this number.
-    Truncate(u64),
-    /// Give this to a shard.
-    Mail {
-        /// Which.
-        shard: u16,
-        /// What.
-        mail: Mail,
-    },
-    /// Say this to the control plane, if there is a link with room; it is said again in a second. Events go another way:
-    /// [`Dispatch::outbox`].
-    SayHeartbeat(Heartbeat),
-    /// Ask the control plane for this, if there is a link with room; it is asked for again when it does not come.
-    Ask(asset_request::Asset),
-    /// Resolve a line's address; answer with [`Input::LookedUp`].
-    LookUp {
-        /// The line.
-        line: LineId,
-        /// `host` or `host:port`.
-        address: String,
-    },
-    /// Encode a prompt; answer with [`Input::Encoded`].
-    Encode {
-        /// The prompt.
-        prompt: PromptId,
-        /// A WAV file.
-        wav: Vec<u8>,
-    },
-    /// Do this to a recording.
-    Record {
-        /// Whose it is.
-        attempt: AttemptId,
-        /// What.
-        job: RecordingJob,
-    },
-}
-
-/// What is to be done to an attempt's recording.
-#[derive(Debug)]
-pub enum RecordingJob {
-    /// Begin it.
-    Open {
-        /// Path in the recordings folder, without the extension.
-        stem: String,
-    },
-    /// Write the next piece.
-    Block(Block),
-    /// Complete it; answer with [`Input::RecordingClosed`].
-    Close,
-}
-
 /// Permission to start calls.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lease {
@@ -446,68 +293,6 @@ impl Dispatch {
             return;
         }
         self.lease = Lease { epoch, until: Some(now.at + Duration::from_millis(u64::from(lease.valid_ms))) };
-    }
-
-    fn on_lines(&mut self, now: Now, lines: proto::v1::Lines) {
-        let epoch = Epoch(lines.epoch);
-        if epoch < self.lines_epoch {
-            return;
-        }
-        self.lines_epoch = epoch;
-        for line in self.lines.values_mut() {
-            line.listed = false;
-        }
-        for line in lines.lines {
-            let id = LineId(line.id);
-            match (LineSpec::read(line), self.lines.get_mut(&id)) {
-                (Ok(spec), Some(known)) => known.update(now.at, spec),
-                (Ok(spec), None) => drop(self.lines.insert(id, Line::new(now.at, id, spec))),
-                (Err(why), _) => tracing::error!(line = %id, why, "a line cannot be used"),
-            }
-        }
-        let gone: Vec<LineId> = self.lines.values().filter(|line| !line.listed).map(|line| line.id).collect();
-        for id in gone {
-            let refusal = Refusal::new(refused::Reason::LineUnknown, "the line was taken away");
-            for key in self.calls.unsent_on(id) {
-                self.refuse(now, key, refusal.clone());
-            }
-        }
-        self.lines.retain(|_, line| !line.is_over());
-        self.look_up(now);
-        self.unpark(now);
-    }
-
-    fn look_up(&mut self, now: Now) {
-        for line in self.lines.values_mut() {
-            if line.look_up_at.is_some_and(|at| now.at >= at) {
-                // The next one, should no answer come.
-                line.look_up_at = Some(now.at + LOOK_UP_EVERY);
-                let address = line.spec.address.clone();
-                self.actions.push_back(Action::LookUp { line: line.id, address });
-            }
-        }
-    }
-
-    fn on_looked_up(&mut self, now: Now, id: LineId, address: &str, found: Result<SocketAddr, String>) {
-        let Some(line) = self.lines.get_mut(&id).filter(|line| line.spec.address == address) else { return };
-        match found {
-            Ok(found) => {
-                line.place = Place::At(found);
-                line.look_up_at = Some(now.at + LOOK_UP_EVERY);
-            }
-            Err(why) => {
-                line.look_up_at = Some(now.at + LOOK_UP_AGAIN);
-                match &line.place {
-                    Place::At(_) => tracing::debug!(line = %id, why, "keeping the last good address"),
-                    Place::Nowhere(before) if *before == why => {}
-                    Place::Nowhere(_) | Place::Looking => {
-                        tracing::warn!(line = %line.spec.name, why, "the line's address does not resolve");
-                        line.place = Place::Nowhere(why);
-                    }
-                }
-            }
-        }
-        self.unpark(now);
     }
 
     fn run_errands(&mut self) {
