@@ -74,18 +74,19 @@ fn start_carrier(args: &DemoArgs) -> Result<CarrierHandle> {
         })
         .collect();
     let mix: Mix = [
-        (Behaviour::Person, 44),
-        (Behaviour::Machine, 14),
-        (Behaviour::EarlyMedia, 6),
-        (Behaviour::Silent, 2),
-        (Behaviour::NoAnswer, 6),
-        (Behaviour::Busy, 9),
-        (Behaviour::Decline, 5),
-        (Behaviour::Unavailable, 3),
-        (Behaviour::Absent, 3),
-        (Behaviour::NotFound, 4),
-        (Behaviour::Overload, 2),
-        (Behaviour::OverloadRetry, 2),
+        (Behaviour::Person, 440),
+        (Behaviour::Machine, 140),
+        (Behaviour::EarlyMedia, 60),
+        (Behaviour::Silent, 20),
+        (Behaviour::NoAnswer, 60),
+        (Behaviour::Busy, 90),
+        (Behaviour::Decline, 50),
+        (Behaviour::Unavailable, 30),
+        (Behaviour::Absent, 30),
+        (Behaviour::NotFound, 56),
+        (Behaviour::Overload, 20),
+        // Each of these rests the lines for two seconds, as the carrier asks.
+        (Behaviour::OverloadRetry, 4),
     ]
     .iter()
     .map(|(behaviour, weight)| format!("{behaviour}={weight}"))
