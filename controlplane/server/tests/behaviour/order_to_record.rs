@@ -1,12 +1,10 @@
 //! An order leaves after its intent is durable; what the node tells ends in store, spool and event stream, once.
 
-mod support;
-
+use crate::support::{API_KEY, Node, Plane, TENANT, answered, attempt, begun, set_up, stage, until};
 use common::{LineId, Outcome};
 use peal_core::model::CampaignState;
 use proto::v1::{event, progress::Stage};
 use store::Stage as Reached;
-use support::{API_KEY, Node, Plane, TENANT, answered, attempt, begun, set_up, stage};
 
 #[tokio::test]
 async fn an_answered_call_is_recorded_once_however_often_it_is_told() {
@@ -50,14 +48,12 @@ async fn an_answered_call_is_recorded_once_however_often_it_is_told() {
     assert_eq!(plane.counts(setup.campaign).await.outcomes[&Outcome::Answered], 1);
     assert_eq!(events.until("ended").await, ["planned", "invited", "ringing", "ended"]);
 
-    let campaign = loop {
+    let state = until("another state", async || {
         let campaign = plane.store().campaign(TENANT, setup.campaign).await.expect("kept");
-        if campaign.state != CampaignState::Running {
-            break campaign;
-        }
-        tokio::task::yield_now().await;
-    };
-    assert_eq!(campaign.state, CampaignState::Completed);
+        (campaign.state != CampaignState::Running).then_some(campaign.state)
+    })
+    .await;
+    assert_eq!(state, CampaignState::Completed);
     plane.status("no slot is held", |status| status.lines[0].calls == 0 && status.attempts_open == 0).await;
     let page =
         reqwest::get(format!("http://{}/metrics", plane.running().http_address())).await.expect("served");
@@ -88,7 +84,8 @@ impl Events {
             if names.iter().any(|name| name == last) {
                 return names;
             }
-            let chunk = support::soon("an event", self.0.chunk()).await.expect("readable").expect("goes on");
+            let chunk =
+                crate::support::soon("an event", self.0.chunk()).await.expect("readable").expect("goes on");
             self.1 += &String::from_utf8_lossy(&chunk);
         }
     }

@@ -1,10 +1,8 @@
 //! A carrier's failure goes to the other line at once, and no further once the telephone may have rung.
 
-mod support;
-
+use crate::support::{Node, Plane, answered, attempt, failed, refused, set_up, until};
 use common::Outcome;
 use proto::v1::{event, refused::Reason};
-use support::{Node, Plane, answered, attempt, failed, refused, set_up};
 
 #[tokio::test]
 async fn one_fail_over_then_the_end() {
@@ -36,9 +34,11 @@ async fn without_another_line_the_first_try_decides() {
     let mut node = Node::attach_when_it_plans(&plane, "n1").await;
     let order = node.order().await;
     node.end(&order, failed(Outcome::CarrierCongested, 503, false)).await;
-    plane.status("no attempt is open", |status| status.planner && status.attempts_open == 0).await;
-    let end = plane.store().attempt(attempt(&order)).await.expect("kept").end.expect("ended");
+    // The planner looks for another line first.
+    let end =
+        until("the end", async || plane.store().attempt(attempt(&order)).await.expect("kept").end).await;
     assert_eq!(end.outcome, Outcome::CarrierCongested);
+    assert_eq!(end.facts.detail, "no other line: no_line");
     assert_eq!(plane.counts(setup.campaign).await.exhausted, 1);
 }
 

@@ -1,10 +1,8 @@
 //! A control plane that crashed asks the nodes what became of the intents without an end.
 
-mod support;
-
+use crate::support::{Node, Plane, answered, attempt, begun, set_up};
 use common::Outcome;
 use proto::v1::{Forgotten, NeverSeen, event, to_node};
-use support::{Node, Plane, answered, attempt, begun, set_up};
 
 /// Two contacts ordered on a line with room for both, then a crash; gives the orders and the restarted control plane.
 #[tokio::test]
@@ -75,7 +73,7 @@ async fn an_intent_whose_node_never_comes_back_is_unknown_after_its_longest_life
     plane.crash().await;
     drop(node);
     // 5 s of ringing, 1 s of talking and 64 s of retransmissions, an hour ago.
-    support::age_slots(data.path()).await;
+    crate::support::age_slots(data.path()).await;
 
     let plane = Plane::start(data.path()).await;
     plane

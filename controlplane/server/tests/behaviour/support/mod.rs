@@ -1,23 +1,19 @@
 //! A control plane in a temporary folder, and a scripted node that speaks the real protocol to it over loopback.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::{collections::VecDeque, future::Future, net::SocketAddr, path::Path, time::Duration};
 
 use analytics::ClickHouse;
-use common::{
-    AttemptId, CampaignId, E164, LineGroupId, LineId, ListId, Outcome, ScriptId, TenantId, UnixMicros,
-};
+use common::{AttemptId, CampaignId, E164, LineId, ListId, Outcome, ScriptId, TenantId, UnixMicros};
 use peal_core::{
     command::Command,
     import::GoodRow,
     model::{CampaignSpec, LineGroupSpec, LineSpec, Move, ScriptSpec},
 };
+use peal_server::{Running, Secret, Server, ServerConfig};
 use proto::v1::{
     Begun, Ended, Event, FromNode, Heartbeat, Hello, Lines, Order, Progress, Refused, Released, ToNode,
     event, from_node, link_client::LinkClient, progress, refused, to_node,
 };
-use peal_server::{Running, Secret, Server, ServerConfig};
 use store::{Attempt, AttemptFilter, CampaignCounts, Store};
 use tokio::{runtime::Runtime, sync::mpsc};
 use tonic::Streaming;
@@ -26,7 +22,7 @@ pub const TENANT: TenantId = TenantId(1);
 pub const API_KEY: &str = "test-key";
 
 /// Longer than anything here takes on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Fails the test when `future` does not come.
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -34,6 +30,19 @@ pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("{what} did not come"),
     }
+}
+
+/// Looks again and again until there is something.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    soon(what, async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
 }
 
 pub fn now() -> UnixMicros {
@@ -131,7 +140,6 @@ impl Drop for Plane {
 /// What the tests dial.
 pub struct Setup {
     pub lines: Vec<LineId>,
-    pub group: LineGroupId,
     pub script: ScriptId,
     pub list: ListId,
     pub campaign: CampaignId,
@@ -159,7 +167,7 @@ pub async fn set_up(store: &Store, lines: &[u32], contacts: u64, more: &str) -> 
     let spec: CampaignSpec = serde_json::from_str(&text).expect("a campaign");
     let campaign = store.create_campaign(TENANT, &spec, now()).await.expect("created").id;
     store.move_campaign(TENANT, campaign, Move::Start).await.expect("started");
-    Setup { lines: ids, group, script, list, campaign }
+    Setup { lines: ids, script, list, campaign }
 }
 
 pub async fn add_contacts(store: &Store, list: ListId, contacts: std::ops::RangeInclusive<u64>) {
@@ -231,17 +239,19 @@ impl Node {
         mut take: impl FnMut(to_node::Message) -> Result<T, to_node::Message>,
     ) -> T {
         let mut kept = VecDeque::new();
-        loop {
-            let Some(message) = self.message().await else { panic!("the stream ended before {what}") };
-            match take(message) {
-                Ok(taken) => {
-                    kept.append(&mut self.waiting);
-                    self.waiting = kept;
-                    return taken;
+        let taken = soon(what, async {
+            loop {
+                let Some(message) = self.message().await else { panic!("the stream ended before {what}") };
+                match take(message) {
+                    Ok(taken) => return taken,
+                    Err(message) => kept.push_back(message),
                 }
-                Err(message) => kept.push_back(message),
             }
-        }
+        })
+        .await;
+        kept.append(&mut self.waiting);
+        self.waiting = kept;
+        taken
     }
 
     pub async fn order(&mut self) -> Order {

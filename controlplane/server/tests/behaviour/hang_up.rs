@@ -1,11 +1,9 @@
 //! Cancelling a campaign ends its calls that nobody has answered; an operator can end any call.
 
-mod support;
-
+use crate::support::{Node, Plane, TENANT, attempt, begun, failed, refused, set_up, stage};
 use common::Outcome;
 use peal_core::{command::Command, model::Move};
 use proto::v1::{Hangup, progress::Stage, refused::Reason, to_node};
-use support::{Node, Plane, TENANT, attempt, begun, failed, refused, set_up, stage};
 
 async fn hangup(node: &mut Node) -> Hangup {
     node.wait_for("a hang-up", |message| match message {

@@ -1,9 +1,7 @@
 //! A link that breaks frees nothing: the calls go on, and so do their slots.
 
-mod support;
-
+use crate::support::{Node, Plane, answered, begun, set_up};
 use proto::v1::{event, to_node};
-use support::{Node, Plane, answered, begun, set_up};
 
 #[tokio::test]
 async fn a_line_that_is_full_stays_full_until_the_release() {

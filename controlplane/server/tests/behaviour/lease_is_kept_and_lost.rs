@@ -1,13 +1,11 @@
 //! Nodes get a lease each second while this process plans, and none any more once another planner has taken over.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Node, Plane, hello, now, set_up, soon};
 use common::UnixMicros;
 use proto::v1::to_node;
 use store::Acquired;
-use support::{Node, Plane, hello, now, set_up, soon};
 
 #[tokio::test]
 async fn another_planner_ends_the_streams() {
@@ -45,7 +43,7 @@ async fn an_orderly_stop_leaves_the_lease_to_the_next() {
     let running = plane.running.take().expect("it runs");
     soon("the end", running.stop()).await;
     drop(plane);
-    let mut config = support::config(data.path());
+    let mut config = crate::support::config(data.path());
     config.holder = "another".into();
     let plane = Plane::with(config).await;
     let next = Node::attach_when_it_plans(&plane, "n1").await;
