@@ -3,6 +3,7 @@
 mod bodies_have_limits;
 mod bodies_that_are_wrong;
 mod campaign_moves;
+mod clickhouse_is_away;
 mod contacts_are_explained;
 mod contacts_are_imported;
 mod document_is_valid;
