@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Up, carrier, count, peal, text, wait_for};
+use common::{Up, carrier, count, peal, said, text, wait_for};
 use loadtest::Behaviour;
 use serde_json::json;
 
@@ -65,6 +65,20 @@ fn records_wait_for_clickhouse() {
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
         (count(&answer["data"][0]["n"]) == Some(40)).then_some(())
     });
+    // People may read; nothing that they ask can write, or reach files and other hosts.
+    for statement in [
+        "DROP TABLE attempt",
+        "INSERT INTO attempt (attempt_id) VALUES (generateUUIDv4())",
+        "ALTER TABLE attempt DELETE WHERE 1",
+        "SELECT * FROM url('http://127.0.0.1:9/', 'CSV', 'a String')",
+        "SELECT * FROM file('/etc/passwd', 'CSV', 'a String')",
+        "SELECT 1 SETTINGS readonly = 0; DROP TABLE attempt",
+    ] {
+        let output = up.admin_output(&["sql", statement]);
+        assert!(!output.status.success(), "{statement}: {}", said(&output));
+    }
+    let left = up.admin(&["sql", "SELECT count() AS n FROM attempt_final"]);
+    assert_eq!(count(&left["data"][0]["n"]), Some(40));
     up.process.stop();
     assert_eq!(carrier.stop().expect("a ledger").invites, 40);
 }

@@ -79,7 +79,7 @@ async fn replace(
     {
         match state.store.line(state.tenant(), id).await?.spec.auth {
             LineAuth::Digest { password: kept, .. } => *password = kept,
-            LineAuth::Ip => {
+            LineAuth::Ip {} => {
                 return Err(Problem::invalid("auth.password", "the line has no password to keep: give one"));
             }
         }

@@ -97,12 +97,18 @@ impl<R: io::Read> Rows<PlainLines<R>> {
     /// Reads the beginning of the file, finds its delimiter (`,`, `;` or tab) and its header. `region` is where numbers
     /// without country code are.
     pub fn open(mut bytes: R, region: Option<Region>) -> Result<Self, ImportError> {
-        let head = read_head(&mut bytes)?;
+        let (head, broken) = read_head(&mut bytes)?;
         let mut csv = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter(&head))
-            .from_reader(PlainLines { head: io::Cursor::new(head), rest: bytes, last: b'\n', ended: false });
+            .from_reader(PlainLines {
+                head: io::Cursor::new(head),
+                broken,
+                rest: bytes,
+                last: b'\n',
+                ended: false,
+            });
         let mut row = csv::ByteRecord::new();
         if !csv.read_byte_record(&mut row).map_err(read_error)? {
             return Err(ImportError::Empty);
@@ -213,6 +219,8 @@ impl Columns {
 /// alone, and takes CRLF for a line and an empty one.
 pub struct PlainLines<R> {
     head: io::Cursor<Vec<u8>>,
+    /// Why the head is all there is, if so. Told once the head is used up, so that its rows are kept.
+    broken: Option<io::Error>,
     rest: R,
     last: u8,
     ended: bool,
@@ -222,7 +230,10 @@ impl<R: io::Read> io::Read for PlainLines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !buffer.is_empty() && !self.ended {
             let count = match self.head.read(buffer)? {
-                0 => self.rest.read(buffer)?,
+                0 => match self.broken.take() {
+                    Some(error) => return Err(error),
+                    None => self.rest.read(buffer)?,
+                },
                 count => count,
             };
             if count == 0 {
@@ -253,16 +264,17 @@ impl<R: io::Read> io::Read for PlainLines<R> {
 /// Enough to see the first row of any sensible file.
 const HEAD: usize = 16 * 1024;
 
-fn read_head(bytes: &mut impl io::Read) -> Result<Vec<u8>, ImportError> {
+/// The first bytes, and the error that cut them short.
+fn read_head(bytes: &mut impl io::Read) -> Result<(Vec<u8>, Option<io::Error>), ImportError> {
     let mut head = Vec::with_capacity(HEAD);
-    bytes.take(HEAD as u64).read_to_end(&mut head).map_err(ImportError::Read)?;
+    let broken = bytes.take(HEAD as u64).read_to_end(&mut head).err();
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         return Err(ImportError::Utf16);
     }
     if head.starts_with("\u{feff}".as_bytes()) {
         head.drain(..3);
     }
-    Ok(head)
+    Ok((head, broken))
 }
 
 /// The one of `,`, `;` and tab that the first line has most of, quoted parts left out; a comma when it has none.

@@ -3,7 +3,7 @@
 //! A record speaks of things by the names that they had; a thing may be deleted while its calls go on, so what was
 //! known once is kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use common::{CampaignId, LineGroupId, LineId, ScriptId, TenantId};
 use peal_core::model::{Campaign, Line, LineGroup};
@@ -62,9 +62,8 @@ impl Names {
         {
             self.campaigns.insert(campaign, found);
         }
-        if !self.script_versions.contains_key(&script) {
-            let version = there(store.script_by_id(script).await)?.map_or(0, |script| script.version);
-            self.script_versions.insert(script, version);
+        if let Entry::Vacant(unknown) = self.script_versions.entry(script) {
+            unknown.insert(there(store.script_by_id(script).await)?.map_or(0, |script| script.version));
         }
         Ok(())
     }

@@ -79,6 +79,7 @@ pub struct Running {
     metrics: Metrics,
     status: watch::Receiver<api::Status>,
     commands: mpsc::Sender<Command>,
+    feed: Arc<api::Feed>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -128,7 +129,7 @@ impl Server {
         let router = api::router(api::ApiState {
             store: store.clone(),
             commands: commands.clone(),
-            feed,
+            feed: feed.clone(),
             status: status.clone(),
             analytics: analytics.clone(),
             api_key: config.api_key.expose().into(),
@@ -146,7 +147,20 @@ impl Server {
             }
         });
         tracing::info!(%http, %link, "the control plane is up");
-        Ok(Running { http, link, store, spool, shipper, analytics, metrics, status, commands, stop, tasks })
+        Ok(Running {
+            http,
+            link,
+            store,
+            spool,
+            shipper,
+            analytics,
+            metrics,
+            status,
+            commands,
+            feed,
+            stop,
+            tasks,
+        })
     }
 }
 
@@ -200,6 +214,8 @@ impl Running {
     /// waits in their journals. Records that ClickHouse does not have yet stay in the spool.
     pub async fn stop(mut self) {
         self.stop.cancel();
+        // Streams of events would never end by themselves.
+        self.feed.close();
         while self.tasks.join_next().await.is_some() {}
         // Planning had the only other handle.
         if let Some(shipper) = Arc::into_inner(self.shipper) {

@@ -95,6 +95,14 @@ impl Importer {
         }
 
         let mut tx = self.store.write().await?;
+        let there: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM list WHERE id = ? AND deleted_at IS NULL")
+                .bind(self.list.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+        if there.is_none() {
+            return Err(StoreError::not_found("list", self.list));
+        }
         let mut imported = 0;
         for piece in bulk::pieces(&good) {
             let inserted = self.insert(&mut tx, piece).await?;
@@ -108,9 +116,9 @@ impl Importer {
         let duplicates =
             problems.iter().filter(|p| matches!(p.reason, RowError::Duplicate { .. })).count() as u64;
         let rejected = problems.len() as u64 - duplicates;
-        let counted = sqlx::query(
+        sqlx::query(
             "UPDATE list SET contacts = contacts + ?, duplicate_rows = duplicate_rows + ?, \
-             rejected_rows = rejected_rows + ? WHERE id = ? AND deleted_at IS NULL",
+             rejected_rows = rejected_rows + ? WHERE id = ?",
         )
         .bind(read::count_value(imported))
         .bind(read::count_value(duplicates))
@@ -118,9 +126,6 @@ impl Importer {
         .bind(self.list.0)
         .execute(&mut *tx)
         .await?;
-        if counted.rows_affected() == 0 {
-            return Err(StoreError::not_found("list", self.list));
-        }
         let revived = if imported > 0 { self.revive(&mut tx).await? } else { Vec::new() };
         tx.commit().await?;
 

@@ -35,7 +35,7 @@ pub fn write(path: &Path, rows: u32, seed: u64) -> Result<Written> {
         } else {
             // Mobile numbers of China: 86, then 13 to 19 and nine digits. Rows never meet: the row is in the number.
             let number =
-                86_130_0000_0000 + (random.draw() % 9) * 1_0000_0000 + u64::from(row) * 97 % 1_0000_0000;
+                8_613_000_000_000 + (random.draw() % 9) * 100_000_000 + u64::from(row) * 97 % 100_000_000;
             written.push(number);
             format!("+{number}")
         };

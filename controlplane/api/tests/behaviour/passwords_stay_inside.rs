@@ -15,7 +15,7 @@ async fn and_survive_a_round_trip() {
     let path = format!("/lines/{}", made.json()["id"]);
     let kept = async || match world.store.line(TENANT, common::LineId(1)).await.expect("line").spec.auth {
         LineAuth::Digest { password, .. } => password,
-        LineAuth::Ip => panic!("the credentials are gone"),
+        LineAuth::Ip {} => panic!("the credentials are gone"),
     };
     assert_eq!(kept().await, "hunter2");
 

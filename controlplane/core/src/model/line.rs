@@ -73,13 +73,12 @@ fn enabled() -> bool {
 }
 
 /// How the carrier knows us.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LineAuth {
-    /// By our address.
-    #[default]
-    Ip,
+    /// By our address. In braces, because serde lets a unit variant pass with unknown keys.
+    Ip {},
     /// By digest (RFC 3261 section 22).
     Digest {
         /// User name.
@@ -92,10 +91,16 @@ pub enum LineAuth {
     },
 }
 
+impl Default for LineAuth {
+    fn default() -> Self {
+        Self::Ip {}
+    }
+}
+
 impl std::fmt::Debug for LineAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ip => f.write_str("Ip"),
+            Self::Ip {} => f.write_str("Ip"),
             Self::Digest { username, realm, .. } => f
                 .debug_struct("Digest")
                 .field("username", username)

@@ -64,8 +64,8 @@ pub enum Step {
         /// 1 to 3,600,000.
         ms: u32,
     },
-    /// End the call.
-    HangUp,
+    /// End the call. In braces, because serde lets a unit variant pass with unknown keys.
+    HangUp {},
 }
 
 fn one() -> u32 {
@@ -128,7 +128,7 @@ impl ScriptSpec {
                         return Err(Invalid::new(at("ms"), "must be 1 to 3600000"));
                     }
                 }
-                Step::HangUp => {
+                Step::HangUp {} => {
                     if index + 1 < self.steps.len() {
                         return Err(Invalid::new(
                             format!("steps[{}]", index + 1),

@@ -12,7 +12,7 @@ use store::{EndFacts, Stage};
 pub(crate) fn line(line: &peal_core::model::Line, share: Share) -> v1::Line {
     let spec = &line.spec;
     let (username, password, realm) = match &spec.auth {
-        LineAuth::Ip => Default::default(),
+        LineAuth::Ip {} => Default::default(),
         LineAuth::Digest { username, password, realm } => (username.clone(), password.clone(), realm.clone()),
     };
     v1::Line {
@@ -75,7 +75,7 @@ fn step(step: &Step) -> v1::step::Step {
             })
         }
         Step::Wait { ms } => v1::step::Step::Wait(v1::Wait { ms }),
-        Step::HangUp => v1::step::Step::HangUp(v1::HangUp {}),
+        Step::HangUp {} => v1::step::Step::HangUp(v1::HangUp {}),
     }
 }
 

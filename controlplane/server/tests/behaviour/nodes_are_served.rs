@@ -53,8 +53,8 @@ async fn scripts_and_prompts_come_on_request() {
     };
     let script = async |node: &mut Node| {
         node.wait_for("a script", |message| match message {
-            to_node::Message::Script(script) => Ok(script),
-            other => Err(other),
+            to_node::Message::Script(script) => Some(script.clone()),
+            _ => None,
         })
         .await
     };
@@ -68,8 +68,8 @@ async fn scripts_and_prompts_come_on_request() {
     ask(&node, asset_request::Asset::Prompt(prompt.0)).await;
     let chunk = async |node: &mut Node| {
         node.wait_for("a piece of the prompt", |message| match message {
-            to_node::Message::PromptChunk(chunk) => Ok(chunk),
-            other => Err(other),
+            to_node::Message::PromptChunk(chunk) => Some(chunk.clone()),
+            _ => None,
         })
         .await
     };

@@ -1,7 +1,7 @@
 //! What a group of news comes to.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     time::Duration,
 };
 
@@ -55,13 +55,12 @@ impl Batch {
         store: &Store,
         id: AttemptId,
     ) -> Result<Option<&mut Attempt>, StoreError> {
-        if !self.attempts.contains_key(&id) {
-            let attempt = match store.attempt(id).await {
+        if let Entry::Vacant(unread) = self.attempts.entry(id) {
+            unread.insert(match store.attempt(id).await {
                 Ok(attempt) => Some(attempt),
                 Err(StoreError::NotFound { .. }) => None,
                 Err(error) => return Err(error),
-            };
-            self.attempts.insert(id, attempt);
+            });
         }
         Ok(self.attempts.get_mut(&id).and_then(Option::as_mut))
     }

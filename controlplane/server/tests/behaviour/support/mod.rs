@@ -236,15 +236,15 @@ impl Node {
     pub async fn wait_for<T>(
         &mut self,
         what: &str,
-        mut take: impl FnMut(to_node::Message) -> Result<T, to_node::Message>,
+        mut take: impl FnMut(&to_node::Message) -> Option<T>,
     ) -> T {
         let mut kept = VecDeque::new();
         let taken = soon(what, async {
             loop {
                 let Some(message) = self.message().await else { panic!("the stream ended before {what}") };
-                match take(message) {
-                    Ok(taken) => return taken,
-                    Err(message) => kept.push_back(message),
+                match take(&message) {
+                    Some(taken) => return taken,
+                    None => kept.push_back(message),
                 }
             }
         })
@@ -256,24 +256,24 @@ impl Node {
 
     pub async fn order(&mut self) -> Order {
         self.wait_for("an order", |message| match message {
-            to_node::Message::Order(order) => Ok(order),
-            other => Err(other),
+            to_node::Message::Order(order) => Some(order.clone()),
+            _ => None,
         })
         .await
     }
 
     pub async fn lines(&mut self) -> Lines {
         self.wait_for("lines", |message| match message {
-            to_node::Message::Lines(lines) => Ok(lines),
-            other => Err(other),
+            to_node::Message::Lines(lines) => Some(lines.clone()),
+            _ => None,
         })
         .await
     }
 
     pub async fn acknowledged(&mut self, seq: u64) {
         self.wait_for("an acknowledgement", |message| match message {
-            to_node::Message::Ack(ack) if ack.seq >= seq => Ok(()),
-            other => Err(other),
+            to_node::Message::Ack(ack) if ack.seq >= seq => Some(()),
+            _ => None,
         })
         .await;
     }
