@@ -44,7 +44,10 @@ async fn the_audio_comes_back_as_it_was_given() {
     let made = world.store.create_prompt(TENANT, "long", &wav, 9).await.expect("prompt");
     assert_eq!((made.bytes, made.sha256.len()), (100_000, 64));
     assert_eq!(world.store.prompt(TENANT, made.id).await.expect("prompt"), made);
-    assert_eq!(world.store.prompts(TENANT, None, 9).await.expect("prompts").items, std::slice::from_ref(&made));
+    assert_eq!(
+        world.store.prompts(TENANT, None, 9).await.expect("prompts").items,
+        std::slice::from_ref(&made)
+    );
     assert_eq!(world.store.prompt_wav(made.id).await.expect("audio"), wav);
     world.store.delete_prompt(TENANT, made.id).await.expect("delete");
     assert!(matches!(world.store.prompt_wav(made.id).await, Err(StoreError::NotFound { .. })));
