@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all that a newcomer needs; both set the machine up first (setup/run.sh).
 
-.PHONY: help demo up test bench lint fuzz setup setup-test clean
+.PHONY: help demo up test bench lint fuzz setup setup-lint setup-test clean
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -8,6 +8,9 @@ help: ## This list
 
 setup: ## Install what running Peal needs
 	setup/run.sh demo
+
+setup-lint:
+	setup/run.sh lint
 
 setup-test: ## Install what testing Peal needs
 	setup/run.sh test
@@ -20,7 +23,7 @@ up: setup ## Build, then run everything on this machine, with its data in ./data
 	cargo build --release --locked --bin peal
 	target/release/peal up --data data
 
-lint: ## Format and lints, as CI runs them
+lint: setup-lint ## Format and lints, as CI runs them
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 

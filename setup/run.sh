@@ -4,6 +4,7 @@
 #
 #   setup/run.sh demo    what `make demo` and `make up` need
 #   setup/run.sh test    what `make test` needs on top of it
+#   setup/run.sh lint    what `make lint` needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,14 +15,31 @@ for tool in cargo npm python3; do
     }
 done
 
+rust=$(rustc --version | cut -d' ' -f2)
+if [ "$(printf '%s\n1.95.0\n' "$rust" | sort -V | head -n 1)" != 1.95.0 ]; then
+    echo "setup: Rust $rust is too old; Peal needs 1.95 (rustup update stable)" >&2
+    exit 1
+fi
+
 setup/debian.sh build-essential
-setup/chdb.sh
+[ "${1:-demo}" = lint ] || setup/chdb.sh
+
+if [ "${1:-demo}" = lint ]; then
+    for tool in fmt clippy; do
+        cargo $tool --version >/dev/null 2>&1 || {
+            echo "setup: cargo $tool is missing (rustup component add rustfmt clippy)" >&2
+            exit 1
+        }
+    done
+fi
 
 if [ "${1:-demo}" = test ]; then
     setup/debian.sh sip-tester prometheus
+    # A Python of Debian's comes without it.
+    python3 -c 'import venv, ensurepip' 2>/dev/null || setup/debian.sh python3-venv
     setup/python.sh
     if ! cargo nextest --version >/dev/null 2>&1; then
         echo "setup: installing cargo-nextest (built from source, some minutes)"
-        cargo install --locked --quiet cargo-nextest
+        cargo install --locked --quiet cargo-nextest --version 0.9.143
     fi
 fi

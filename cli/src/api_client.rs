@@ -45,7 +45,9 @@ impl Api {
 
     /// A client with a given key.
     pub fn with_key(base: &str, key: String) -> Result<Self> {
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5));
+        // A proxy cannot reach our own loopback, and has no business with the key.
+        let http = if is_loopback(base) { http.no_proxy() } else { http }.build()?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), key })
     }
 
@@ -140,6 +142,14 @@ impl Api {
     }
 }
 
+fn is_loopback(base: &str) -> bool {
+    let host = reqwest::Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_some_and(|host| {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
 /// A problem document (RFC 9457) in one line.
 fn refusal(status: StatusCode, text: &str) -> String {
     let problem: Value = serde_json::from_str(text).unwrap_or(Value::Null);
@@ -160,6 +170,14 @@ fn refusal(status: StatusCode, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_own_machine_is_known() {
+        for own in ["http://127.0.0.1:7300", "http://localhost", "http://[::1]:1"] {
+            assert!(is_loopback(own), "{own}");
+        }
+        assert!(!is_loopback("http://10.0.0.1:7300") && !is_loopback("nonsense"));
+    }
 
     #[test]
     fn a_refusal_names_field_and_reason() {

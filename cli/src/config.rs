@@ -161,6 +161,12 @@ impl Config {
         if self.controlplane.spool_bytes_max < 1 << 20 {
             return Err(anyhow!("controlplane.spool_bytes_max: must be at least 1048576"));
         }
+        if !self.controlplane.link.ip().is_loopback() && self.controlplane.node_token.0.is_empty() {
+            return Err(anyhow!(
+                "controlplane.node_token: is needed when controlplane.link can be reached from other machines: whoever \
+                 connects there gets the lines' passwords"
+            ));
+        }
         let levels = tracing_subscriber::EnvFilter::try_new(&self.log.level);
         levels.map(drop).map_err(|error| anyhow!("log.level: {error}"))
     }
@@ -179,10 +185,19 @@ mod tests {
     fn the_documented_file_is_the_default() {
         let documented: Config = toml::from_str(DOCUMENTED).expect("it is well formed");
         assert_eq!(documented, Config::default());
-        // Every key is named: without its line, the same file no longer tells all defaults.
-        let keys = toml::to_string(&NodeConfig::default()).expect("plain values");
-        for key in keys.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key) {
-            assert!(DOCUMENTED.lines().any(|line| line.starts_with(&format!("{key} = ")) || line.contains(&format!("{key} = "))), "{key}");
+        // Every key is named, also those that have no default: the error for an unknown key lists them all.
+        for table in ["node", "controlplane", "clickhouse", "log"] {
+            let error =
+                toml::from_str::<Config>(&format!("[{table}]\nno_such_key = 1")).expect_err("no such key");
+            let listed =
+                error.message().split_once("expected one of").map_or(error.message(), |(_, keys)| keys);
+            let keys: Vec<_> =
+                listed.split('`').skip(1).step_by(2).filter(|key| *key != "no_such_key").collect();
+            assert!(keys.len() >= 2, "{table}: {error}");
+            for key in keys {
+                let named = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+                assert!(DOCUMENTED.lines().any(named), "{table}.{key}");
+            }
         }
     }
 
@@ -205,6 +220,7 @@ mod tests {
         for (text, key) in [
             ("[controlplane]\nname = \"\"", "controlplane.name"),
             ("[controlplane]\nspool_bytes_max = 1", "controlplane.spool_bytes_max"),
+            ("[controlplane]\nlink = \"0.0.0.0:7400\"", "controlplane.node_token"),
             ("[clickhouse]\nurl = \"ftp://x\"", "clickhouse.url"),
             ("[log]\nlevel = \"peal=loud\"", "log.level"),
             ("[node]\nshards = 0", "node.shards"),

@@ -135,7 +135,7 @@ fn kill_in_the_middle(victim: &str) {
     let calls = calls.as_array().expect("rows");
     let recorded = wait_for("every record in ClickHouse", Duration::from_secs(60), || {
         let answer =
-            planes.admin(&["sql", "SELECT count() AS n, uniqExact(attempt_id) AS ids FROM attempt_final"])?;
+            planes.admin(&["sql", "SELECT (SELECT count() FROM attempt_final) AS n, uniqExact(tenant, planned_at, campaign_id, attempt_id) AS ids FROM attempt"])?;
         let row = &answer["data"][0];
         (count(&row["n"])? == calls.len() as u64).then(|| count(&row["ids"]))?
     });

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -88,6 +88,7 @@ impl ControlPlane {
 
 async fn start_clickhouse(config: &Config, beside: &Path) -> Result<(ClickHouse, Child)> {
     let settings = &config.clickhouse;
+    make_private(&settings.data)?;
     let child = Child::start(Launch {
         program: std::env::current_exe().context("cannot tell where this program is")?,
         arguments: vec![OsString::from("embedded-clickhouse")],
@@ -111,7 +112,7 @@ async fn start_clickhouse(config: &Config, beside: &Path) -> Result<(ClickHouse,
 
 /// Takes the folder for this process.
 fn lock(data: &Path) -> Result<File> {
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    make_private(data)?;
     let path = data.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
@@ -140,6 +141,15 @@ pub fn random_hex() -> Result<String> {
         .and_then(|mut urandom| urandom.read_exact(&mut bytes))
         .context("no random numbers")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Makes a folder that only its owner can enter: numbers, recordings and passwords lie below it.
+pub fn make_private(folder: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// Writes a file that only its owner can read.

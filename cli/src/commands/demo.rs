@@ -11,11 +11,11 @@ mod verdict;
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, LineConfig, Mix};
 use serde_json::Value;
@@ -54,14 +54,29 @@ const SETTLE: Duration = Duration::from_secs(30);
 
 /// Runs the demo. Fails when a limit was exceeded, or anything was lost or doubled.
 pub fn run(args: &DemoArgs, json: bool) -> Result<()> {
-    if args.dir.exists() {
-        std::fs::remove_dir_all(&args.dir).with_context(|| format!("cannot empty {}", args.dir.display()))?;
-    }
-    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
+    empty(&args.dir)?;
     let list = contacts::write(&args.dir.join("contacts.csv"), args.contacts, args.seed)?;
     let carrier = start_carrier(args)?;
     let runtime = crate::runtime()?;
     runtime.block_on(dial_all(args, &list, carrier, json))
+}
+
+/// Left in the folder, so that the next demo knows it for its own.
+const MARK: &str = "written-by-peal-demo";
+
+/// Makes the folder, or empties it when an earlier demo wrote it. Somebody's own files are never touched.
+fn empty(dir: &Path) -> Result<()> {
+    let used = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if used {
+        ensure!(
+            dir.join(MARK).exists(),
+            "{} is not empty and was not written by a demo: name another --dir",
+            dir.display()
+        );
+        std::fs::remove_dir_all(dir).with_context(|| format!("cannot empty {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    std::fs::write(dir.join(MARK), "").with_context(|| format!("cannot write into {}", dir.display()))
 }
 
 fn start_carrier(args: &DemoArgs) -> Result<CarrierHandle> {
@@ -129,7 +144,7 @@ async fn dial_all(
     }
 
     let bar = progress::count(campaigns.imported, "settled", !json);
-    loop {
+    let unfinished = loop {
         let mut states = Vec::new();
         let (mut settled, mut in_flight) = (0, 0);
         for &id in &campaigns.ids {
@@ -141,19 +156,25 @@ async fn dial_all(
         bar.set_position(settled);
         bar.set_message(format!("settled, {in_flight} calls up"));
         if states.iter().all(|state| state == "completed") {
-            break;
+            break None;
         }
         ensure!(peal.is_running()?, "Peal ended by itself; its log is {}", peal.log().display());
-        if interrupted.count() > 0 {
-            bail!("interrupted");
+        let after = started.elapsed();
+        let gave_up = if interrupted.count() > 0 { "interrupted" } else { "not done" };
+        if interrupted.count() > 0 || after >= Duration::from_secs(args.limit_s) {
+            let of = campaigns.imported;
+            break Some(format!(
+                "{gave_up} after {:.0} s: {settled} of {of} contacts settled",
+                after.as_secs_f64()
+            ));
         }
-        ensure!(
-            started.elapsed() < Duration::from_secs(args.limit_s),
-            "not done after {} s: {settled} of {} contacts settled",
-            args.limit_s,
-            campaigns.imported
-        );
         tokio::time::sleep(LOOK).await;
+    };
+    if unfinished.is_some() {
+        for id in &campaigns.ids {
+            api.act(&format!("/campaigns/{id}/cancel")).await?;
+        }
+        verdict::wait_for_last_call(&api, SETTLE).await?;
     }
     bar.finish_and_clear();
     let elapsed = started.elapsed();
@@ -165,7 +186,8 @@ async fn dial_all(
     peal.stop().await?;
     let (summary, ledger) = tokio::task::spawn_blocking(move || carrier.stop_with_ledger()).await??;
 
-    let verdict = verdict::Verdict::of(&campaigns, attempts, &told, recordings, &summary, &ledger, elapsed);
+    let verdict =
+        verdict::Verdict::of(&campaigns, attempts, &told, recordings, &summary, &ledger, elapsed, unfinished);
     let file = args.dir.join("summary.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&verdict.to_json())?)?;
     if json {

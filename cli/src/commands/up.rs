@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     commands::{
-        controlplane::{ControlPlane, random_hex},
+        controlplane::{ControlPlane, make_private, random_hex},
         interrupts::{self, Interrupts},
     },
     config::{self, Config},
@@ -33,7 +33,7 @@ pub fn run(args: &UpArgs) -> Result<()> {
     if args.data.is_some() {
         config.move_data(&data);
     }
-    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    make_private(&data)?;
     crate::init_log(&config.log.level, config.log.format);
     let interrupted = interrupts::watch()?;
     crate::runtime()?.block_on(serve(config, data, interrupted))
