@@ -11,6 +11,16 @@ use std::{
 use common::{run, said, text, tone_wav, wait_for};
 use serde_json::Value;
 
+/// Ends SIPp with the test, however that ends.
+struct Sipp(std::process::Child);
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Calls of the run.
 const CALLS: u32 = 20;
 
@@ -23,7 +33,7 @@ fn sipp_answers_and_echoes_our_audio() {
         UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
     let calls = CALLS.to_string();
     // SIPp's own scenario of an answering end: 180, 200 with SDP, waits for ACK and BYE; it echoes RTP.
-    let mut sipp = Command::new("sipp")
+    let sipp = Command::new("sipp")
         .args([
             "-sn",
             "uas",
@@ -50,6 +60,7 @@ fn sipp_answers_and_echoes_our_audio() {
         .stderr(Stdio::null())
         .spawn()
         .expect("sipp is installed: run `make setup-test`");
+    let mut sipp = Sipp(sipp);
     wait_for("SIPp's socket", Duration::from_secs(10), || UdpSocket::bind(("127.0.0.1", port)).err());
 
     // SIPp has one RTP address for all calls, so each of ours needs a port of its own to be told apart.
@@ -79,6 +90,6 @@ fn sipp_answers_and_echoes_our_audio() {
         "most of what we sent comes back: {told}"
     );
 
-    let status = wait_for("SIPp's end", Duration::from_secs(40), || sipp.try_wait().expect("it is ours"));
+    let status = wait_for("SIPp's end", Duration::from_secs(40), || sipp.0.try_wait().expect("it is ours"));
     assert!(status.success(), "SIPp counts a failed call: {status}");
 }
