@@ -85,6 +85,9 @@ pub struct Dispatch {
     /// Up to this the journal was told to forget.
     truncated: u64,
     journal_usable: bool,
+    /// The journal that was found at the start shows every route try that was begun and not released. Not so when it is
+    /// new, which may mean that the old one was deleted, or older than what the control plane has of it.
+    journal_is_whole: bool,
     journal_fill: f64,
     recording_failed: bool,
     /// Recordings not closed yet: route try, line, path.
@@ -119,6 +122,7 @@ impl Dispatch {
             reminders: VecDeque::new(),
             truncated: 0,
             journal_usable: true,
+            journal_is_whole: false,
             journal_fill: 0.0,
             recording_failed: false,
             recordings: BTreeMap::new(),
@@ -248,12 +252,15 @@ impl Dispatch {
     fn on_attached(&mut self, now: Now, acknowledged_seq: u64, epoch: Epoch) {
         self.attached = true;
         self.lease.epoch = self.lease.epoch.max(epoch);
-        let again = self.outbox.skip_to(acknowledged_seq);
-        if !again.is_empty() {
+        if acknowledged_seq > self.outbox.last() {
+            self.journal_is_whole = false;
             tracing::error!(
-                "the journal is older than what the control plane has; its events get new numbers"
+                acknowledged_seq,
+                last_seq = self.outbox.last(),
+                "the journal was lost or is an old copy; what was begun before the start is unknown"
             );
         }
+        let again = self.outbox.skip_to(acknowledged_seq);
         for event in again {
             self.renumber(event);
         }

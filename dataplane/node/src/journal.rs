@@ -64,9 +64,13 @@ impl Store {
                     recovered.last_seq = event.seq;
                     recovered.events.push_back(event);
                 }
-                Err(error) => tracing::error!(number, %error, "a record of the journal is no event"),
+                Err(error) => {
+                    recovered.has_gaps = true;
+                    tracing::error!(number, %error, "a record of the journal is no event");
+                }
             }
         }
+        recovered.has_gaps |= offset != 0;
         let bell = watch(handle.clone());
         let store = DiskStore { journal: Some(journal), handle, offset, refused: VecDeque::new(), bell };
         Ok((Self::Disk(store), recovered))

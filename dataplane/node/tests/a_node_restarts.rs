@@ -40,7 +40,11 @@ struct Recovered2;
 impl Recovered2 {
     fn of(world: &World) -> peal_node::dispatch::Recovered {
         let events = world.sent.iter().cloned().collect();
-        peal_node::dispatch::Recovered { last_seq: world.sent.last().expect("events").seq, events }
+        peal_node::dispatch::Recovered {
+            last_seq: world.sent.last().expect("events").seq,
+            events,
+            has_gaps: false,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ impl Dispatch {
     /// | begun, not ended | `Begun` again; its end will come |
     /// | ended, not acknowledged | its events are on their way again already |
     /// | ended and acknowledged, or too old to know | `Forgotten`: it counts, and is not dialled again |
+    /// | made before the start, and the journal is not whole | `Forgotten`: it may be up |
     /// | never told of it | `NeverSeen`, and it is refused from now on |
     pub(super) fn on_inquiry(&mut self, now: Now, inquiry: Inquiry) {
         let unacknowledged = self.outbox.keys();
@@ -33,9 +34,9 @@ impl Dispatch {
             }
             let (line, answer) = match self.seen.look(&key) {
                 Sight::Seen => (LineId(0), event::Event::Forgotten(Forgotten {})),
-                // Made before this process began: the journal has every route try that was begun and not ended, so
-                // this one was not.
-                Sight::TooOld if self.seen.is_before_start(&attempt) => {
+                // Made before this process began: a whole journal has every route try that was begun and not ended,
+                // so this one was not.
+                Sight::TooOld if self.journal_is_whole && self.seen.is_before_start(&attempt) => {
                     (LineId(0), event::Event::NeverSeen(NeverSeen {}))
                 }
                 Sight::TooOld => (LineId(0), event::Event::Forgotten(Forgotten {})),

@@ -21,6 +21,8 @@ pub struct Recovered {
     pub last_seq: u64,
     /// What the journal still holds, in order.
     pub events: VecDeque<Event>,
+    /// A predecessor found the journal lost or put back, or a record could not be read: not all that was begun is here.
+    pub has_gaps: bool,
 }
 
 /// How far a route try had come.
@@ -37,6 +39,7 @@ struct Trace {
 impl Dispatch {
     /// Takes up the numbers, the memory of what was seen, and the duty to tell what became of every route try.
     pub(super) fn recover(&mut self, now: Now, recovered: Recovered) {
+        self.journal_is_whole = recovered.last_seq > 0 && !recovered.has_gaps;
         let mut traces: BTreeMap<TryKey, Trace> = BTreeMap::new();
         for event in &recovered.events {
             let Some(attempt) = AttemptId::from_slice(&event.attempt) else { continue };

@@ -250,7 +250,8 @@ impl World {
         let lost = if self.disk.is_none() { 0 } else { lost };
         let last_seq = self.journal.last().map_or(0, |event| event.seq).min(lost.saturating_sub(1));
         let kept = |event: &wire::Event| event.seq > self.truncated && event.seq < lost;
-        Recovered { last_seq, events: self.journal.iter().filter(|event| kept(event)).cloned().collect() }
+        let events = self.journal.iter().filter(|event| kept(event)).cloned().collect();
+        Recovered { last_seq, events, has_gaps: false }
     }
 
     /// The reason of the last refusal that the journal shows for `n`.
