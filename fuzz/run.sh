@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:-20}
-target=x86_64-unknown-linux-gnu
+target=$(rustc -vV | sed -n 's/^host: //p')
 corpora=../../shared/corpora
 [ -d "$corpora" ] || { echo "fuzz/run.sh: the seeds in $corpora are missing" >&2; exit 2; }
 
@@ -12,7 +12,7 @@ corpora=../../shared/corpora
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing" \
-    cargo build --release --target "$target" --target-dir target
+    cargo build --locked --release --target "$target" --target-dir target
 
 run() {
     name=$1
