@@ -1,5 +1,7 @@
 //! Nodes coming, telling of themselves, and going.
 
+use std::time::{Duration, Instant};
+
 use common::NodeId;
 use peal_core::planner::NodeStatus;
 use proto::v1::{Heartbeat, Hello, Welcome, to_node};
@@ -14,8 +16,14 @@ use crate::{
 /// Route tries in one inquiry: 30 bytes each, well below gRPC's limit of 4 MiB.
 const INQUIRY: usize = 10_000;
 
+const NAME_TAKEN: &str = "another process runs under this name; give each node its own node.name";
+
+/// A node of which nothing was heard for so long is gone, though its stream may not have broken yet: five heartbeats.
+const SILENCE: Duration = Duration::from_secs(5);
+
 impl Planning {
-    /// A node has said who it is. One that was here already is replaced: its old stream is dead, or soon will be.
+    /// A node has said who it is. One that was here already is replaced: its old stream is dead, or soon will be. Another
+    /// process of the same name is not: both would count their events from the same number, and records would be lost.
     pub(super) async fn on_hello(&mut self, session: SessionId, node: NodeId, hello: Hello, peer: Peer) {
         let acknowledged = match self.store.node_seq(&node).await {
             Ok(seq) => seq,
@@ -25,11 +33,20 @@ impl Planning {
             peer.send(to_node::Message::Refused("this control plane does not plan at the moment".to_owned()));
             return;
         };
+        let now = clock::now().mono;
+        if let Some(known) = term.nodes.get(&node)
+            && !known.gives_way_to(&hello.boot, now)
+        {
+            tracing::error!(%node, "another process runs under this name; the one that came first is kept");
+            peer.send(to_node::Message::Refused(NAME_TAKEN.to_owned()));
+            return;
+        }
         tracing::info!(%node, version = %hello.version.escape_debug(), calls = hello.active_calls, "a node came");
         let status = NodeStatus { max_calls: hello.max_calls, draining: false, recording_failed: false };
         let come = Node {
             session,
             boot: hello.boot,
+            heard_at: now,
             peer,
             max_calls: hello.max_calls,
             heartbeat: Heartbeat { active_calls: hello.active_calls, ..Heartbeat::default() },
@@ -44,7 +61,7 @@ impl Planning {
             come.peer.send(to_node::Message::Inquiry(wire::inquiry(tries)));
         }
         term.nodes.insert(node.clone(), come);
-        term.snapshot.node_changed(clock::now().mono, &node, status);
+        term.snapshot.node_changed(now, &node, status);
         // Its coming changes the shares of the others.
         term.send_lines();
     }
@@ -55,6 +72,7 @@ impl Planning {
         if heartbeat.recording_failed && !known.heartbeat.recording_failed {
             tracing::error!(%node, "recordings cannot be written; campaigns that record are not dialled there");
         }
+        known.heard_at = clock::now().mono;
         known.heartbeat = heartbeat;
         term.tell_planner(node);
     }
@@ -67,6 +85,13 @@ impl Planning {
             term.snapshot.node_lost(clock::now().mono, node);
             term.send_lines();
         }
+    }
+}
+
+impl Node {
+    /// Whether a new stream of this name, by the process `boot`, replaces this one.
+    fn gives_way_to(&self, boot: &[u8], now: Instant) -> bool {
+        self.boot == boot || now.duration_since(self.heard_at) >= SILENCE
     }
 }
 

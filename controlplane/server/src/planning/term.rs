@@ -47,7 +47,10 @@ pub(crate) struct Term {
 /// A node whose stream is up.
 pub(super) struct Node {
     pub(super) session: SessionId,
+    /// Which process: drawn anew at each of its starts.
     pub(super) boot: Vec<u8>,
+    /// When it said Hello or its last heartbeat was read.
+    pub(super) heard_at: Instant,
     pub(super) peer: Peer,
     pub(super) max_calls: u32,
     pub(super) heartbeat: Heartbeat,

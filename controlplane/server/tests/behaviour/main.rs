@@ -8,6 +8,7 @@ mod hang_up;
 mod lease_is_kept_and_lost;
 mod lost_link_keeps_slots;
 mod many_contacts;
+mod node_name_taken;
 mod nodes_are_served;
 mod order_to_record;
 mod restart_asks_nodes;
