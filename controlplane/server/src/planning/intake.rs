@@ -20,6 +20,7 @@ use self::batch::{After, Batch};
 use super::{
     Planning, Term,
     news::{Group, News},
+    term::Trouble,
 };
 use crate::{clock, link::wire, names::Names, record::End};
 
@@ -36,25 +37,31 @@ impl Planning {
     pub(super) async fn take_in_stuck(&mut self) {
         loop {
             let Some(term) = &mut self.term else { return };
-            let Some(group) = term.stuck.pop_front() else { return };
-            if let Err(error) = self.take_in_group(&group).await {
-                let Some(term) = &mut self.term else { return };
-                if term.stuck_since.is_none() {
-                    tracing::error!(%error, "news cannot be made durable; nothing is dialled until they can");
-                    term.stuck_since = Some(clock::now().mono);
+            if term.trouble.as_ref().is_some_and(|trouble| clock::now().mono < trouble.again_at) {
+                return;
+            }
+            let Some(mut group) = term.stuck.pop_front() else { return };
+            let taken = self.take_in_group(&mut group).await;
+            let Some(term) = &mut self.term else { return };
+            if let Err(error) = taken {
+                let now = clock::now().mono;
+                match &mut term.trouble {
+                    Some(trouble) => trouble.goes_on(now),
+                    None => {
+                        tracing::error!(%error, "news cannot be made durable; nothing is dialled until they can");
+                        term.trouble = Some(Trouble::begin(now));
+                    }
                 }
                 term.stuck.push_front(group);
                 return;
             }
-            if let Some(term) = &mut self.term
-                && let Some(since) = term.stuck_since.take()
-            {
-                tracing::info!(seconds = since.elapsed().as_secs(), "news can be made durable again");
+            if let Some(trouble) = term.trouble.take() {
+                tracing::info!(seconds = trouble.since.elapsed().as_secs(), "news can be made durable again");
             }
         }
     }
 
-    async fn take_in_group(&mut self, group: &Group) -> Result<(), IntakeError> {
+    async fn take_in_group(&mut self, group: &mut Group) -> Result<(), IntakeError> {
         let Some(term) = &self.term else { return Ok(()) };
         let mut preparing = Preparing {
             store: &self.store,
@@ -70,12 +77,14 @@ impl Planning {
         let mut batch = preparing.batch;
         batch.intake.node_seq = node_seq(group, term);
 
-        let rows = batch.rows(&self.names, now);
+        // A group that comes here again finds its rows in the spool; copies would fill it while the store fails.
+        let rows = batch.rows(&self.names, now, &group.spooled);
         if !rows.is_empty() {
             let spool = self.spool.clone();
             tokio::task::spawn_blocking(move || spool.append(&rows))
                 .await
                 .expect("appending to the spool does not panic")?;
+            group.spooled.extend(batch.ends.keys());
         }
         self.store.take_in(&batch.intake).await?;
         self.conclude(group, batch);

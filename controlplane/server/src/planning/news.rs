@@ -1,5 +1,7 @@
 //! News that change what is remembered, in the groups in which they are taken in.
 
+use std::collections::HashSet;
+
 use common::{AttemptId, NodeId};
 use peal_core::planner::Reason;
 use proto::v1::Event;
@@ -25,6 +27,14 @@ pub(super) struct Group {
     /// The node that told them; `None` for what was found out here.
     pub(super) node: Option<(SessionId, NodeId)>,
     pub(super) news: Vec<News>,
+    /// Attempts whose rows are in the spool already, when the store failed after it.
+    pub(super) spooled: HashSet<AttemptId>,
+}
+
+impl Group {
+    fn new(node: Option<(SessionId, NodeId)>, news: Vec<News>) -> Self {
+        Self { node, news, spooled: HashSet::new() }
+    }
 }
 
 impl Planning {
@@ -38,7 +48,7 @@ impl Planning {
                     let from = Some((session, node));
                     match events.last_mut().filter(|group| group.node == from) {
                         Some(group) => group.news.push(News::Told(event)),
-                        None => events.push(Group { node: from, news: vec![News::Told(event)] }),
+                        None => events.push(Group::new(from, vec![News::Told(event)])),
                     }
                 }
                 FromLink::Heartbeat(session, node, heartbeat) => self.on_heartbeat(session, &node, heartbeat),
@@ -58,7 +68,7 @@ impl Planning {
     /// What was found out here and not told by a node.
     pub(super) async fn take_in_own(&mut self, news: Vec<News>) {
         if !news.is_empty() {
-            self.take_in(vec![Group { node: None, news }]).await;
+            self.take_in(vec![Group::new(None, news)]).await;
         }
     }
 

@@ -26,6 +26,11 @@ pub(super) const NODE_LEASE: Duration = Duration::from_secs(5);
 /// A node is given a lease only while ours outlasts it, by a second for clocks that do not run alike.
 const RENEWED_WITHIN: Duration = Duration::from_secs(4);
 
+/// Between two tries to make news durable, at first and at the most: a disk that is full or a store that is locked is not
+/// helped by many tries a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
 pub(crate) struct Term {
     pub(super) epoch: Epoch,
     pub(super) renewed_at: Instant,
@@ -36,8 +41,8 @@ pub(crate) struct Term {
     /// News that could not be taken in because store or spool failed, oldest first. While there are any, no news are
     /// read and nothing is ordered.
     pub(super) stuck: VecDeque<Group>,
-    /// Since when there are any.
-    pub(super) stuck_since: Option<Instant>,
+    /// While there are any.
+    pub(super) trouble: Option<Trouble>,
     /// Something configured has changed: the store is to be read again.
     pub(super) config_changed: bool,
     /// Of the last plan.
@@ -58,6 +63,25 @@ pub(super) struct Node {
     pub(super) acknowledged: u64,
 }
 
+/// News cannot be made durable.
+pub(super) struct Trouble {
+    pub(super) since: Instant,
+    pub(super) again_at: Instant,
+    pause: Duration,
+}
+
+impl Trouble {
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { since: now, again_at: now + FIRST_PAUSE, pause: FIRST_PAUSE }
+    }
+
+    /// It was tried again, in vain.
+    pub(super) fn goes_on(&mut self, now: Instant) {
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+        self.again_at = now + self.pause;
+    }
+}
+
 impl Term {
     /// Begins with what the store knows.
     pub(super) async fn begin(epoch: Epoch, store: &Store, names: &mut Names) -> Result<Self, StoreError> {
@@ -69,7 +93,7 @@ impl Term {
             nodes: HashMap::new(),
             calls: HashMap::new(),
             stuck: VecDeque::new(),
-            stuck_since: None,
+            trouble: None,
             config_changed: false,
             passed_over: Vec::new(),
         };

@@ -1,7 +1,7 @@
 //! What a group of news comes to.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     time::Duration,
 };
 
@@ -102,13 +102,18 @@ impl Batch {
         self.ends.insert(id, end);
     }
 
-    /// The rows of all that ended or whose recording was closed.
-    pub(super) fn rows(&self, names: &Names, now: UnixMicros) -> Vec<AttemptRow> {
+    /// The rows of all that ended or whose recording was closed, but those that are `spooled`.
+    pub(super) fn rows(
+        &self,
+        names: &Names,
+        now: UnixMicros,
+        spooled: &HashSet<AttemptId>,
+    ) -> Vec<AttemptRow> {
         let row = |(id, end): (&AttemptId, &End)| {
             let attempt = self.attempts.get(id)?.as_ref()?;
             Some(record::attempt_row(attempt, end, names, now))
         };
-        self.ends.iter().filter_map(row).collect()
+        self.ends.iter().filter(|(id, _)| !spooled.contains(id)).filter_map(row).collect()
     }
 }
 
