@@ -191,7 +191,7 @@ impl Journal {
             return Err(JournalError::Config("records may gather for 10 ms at most"));
         }
         let io = |source| JournalError::Io { path: config.dir.clone(), source };
-        std::fs::create_dir_all(&config.dir).map_err(io)?;
+        crate::folder::create(&config.dir).map_err(io)?;
         let lock = lock(&config.dir)?;
         let (segments, recovered) = recovery::recover(&config.dir)?;
         let state = State {

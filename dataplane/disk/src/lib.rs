@@ -11,6 +11,7 @@
 pub mod journal;
 pub mod recordings;
 
+mod folder;
 mod ring;
 
 pub use journal::{

@@ -206,7 +206,7 @@ impl Disk {
     /// Makes the folder, repairs what an earlier process left, and starts the thread. Blocks while it repairs.
     pub fn start(config: DiskConfig) -> Result<Disk, DiskError> {
         let folder = |source| DiskError::Folder { path: config.recordings_dir.clone(), source };
-        std::fs::create_dir_all(&config.recordings_dir).map_err(folder)?;
+        crate::folder::create(&config.recordings_dir).map_err(folder)?;
         let lock = lock(&config)?;
         let repaired = repair::repair_folder(&config.recordings_dir).map_err(folder)?;
         let shared = Arc::new(Shared::default());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use media::wav::{self, Layout, WavFormat};
 use media::{Block, Codec};
-use tokio_uring::fs::{File, OpenOptions};
+use tokio_uring::fs::{DirBuilder, File, OpenOptions};
 
 use super::{RecordingError, name};
 
@@ -47,7 +47,7 @@ impl RecordingFile {
                 continue;
             }
             if let Some(parent) = part.parent() {
-                tokio_uring::fs::create_dir_all(parent).await?;
+                DirBuilder::new().recursive(true).mode(crate::folder::MODE).create(parent).await?;
             }
             match OpenOptions::new().write(true).create_new(true).open(&part).await {
                 Ok(file) => {
