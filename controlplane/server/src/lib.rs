@@ -29,6 +29,7 @@ mod names;
 mod planning;
 mod record;
 mod running;
+mod tasks;
 
 pub use config::{Secret, ServerConfig};
 pub use metrics::Metrics;

@@ -15,7 +15,6 @@ use store::{Store, StoreError, StoreOptions};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
-    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +23,7 @@ use crate::{
     link::LinkService,
     names::Names,
     planning::{Draws, Planning},
+    tasks::Tasks,
 };
 
 /// Call events kept for readers that come back: a minute at 1,000 calls a second would be 420,000; most readers are away
@@ -81,7 +81,7 @@ pub struct Running {
     commands: mpsc::Sender<Command>,
     feed: Arc<api::Feed>,
     stop: CancellationToken,
-    tasks: JoinSet<()>,
+    tasks: Tasks,
 }
 
 impl Server {
@@ -138,13 +138,18 @@ impl Server {
         let router = with_metrics(router, metrics.clone());
 
         let (http, link) = (address_of(&http_listener, config.http), address_of(&link_listener, config.link));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(planning.run(stop.child_token()));
-        tasks.spawn(http::serve(router, http_listener, stop.child_token()));
-        tasks.spawn(async move {
-            if let Err(error) = service.serve(link_listener).await {
-                tracing::error!(%error, "the link service ended");
-            }
+        let (plans, serves) = (planning.run(stop.child_token()), stop.child_token());
+        let mut tasks = Tasks::default();
+        tasks.spawn("planning", async move {
+            plans.await;
+            Ok(())
+        });
+        tasks.spawn("the API", async move {
+            http::serve(router, http_listener, serves).await;
+            Ok(())
+        });
+        tasks.spawn("the link service", async move {
+            service.serve(link_listener).await.map_err(|error| error.to_string())
         });
         tracing::info!(%http, %link, "the control plane is up");
         Ok(Running {
@@ -210,13 +215,19 @@ impl Running {
         self.commands.clone()
     }
 
+    /// Waits until planning, the API or the link service has ended by itself, and says which and why: what is left is no
+    /// control plane, and the process should end. Safe to drop half-way and to call again.
+    pub async fn ended(&mut self) -> String {
+        self.tasks.ended().await
+    }
+
     /// Stops: no new calls, the lease given up, requests under way finished. Calls on nodes go on, and what they tell
     /// waits in their journals. Records that ClickHouse does not have yet stay in the spool.
     pub async fn stop(mut self) {
         self.stop.cancel();
         // Streams of events would never end by themselves.
         self.feed.close();
-        while self.tasks.join_next().await.is_some() {}
+        self.tasks.join().await;
         // Planning had the only other handle.
         if let Some(shipper) = Arc::into_inner(self.shipper) {
             shipper.stop().await;
