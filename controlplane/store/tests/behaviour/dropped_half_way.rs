@@ -13,9 +13,14 @@ async fn intents_are_all_or_none() {
     let intents: Vec<_> = drawn.iter().map(|ready| world.intent(campaign, ready)).collect();
     for polls in [1, 2, 5, 20, 60] {
         let commit = world.store.commit_intents(world.epoch, NOW, &intents);
-        assert!(!finishes_within(polls, commit).await, "{polls} polls are not enough");
-        assert_eq!(world.store.open_attempts().await.expect("open"), []);
-        assert_eq!(world.store.campaign_counts(campaign).await.expect("counts").in_flight, 0);
+        let finished = finishes_within(polls, commit).await;
+        // How many polls a commit takes is the scheduler's; what it leaves is all of it or nothing.
+        let kept = if finished { 40 } else { 0 };
+        assert_eq!(world.store.open_attempts().await.expect("open").len(), kept, "{polls} polls");
+        assert_eq!(world.store.campaign_counts(campaign).await.expect("counts").in_flight, kept as u64);
+        if finished {
+            return;
+        }
     }
     let committed = world.store.commit_intents(world.epoch, NOW, &intents).await.expect("commit");
     assert_eq!(committed.refused, []);
