@@ -83,17 +83,17 @@ pub(crate) fn hung_up_by(ended_by: EndedBy, ours: Option<HungUpBy>) -> HungUpBy 
 pub(crate) fn of_refusal(error: &InviteError) -> Outcome {
     match error {
         InviteError::TableFull => Outcome::Shed,
-        InviteError::Uri(_)
-        | InviteError::DisplayName
-        | InviteError::Advertised
-        | InviteError::Header(_)
-        | InviteError::TooLong
-        | InviteError::Destination => Outcome::LineUnusable,
+        InviteError::Destination | InviteError::Advertised => Outcome::LineUnusable,
+        // This order cannot be sent over any line, and the line is good for others.
+        InviteError::Uri(_) | InviteError::DisplayName | InviteError::Header(_) | InviteError::TooLong => {
+            Outcome::LocalFailure
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use common::Retry;
     use sip::TextClass;
 
     use super::*;
@@ -171,5 +171,22 @@ mod tests {
         let verdict = of_failure(&refused, false, None);
         assert_eq!(verdict.outcome, Outcome::CarrierRefused);
         assert!(verdict.detail.contains("realm"));
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_written_is_not_dialled_again_and_blames_no_line() {
+        for error in [
+            InviteError::Uri("to_uri"),
+            InviteError::Header(0),
+            InviteError::DisplayName,
+            InviteError::TooLong,
+        ] {
+            let outcome = of_refusal(&error);
+            assert_eq!((outcome, outcome.retry()), (Outcome::LocalFailure, Retry::Never), "{error}");
+        }
+        for error in [InviteError::Destination, InviteError::Advertised] {
+            assert_eq!(of_refusal(&error), Outcome::LineUnusable, "{error}");
+        }
+        assert_eq!(of_refusal(&InviteError::TableFull), Outcome::Shed);
     }
 }

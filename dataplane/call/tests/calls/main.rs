@@ -18,6 +18,7 @@ mod injected_rtp_changes_nothing;
 mod led_elsewhere;
 mod length_limit_hangs_up;
 mod nobody_responds;
+mod order_cannot_be_written;
 mod orders_keep_their_window;
 mod ports_run_out;
 mod recording_covers_the_talk;
