@@ -24,10 +24,14 @@ pub fn run(config: Config) -> Result<()> {
     crate::init_log(&config.log.level, config.log.format);
     let interrupted = interrupts::watch()?;
     crate::runtime()?.block_on(async {
-        let plane = ControlPlane::start(&config).await?;
+        let mut plane = ControlPlane::start(&config).await?;
         tracing::info!(api = %plane.server.http_address(), link = %plane.server.link_address(), "the control plane is up");
-        interrupted.reached(1).await;
-        plane.stop().await
+        let failed = tokio::select! {
+            () = interrupted.reached(1) => None,
+            what = plane.server.ended() => Some(what),
+        };
+        plane.stop().await?;
+        failed.map_or(Ok(()), |what| bail!("the control plane cannot go on: {what}"))
     })
 }
 

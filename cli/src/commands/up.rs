@@ -1,8 +1,14 @@
 //! `peal up`: both planes and ClickHouse in one process tree, with one data folder.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use node::Node;
 use serde_json::json;
@@ -47,7 +53,7 @@ async fn serve(mut config: Config, data: PathBuf, interrupted: Interrupts) -> Re
     let addresses = data.join("addresses.json");
     // What an earlier run wrote is not true any more.
     let _ = std::fs::remove_file(&addresses);
-    let plane = ControlPlane::start(&config).await?;
+    let mut plane = ControlPlane::start(&config).await?;
     config.node.control_plane = format!("http://{}", plane.server.link_address());
     config.node.token = config.controlplane.node_token.clone();
     // A node brings threads and runtimes of its own, and waits for them.
@@ -73,10 +79,14 @@ async fn serve(mut config: Config, data: PathBuf, interrupted: Interrupts) -> Re
         "Peal is up; the API key is in {}", data.join("api-key").display()
     );
 
-    let node = tokio::task::spawn_blocking(move || {
+    // A control plane that fails ends the node too, as a request to stop would; whoever supervises us starts both again.
+    let failing = Arc::new(AtomicBool::new(false));
+    let failed = failing.clone();
+    let mut node = tokio::task::spawn_blocking(move || {
         let mut stops = 0;
         while node.is_running() {
-            if interrupted.count() > stops {
+            let asked = interrupted.count() + usize::from(failed.load(Ordering::Relaxed));
+            if asked > stops {
                 stops += 1;
                 tracing::info!(
                     "stopping; calls that are up may go on for node.drain_s, a second signal ends them"
@@ -87,7 +97,14 @@ async fn serve(mut config: Config, data: PathBuf, interrupted: Interrupts) -> Re
         }
         node.wait()
     });
-    let ended = node.await?.context("the node ended");
+    let (ended, fault) = tokio::select! {
+        ended = &mut node => (ended, None),
+        what = plane.server.ended() => {
+            failing.store(true, Ordering::Relaxed);
+            (node.await, Some(what))
+        }
+    };
     plane.stop().await?;
-    ended
+    ended?.context("the node ended")?;
+    fault.map_or(Ok(()), |what| bail!("the control plane cannot go on: {what}"))
 }
