@@ -75,6 +75,14 @@ impl Planning {
         }
     }
 
+    /// A commit failed, and may have reached the disk all the same. The store alone knows, so what is known here is
+    /// forgotten: within a second another term begins with what the store knows and asks the nodes for the rest.
+    pub(super) fn begin_anew(&mut self, error: &StoreError) {
+        if let Some(term) = self.term.take() {
+            tracing::error!(epoch = %term.epoch, %error, "it is not known what the store took; planning begins anew");
+        }
+    }
+
     /// Gives up the lease at the end, so that the next planner need not wait for it.
     pub(super) async fn resign(&mut self) {
         let Some(term) = self.term.take() else { return };

@@ -80,8 +80,7 @@ impl Planning {
             }
             Err(error) => {
                 timer.stop_and_discard();
-                tracing::error!(%error, "intents could not be made durable; nothing is ordered");
-                return;
+                return self.begin_anew(&error);
             }
         };
         timer.observe_duration();
@@ -107,7 +106,7 @@ impl Planning {
         self.feed.push(events);
     }
 
-    /// Makes the orders durable and gives those that are.
+    /// Makes the orders durable and gives those that are. After an error nobody but the store knows which are.
     async fn commit<'p>(
         &mut self,
         now: Now,
@@ -138,25 +137,13 @@ impl Planning {
                 Err(StoreError::Conflict(why)) => {
                     tracing::error!(%attempt, why, "the store does not let an attempt go to another line");
                 }
-                // What is durable by now must leave, or it would wait until its slot runs out.
-                Err(error) if kept.is_empty() => return Err(error),
-                Err(error) => {
-                    tracing::error!(%attempt, %error, "another line could not be made durable");
-                    return Ok(kept);
-                }
+                Err(error) => return Err(error),
             }
         }
         if intents.is_empty() {
             return Ok(kept);
         }
-        let refused = match self.store.commit_intents(term.epoch, now.wall, &intents).await {
-            Ok(committed) => committed.refused,
-            Err(error) if kept.is_empty() => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, "intents could not be made durable; only other lines are ordered");
-                return Ok(kept);
-            }
-        };
+        let refused = self.store.commit_intents(term.epoch, now.wall, &intents).await?.refused;
         let gone: HashSet<AttemptId> = refused.iter().map(|(attempt, _)| *attempt).collect();
         for (attempt, refusal) in refused {
             let Some((_, order)) = new.iter().find(|(id, _)| *id == attempt) else { continue };

@@ -12,4 +12,5 @@ mod node_name_taken;
 mod nodes_are_served;
 mod order_to_record;
 mod restart_asks_nodes;
+mod store_fails;
 mod support;
