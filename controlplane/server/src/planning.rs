@@ -53,6 +53,8 @@ pub(crate) struct Planning {
     /// While this process holds the lease.
     pub(crate) term: Option<Term>,
     pub(crate) shipped: status::Shipped,
+    /// Of the rows that were written last. Outlives terms.
+    pub(crate) version: u64,
 }
 
 /// Draws under way: tasks of their own, because a draw may take as long as many ticks.

@@ -15,8 +15,8 @@ pub(crate) struct End {
     pub(crate) facts: EndFacts,
 }
 
-/// The row of an attempt that ended so. `now` makes it win over rows of the same attempt that were written before.
-pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, now: UnixMicros) -> AttemptRow {
+/// The row of an attempt that ended so. Of two rows of one attempt the one of the higher `version` wins.
+pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: u64) -> AttemptRow {
     let facts = &end.facts;
     let last = attempt.tries.last();
     let campaign = names.campaign(attempt.campaign);
@@ -90,7 +90,7 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, now: Unix
         rtp_received: u32::try_from(facts.packets_received).unwrap_or(u32::MAX),
         rtp_lost: u32::try_from(facts.packets_lost).unwrap_or(u32::MAX),
         rtp_jitter_ms: facts.jitter_ms as f32,
-        version: u64::try_from(now.0).unwrap_or(0),
+        version,
     }
 }
 

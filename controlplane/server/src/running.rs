@@ -124,6 +124,7 @@ impl Server {
             draws: Draws::default(),
             term: None,
             shipped: Default::default(),
+            version: 0,
         };
         let service = LinkService::new(config.link_token, store.clone(), news, stop.child_token());
         let router = api::router(api::ApiState {

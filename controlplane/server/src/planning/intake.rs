@@ -78,7 +78,8 @@ impl Planning {
         batch.intake.node_seq = node_seq(group, term);
 
         // A group that comes here again finds its rows in the spool; copies would fill it while the store fails.
-        let rows = batch.rows(&self.names, now, &group.spooled);
+        self.version = next_version(self.version, now);
+        let rows = batch.rows(&self.names, self.version, &group.spooled);
         if !rows.is_empty() {
             let spool = self.spool.clone();
             tokio::task::spawn_blocking(move || spool.append(&rows))
@@ -107,6 +108,11 @@ impl Planning {
             known.peer.send(to_node::Message::Ack(Ack { seq: seq.seq }));
         }
     }
+}
+
+/// Of the rows written next: the time, unless the clock was set back.
+fn next_version(last: u64, now: UnixMicros) -> u64 {
+    u64::try_from(now.0).unwrap_or(0).max(last + 1)
 }
 
 fn node_seq(group: &Group, term: &Term) -> Option<NodeSeq> {
@@ -358,4 +364,17 @@ fn happening(stage: progress::Stage, digit: &str) -> Option<Happening> {
         Stage::Digit => Happening::Digit { digit: digit.to_owned() },
         Stage::Unspecified => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_grow_though_the_clock_is_set_back() {
+        let first = next_version(0, UnixMicros(1_000));
+        let second = next_version(first, UnixMicros(10));
+        let third = next_version(second, UnixMicros(2_000));
+        assert_eq!((first, second, third), (1_000, 1_001, 2_000));
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use analytics::AttemptRow;
-use common::{AttemptId, CampaignId, LineId, NodeId, UnixMicros};
+use common::{AttemptId, CampaignId, LineId, NodeId};
 use peal_core::{
     event::CallEvent,
     retry::{Settlement, Tally},
@@ -103,15 +103,10 @@ impl Batch {
     }
 
     /// The rows of all that ended or whose recording was closed, but those that are `spooled`.
-    pub(super) fn rows(
-        &self,
-        names: &Names,
-        now: UnixMicros,
-        spooled: &HashSet<AttemptId>,
-    ) -> Vec<AttemptRow> {
+    pub(super) fn rows(&self, names: &Names, version: u64, spooled: &HashSet<AttemptId>) -> Vec<AttemptRow> {
         let row = |(id, end): (&AttemptId, &End)| {
             let attempt = self.attempts.get(id)?.as_ref()?;
-            Some(record::attempt_row(attempt, end, names, now))
+            Some(record::attempt_row(attempt, end, names, version))
         };
         self.ends.iter().filter(|(id, _)| !spooled.contains(id)).filter_map(row).collect()
     }
