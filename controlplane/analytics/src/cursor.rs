@@ -4,14 +4,14 @@
 //! under the same token. A cursor that is missing or damaged costs repetitions, never rows.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Write},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Position, segment};
+use crate::{Position, private, segment};
 
 const FILE: &str = "cursor";
 
@@ -45,7 +45,7 @@ impl Cursor {
     pub(crate) fn store(&self, folder: &Path) -> io::Result<()> {
         let text = serde_json::to_string(self)?;
         let new = folder.join("cursor.new");
-        let mut file = File::create(&new)?;
+        let mut file = private::file(&new)?;
         write!(file, "{:08x} {text}", crc32fast::hash(text.as_bytes()))?;
         file.sync_all()?;
         fs::rename(&new, folder.join(FILE))?;

@@ -14,6 +14,7 @@ mod batch;
 mod clickhouse_config;
 mod crc_frame;
 mod cursor;
+mod private;
 mod row;
 mod row_binary;
 mod schema;

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::crc_frame::{self, HEAD};
+use crate::{
+    crc_frame::{self, HEAD},
+    private,
+};
 
 const MAGIC: &str = "peal-spool 1\n";
 const SUFFIX: &str = ".segment";
@@ -52,8 +55,7 @@ impl Writer {
         let mut header = Vec::new();
         crc_frame::write(&mut header, 0, 0, format!("{MAGIC}{columns}").as_bytes());
         // What a failed creation left behind was never acknowledged.
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).open(path(folder, index))?;
+        let mut file = private::file(&path(folder, index))?;
         file.write_all(&header)?;
         file.sync_all()?;
         sync_folder(folder)?;

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{AttemptRow, crc_frame, row_binary, schema, segment};
+use crate::{AttemptRow, crc_frame, private, row_binary, schema, segment};
 
 /// Rows of one frame. A batch is made of whole frames, so this bounds by how much it misses its wanted size.
 const FRAME_ROWS_MAX: usize = 2048;
@@ -116,8 +116,8 @@ impl Spool {
     pub fn open(config: SpoolConfig) -> Result<Arc<Self>, SpoolError> {
         let folder = config.path.clone();
         let disk = |error: io::Error| SpoolError::Disk { path: folder.clone(), message: error.to_string() };
-        fs::create_dir_all(&folder).map_err(disk)?;
-        let lock = File::create(folder.join("lock")).map_err(disk)?;
+        private::folder(&folder).map_err(disk)?;
+        let lock = private::file(&folder.join("lock")).map_err(disk)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(SpoolError::InUse { path: folder }),
@@ -304,8 +304,9 @@ fn identity(folder: &Path) -> io::Result<Uuid> {
         return Ok(id);
     }
     let id = Uuid::new_v4();
-    fs::write(&path, id.to_string())?;
-    File::open(&path)?.sync_all()?;
+    let mut file = private::file(&path)?;
+    file.write_all(id.to_string().as_bytes())?;
+    file.sync_all()?;
     segment::sync_folder(folder)?;
     Ok(id)
 }
@@ -472,6 +473,24 @@ mod tests {
         spool.append(&[row(2)]).expect("room");
         assert!(spool.fill() > fill);
         assert_eq!(data(&spool), encoded(&[row(2)]));
+    }
+
+    #[test]
+    fn nobody_else_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("data/spool");
+        let spool = open(&folder);
+        spool.append(&[row(1)]).expect("room");
+        crate::cursor::Cursor::default().store(&folder).expect("stored");
+        let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        let files: Vec<_> =
+            fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("one").path()).collect();
+        assert!(files.len() >= 4, "lock, id, cursor and a segment: {files:?}");
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
     }
 
     #[test]

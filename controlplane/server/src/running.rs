@@ -1,6 +1,6 @@
 //! Starting and stopping a control plane.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt, sync::Arc};
 
 use analytics::{Analytics, Shipper, ShipperConfig, Spool, SpoolConfig, SpoolError};
 use axum::{
@@ -90,7 +90,11 @@ impl Server {
         if config.api_key.expose().is_empty() {
             return Err(StartError::NoKey);
         }
-        std::fs::create_dir_all(&config.data)
+        // Numbers and the passwords of lines lie in it.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data)
             .map_err(|error| StartError::Data(config.data.clone(), error))?;
         let http_listener = listen("the API", config.http).await?;
         let link_listener = listen("the link", config.link).await?;
