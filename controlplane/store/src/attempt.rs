@@ -38,7 +38,7 @@ pub struct Attempt {
     pub script: ScriptId,
     /// The caller id that is shown; empty for anonymous.
     pub caller_id: String,
-    /// What compliance found; empty for nothing.
+    /// See [`crate::Intent::verdicts`].
     pub verdicts: String,
     /// How far it got. Not written any more once it has ended.
     pub stage: Stage,

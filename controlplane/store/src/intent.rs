@@ -34,7 +34,8 @@ pub struct Intent {
     pub script: ScriptId,
     /// The caller id that is shown; empty for anonymous.
     pub caller_id: String,
-    /// What compliance found; empty for nothing.
+    /// What compliance found when it let the call pass, as text for the record. Reserved: compliance comes with a later
+    /// version and fills it in here; until then it is always empty.
     pub verdicts: String,
     /// Over which line.
     pub line: LineId,
