@@ -46,7 +46,7 @@ pub enum Outcome {
     Shed,
     /// The order came too late or of an old epoch; nothing left the machine.
     Expired,
-    /// A fault of ours after the INVITE had left.
+    /// A fault of ours: an order that cannot be written, or something after the INVITE had left.
     LocalFailure,
     /// A crash hid the end. Counts for every limit and is never redialled by itself.
     Unknown,
