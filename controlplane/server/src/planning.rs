@@ -117,7 +117,16 @@ impl Planning {
 
     async fn on_drawn(&mut self, drawn: Drawn) {
         let Drawn { epoch, wanted, found } = drawn;
-        let Some(term) = self.term.as_mut().filter(|term| term.epoch == epoch) else { return };
+        let Some(term) = self.term.as_mut().filter(|term| term.epoch == epoch) else {
+            // The term that asked has ended, and the draw may have been written after the next one began: nobody would
+            // ever call these. Should the next term hold some of them by now, its commit finds them waiting again.
+            if let Ok(draw) = found {
+                let contacts: Vec<_> =
+                    draw.contacts.iter().map(|ready| (ready.contact, ready.due_at)).collect();
+                self.put_back(wanted.campaign, &contacts).await;
+            }
+            return;
+        };
         let draw = match found {
             Ok(draw) => draw,
             Err(error) => {
