@@ -101,7 +101,7 @@ fn start_carrier(args: &DemoArgs) -> Result<CarrierHandle> {
         (Behaviour::NotFound, 56),
         (Behaviour::Overload, 20),
         // Each of these rests the lines for two seconds, as the carrier asks.
-        (Behaviour::OverloadRetry, 4),
+        (Behaviour::OverloadRetry, 1),
     ]
     .iter()
     .map(|(behaviour, weight)| format!("{behaviour}={weight}"))
