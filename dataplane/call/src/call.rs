@@ -15,7 +15,7 @@ use media::{MediaSession, PortLease};
 use sip::{CallHandle, ForkId};
 
 use crate::{
-    Order, Socket,
+    Order,
     event::{CallName, Ended, Stamps},
     negotiate::LocalSession,
     order::HungUpBy,
@@ -57,8 +57,8 @@ pub(crate) enum State {
 pub(crate) struct Media {
     pub session: MediaSession,
     pub lease: PortLease,
-    /// The socket behind the lease.
-    pub socket: Socket,
+    /// Number of the sockets behind the lease.
+    pub socket: u16,
     pub local: LocalSession,
     /// The fork whose SDP the session runs on.
     pub fork: Option<ForkId>,

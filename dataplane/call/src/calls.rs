@@ -4,6 +4,7 @@ mod audio;
 mod ending;
 mod orders;
 mod pools;
+mod reports;
 mod signalling;
 
 use std::{
@@ -38,6 +39,8 @@ pub enum Socket {
     Signalling,
     /// An RTP socket, by its position in [`CallsConfig::shared_media`] followed by [`CallsConfig::own_media`].
     Media(u16),
+    /// The RTCP socket beside the RTP socket of the same number.
+    Rtcp(u16),
 }
 
 /// A datagram written into the slot.
@@ -60,6 +63,8 @@ pub struct Calls {
     by_attempt: HashMap<AttemptId, Key>,
     pools: Pools,
     phases: Phases,
+    /// The call whose tick has just found that a report is due.
+    reporter: Option<Key>,
     /// When each call wants to be looked at. An entry that is not its call's present deadline is void.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     events: VecDeque<Event>,
@@ -80,6 +85,7 @@ impl Calls {
             by_attempt: HashMap::new(),
             pools: Pools::new(&config, &mut entropy),
             phases: Phases::new(now),
+            reporter: None,
             deadlines: BinaryHeap::new(),
             events: VecDeque::new(),
             entropy,
@@ -98,6 +104,7 @@ impl Calls {
                 self.take_sip_events(now);
             }
             Socket::Media(number) => self.on_rtp(now, number, from, bytes),
+            Socket::Rtcp(number) => self.on_rtcp(now, number, from, bytes),
         }
     }
 
@@ -155,6 +162,11 @@ impl Calls {
             if let Some(sip::Transmit { to, len }) = self.sip.poll_transmit(now, slot) {
                 return Some(Transmit { socket: Socket::Signalling, to, len });
             }
+            if let Some(call) = self.reporter.take()
+                && let Some(transmit) = self.report(now, call, slot)
+            {
+                return Some(transmit);
+            }
             let call = self.phases.next_due()?;
             let transmit = self.tick(now, call, slot);
             self.take_sip_events(now);
@@ -183,10 +195,13 @@ impl Calls {
 
     /// What was counted so far. Also told once a second by [`Event::Counters`].
     pub fn counters(&self) -> Counters {
+        let (rtcp_strangers, rtcp_late) = self.pools.rtcp_astray();
         Counters {
             sip: *self.sip.counters(),
             rtp_strangers: self.pools.strangers(),
             rtp_late: self.pools.late(),
+            rtcp_strangers,
+            rtcp_late,
             tick_skipped_ms: self.phases.skipped_ms(),
             calls: self.calls.len() as u64,
             ..self.counters.clone()

@@ -1,6 +1,6 @@
 //! What the calls of a shard have counted since the start.
 
-use media::DropReason;
+use media::{DropReason, RtcpDrop};
 
 /// Counts only grow, but for the gauges at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,16 @@ pub struct Counters {
     pub rtp_late: u64,
     /// RTP packets that far ends sent and that never came, of calls that have ended.
     pub rtp_lost: u64,
+    /// RTCP reports written.
+    pub rtcp_sent: u64,
+    /// RTCP datagrams that belonged to a call and were taken.
+    pub rtcp_received: u64,
+    /// RTCP datagrams dropped, by reason, in the order of [`RtcpDrop::ALL`].
+    pub rtcp_dropped: [u64; RtcpDrop::COUNT],
+    /// RTCP datagrams of unknown sources.
+    pub rtcp_strangers: u64,
+    /// RTCP datagrams that came after their call.
+    pub rtcp_late: u64,
     /// Calls that had to be refused or ended because of RTP ports.
     pub port_shortages: u64,
     /// Milliseconds of sending that were left out because the shard came too late.

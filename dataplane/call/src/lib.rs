@@ -36,7 +36,7 @@ mod script;
 mod verdict;
 
 pub use calls::{Calls, Socket, Transmit};
-pub use config::CallsConfig;
+pub use config::{CallsConfig, MediaPort};
 pub use counters::Counters;
 pub use event::{CallName, Ended, Event, RecordingPart, Stage, Stamps};
 pub use order::{HungUpBy, Mail, Order};

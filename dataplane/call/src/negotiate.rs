@@ -19,6 +19,8 @@ pub(crate) const SDP_BYTES_MAX: usize = 1_024;
 pub(crate) struct LocalSession {
     /// What the far end shall send to.
     pub rtp: SocketAddr,
+    /// Where it shall send RTCP when it does not want it on the RTP port.
+    pub rtcp_port: u16,
     /// Most wanted first.
     pub codecs: std::sync::Arc<[Codec]>,
     /// The same in every description of the call.
@@ -76,8 +78,9 @@ impl LocalSession {
         }
         use_it(&LocalMedia {
             rtp: self.rtp,
-            rtcp_port: None,
-            rtcp_mux: false,
+            // Unsaid where it is understood (RFC 3605 section 2.1).
+            rtcp_port: Some(self.rtcp_port).filter(|port| Some(*port) != self.rtp.port().checked_add(1)),
+            rtcp_mux: true,
             codecs: &codecs[..count],
             telephone_event: Some(TELEPHONE_EVENT),
             ptime_ms: PTIME_MS,
@@ -90,6 +93,8 @@ impl LocalSession {
     fn plan(&self, agreed: &Negotiated, telephone_event: Option<u8>) -> MediaPlan {
         MediaPlan {
             remote: agreed.remote,
+            remote_rtcp: agreed.remote_rtcp,
+            rtcp_mux: agreed.rtcp_mux,
             codec: match agreed.codec {
                 sdp::Codec::Pcmu => Codec::Pcmu,
                 sdp::Codec::Pcma => Codec::Pcma,

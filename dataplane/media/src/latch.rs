@@ -79,6 +79,23 @@ impl Latch {
         }
     }
 
+    /// Where RTCP goes: to the negotiated address, unless another source was latched. Of that one only the RTP address is
+    /// known, so RTCP goes there too, or to the port above it.
+    pub fn rtcp_destination(&self, negotiated: SocketAddr, mux: bool) -> SocketAddr {
+        let source = self.destination();
+        match next_port(source) {
+            _ if source == self.negotiated => negotiated,
+            Some(above) if !mux => above,
+            Some(_) | None => source,
+        }
+    }
+
+    /// Whether RTCP from this address is the far end's: the negotiated address, that of the source, or the port above it.
+    pub fn hears_rtcp(&self, negotiated: SocketAddr, from: SocketAddr) -> bool {
+        let source = self.destination();
+        from == negotiated || from == source || Some(from) == next_port(source)
+    }
+
     /// Judges a packet whose payload type and length already fit the call.
     pub fn judge(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Judgement {
         match &mut self.state {
@@ -116,4 +133,10 @@ impl Latch {
         self.candidate = None;
         Judgement::Latch
     }
+}
+
+/// The usual place of RTCP (RFC 3550 section 11).
+fn next_port(mut address: SocketAddr) -> Option<SocketAddr> {
+    address.set_port(address.port().checked_add(1)?);
+    Some(address)
 }

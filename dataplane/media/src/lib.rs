@@ -1,4 +1,4 @@
-//! Audio of a call: RTP, G.711, prompts, DTMF events, receive quality, recording, and the table of RTP ports.
+//! Audio of a call: RTP and RTCP, G.711, prompts, DTMF events, quality both ways, recording, and the table of RTP ports.
 //!
 //! The crate is pure. It has no clock, socket, file, thread or randomness: time comes in as [`std::time::Instant`],
 //! seeds come in at construction, packets leave through memory that the caller lends. It knows nothing of SIP or SDP;
@@ -7,7 +7,8 @@
 //! # The loop
 //!
 //! One change ([`MediaSession::tick`] every 20 ms, or [`MediaSession::receive`] for a packet), then
-//! [`MediaSession::poll_event`] until it is empty, then the next change. Nothing on these paths allocates.
+//! [`MediaSession::poll_event`] until it is empty, and after a tick [`MediaSession::poll_rtcp`] when
+//! [`MediaSession::is_report_due`], then the next change. Nothing on these paths allocates.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -17,9 +18,11 @@
 //! let far = "192.0.2.7:30000".parse().unwrap();
 //! let prompt = Prompt::from_pcm(&[0i16; 800], 8000).unwrap(); // 100 ms: five packets
 //!
-//! let mut session = MediaSession::new(SessionConfig { ssrc: 7, sequence: 1, timestamp: 1, send_silence: false });
+//! let mut session = MediaSession::new(SessionConfig { ssrc: 7, sequence: 1, timestamp: 1, rtcp: 1, send_silence: false });
 //! session.set_remote(MediaPlan {
 //!     remote: far,
+//!     remote_rtcp: far,
+//!     rtcp_mux: true,
 //!     codec: Codec::Pcma,
 //!     payload_type: 8,
 //!     telephone_event: Some(101),
@@ -54,6 +57,7 @@ pub mod quality;
 pub mod reception;
 pub mod recorder;
 pub mod resample;
+pub mod rtcp;
 pub mod rtp;
 pub mod session;
 pub mod tone;
@@ -66,6 +70,7 @@ pub use ports::{Collision, Lookup, PortIndex, PortLease, PortMode, Ports, PortsC
 pub use prompt::{Prompt, PromptError};
 pub use quality::Quality;
 pub use recorder::{Block, BlockPool, PoolExhausted};
+pub use rtcp::{FarReport, MAX_RTCP_LEN, RtcpDrop};
 pub use rtp::{DropReason, MAX_PACKET_LEN};
 pub use session::{Direction, MediaEvent, MediaPlan, MediaSession, Received, SessionConfig, Transmit};
 

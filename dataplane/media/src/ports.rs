@@ -5,7 +5,7 @@
 //!
 //! 1. [`Ports::reserve`] before the offer is written: a lease of a port that no other *pending* call holds. Pending means that the
 //!    far address is not known for certain, so a packet from an unknown address can only be that one call's.
-//! 2. [`Ports::expect`] when an answer (or early media) names the far address.
+//! 2. [`Ports::expect`] when an answer (or early media) names the far address, and [`Ports::expect_rtcp`] beside it.
 //! 3. [`Ports::settle`] when the session reports [`crate::MediaEvent::Latched`], or when the call no longer waits for a
 //!    source other than the negotiated one. The port is free for the next call to be set up.
 //! 4. [`Ports::release`] at the end. Its addresses rest for [`REST`], so that late packets find nobody.
@@ -21,12 +21,14 @@
 //! SIPp) are given a pool in [`PortMode::Own`].
 
 mod far_address;
+mod rtcp;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use far_address::{FarAddress, Seeded};
+use rtcp::RtcpAddresses;
 
 /// How long a far address, or a port of its own, stays unused after its call: packets that are still under way, and far
 /// ends that talk on after BYE, must not reach the next call.
@@ -68,6 +70,8 @@ pub struct PortLease {
     call: u64,
     port: PortIndex,
     addresses: [Option<FarAddress>; ADDRESSES_MAX],
+    /// Where its RTCP comes from, when that is not the usual place.
+    rtcp: Option<FarAddress>,
 }
 
 impl PortLease {
@@ -141,6 +145,7 @@ pub struct Ports {
     addresses: HashMap<FarAddress, Holder, Seeded>,
     resting_addresses: VecDeque<(Instant, FarAddress)>,
     resting_ports: VecDeque<(Instant, PortIndex)>,
+    rtcp: RtcpAddresses,
     strangers: u64,
     late: u64,
     collisions: u64,
@@ -158,6 +163,7 @@ impl Ports {
             addresses: HashMap::with_capacity_and_hasher(ports, Seeded(config.seed)),
             resting_addresses: VecDeque::new(),
             resting_ports: VecDeque::new(),
+            rtcp: RtcpAddresses::new(config.seed),
             strangers: 0,
             late: 0,
             collisions: 0,
@@ -173,7 +179,7 @@ impl Ports {
             return Err(PortsExhausted { ports: self.config.ports });
         };
         self.holders[usize::from(port.0)] = Some(call);
-        Ok(PortLease { call, port, addresses: [None; ADDRESSES_MAX] })
+        Ok(PortLease { call, port, addresses: [None; ADDRESSES_MAX], rtcp: None })
     }
 
     /// Notes a far address that was negotiated for the call. Naming the same one again is no change; a new one stands
@@ -226,6 +232,9 @@ impl Ports {
         match self.config.mode {
             PortMode::Shared => {
                 lease.addresses.iter().flatten().for_each(|&address| self.rest(now, address));
+                if let Some(address) = lease.rtcp {
+                    self.rtcp.rest(now, address);
+                }
                 self.vacate(&lease);
             }
             PortMode::Own => {

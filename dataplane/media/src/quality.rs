@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::rtcp::FarReport;
+
 /// Summary of one call's media so far. Counts are packets unless the name says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
@@ -31,6 +33,12 @@ pub struct Quality {
     pub first_packet: Option<Instant>,
     /// When the newest packet arrived.
     pub last_packet: Option<Instant>,
+    /// RTCP reports that we sent.
+    pub reports_sent: u32,
+    /// RTCP datagrams of the far end that were taken.
+    pub reports_received: u32,
+    /// What the far end heard of us; `None` when it never told.
+    pub far: Option<FarReport>,
 }
 
 impl Quality {

@@ -50,6 +50,21 @@ struct Run {
     transit: Option<u32>,
 }
 
+/// The run that is heard now, in the units of a report block (RFC 3550 section 6.4.1). Counts wrap at 2³².
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its source.
+    pub ssrc: u32,
+    /// Highest sequence number, with the number of wraps in the upper half.
+    pub highest: u32,
+    /// Packets that should have arrived.
+    pub expected: u32,
+    /// Packets received, each once.
+    pub received: u32,
+    /// Jitter in samples.
+    pub jitter: u32,
+}
+
 /// Receive state of one call.
 #[derive(Debug)]
 pub struct Reception {
@@ -58,8 +73,9 @@ pub struct Reception {
     first: Option<Instant>,
     last: Option<Instant>,
     received: u64,
-    /// Expected by runs that are over.
+    /// Expected by runs that are over, and received of them.
     expected_before: u64,
+    received_before: u64,
     duplicates: u32,
     reordered: u32,
     /// Jitter in samples, scaled by 16.
@@ -78,6 +94,7 @@ impl Reception {
             last: None,
             received: 0,
             expected_before: 0,
+            received_before: 0,
             duplicates: 0,
             reordered: 0,
             jitter: 0,
@@ -137,6 +154,7 @@ impl Reception {
 
     fn begin(&mut self, header: &Header) -> Arrival {
         self.expected_before = self.expected();
+        self.received_before = self.received;
         self.runs = self.runs.saturating_add(1);
         // One cycle up, so that a packet from before the first does not go below zero.
         let first = (1 << 16) | u32::from(header.sequence);
@@ -184,6 +202,24 @@ impl Reception {
     /// Packets received, each once.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// The source that is heard now; `None` before the first packet.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.run.as_ref().map(|run| run.ssrc)
+    }
+
+    /// The run that is heard now.
+    pub fn stream(&self) -> Option<Stream> {
+        let run = self.run.as_ref()?;
+        Some(Stream {
+            ssrc: run.ssrc,
+            // A run begins one cycle up.
+            highest: run.highest.wrapping_sub(1 << 16),
+            expected: run.highest.wrapping_sub(run.base).wrapping_add(1),
+            received: (self.received - self.received_before) as u32,
+            jitter: self.jitter >> 4,
+        })
     }
 
     /// Copies seen of packets already received.

@@ -19,8 +19,6 @@ pub enum DropReason {
     TooShort,
     /// Not version 2: STUN, DTLS, key-alive bytes, noise.
     NotRtp,
-    /// RTCP on the RTP port (RFC 5761 section 4); nothing in it is acted on.
-    Rtcp,
     /// Contributing sources, extension or padding reach past the end of the packet.
     Malformed,
     /// No far end is negotiated yet.
@@ -48,10 +46,9 @@ impl DropReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 13] = [
+    pub const ALL: [DropReason; 12] = [
         DropReason::TooShort,
         DropReason::NotRtp,
-        DropReason::Rtcp,
         DropReason::Malformed,
         DropReason::NoPlan,
         DropReason::Direction,
@@ -69,7 +66,6 @@ impl DropReason {
         match self {
             DropReason::TooShort => "too_short",
             DropReason::NotRtp => "not_rtp",
-            DropReason::Rtcp => "rtcp",
             DropReason::Malformed => "malformed",
             DropReason::NoPlan => "no_plan",
             DropReason::Direction => "direction",
@@ -124,11 +120,8 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads a packet, or says why it is none.
+    /// Reads a packet, or says why it is none. RTCP has to be told from it before, by [`crate::rtcp::is_rtcp`].
     pub fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, DropReason> {
-        if is_rtcp(bytes) {
-            return Err(DropReason::Rtcp);
-        }
         let reader = RtpReader::new(bytes).map_err(|error| match error {
             RtpReaderError::BufferTooShort(_) => DropReason::TooShort,
             RtpReaderError::UnsupportedVersion(_) => DropReason::NotRtp,
@@ -147,11 +140,6 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// RTCP packet types 192–223 share the second byte with marker and payload type (RFC 5761 section 4).
-fn is_rtcp(bytes: &[u8]) -> bool {
-    matches!(bytes, [first, second, ..] if first >> 6 == 2 && (192..=223).contains(second))
-}
-
 /// Where our own stream stands: numbers of the next packet.
 ///
 /// The timestamp runs with every frame, sent or not, so that a pause is a pause at the far end too; the sequence runs
@@ -160,6 +148,8 @@ fn is_rtcp(bytes: &[u8]) -> bool {
 pub struct Sender {
     ssrc: u32,
     timestamp: u32,
+    /// Bytes of payload written; wraps at 2³².
+    octets: u32,
     sequence: u16,
     /// Whether the frame before this one was sent; a talkspurt begins when it was not.
     talking: bool,
@@ -168,7 +158,7 @@ pub struct Sender {
 impl Sender {
     /// Starts a stream at the given seeds, which must be random (RFC 3550 section 5.1).
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Sender {
-        Sender { ssrc, timestamp, sequence, talking: false }
+        Sender { ssrc, timestamp, octets: 0, sequence, talking: false }
     }
 
     /// Writes header and payload, moves on, and returns the length of the packet.
@@ -189,6 +179,7 @@ impl Sender {
         self.talking = true;
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(payload.len() as u32);
+        self.octets = self.octets.wrapping_add(payload.len() as u32);
         end
     }
 
@@ -201,6 +192,16 @@ impl Sender {
     /// Our synchronisation source.
     pub fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// Timestamp of the next frame.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Bytes of payload written; wraps at 2³².
+    pub fn octets(&self) -> u32 {
+        self.octets
     }
 }
 

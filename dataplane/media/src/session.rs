@@ -5,6 +5,8 @@
 //! and [`MediaSession::poll_block`] after a tick while the call is recorded. It never waits and never allocates, but
 //! for a block buffer that the recording's pool has not made before.
 
+mod reports;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,8 +16,10 @@ use crate::latch::{Judgement, Latch, Latching};
 use crate::prompt::Prompt;
 use crate::reception::{Arrival, Reception};
 use crate::recorder::{Block, BlockPool, PoolExhausted, Recorder};
+use crate::rtcp::RtcpDrop;
+use crate::rtcp::exchange::Exchange;
 use crate::rtp::{DropReason, Header, Packet, Sender};
-use crate::{Codec, FRAME_SAMPLES, Quality};
+use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
 
 /// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
 const AUDIO_SAMPLES: std::ops::RangeInclusive<usize> = 40..=480;
@@ -27,7 +31,7 @@ const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
 static SILENCE: [[u8; FRAME_SAMPLES]; 2] =
     [[Codec::Pcmu.silence(); FRAME_SAMPLES], [Codec::Pcma.silence(); FRAME_SAMPLES]];
 
-/// What a session is born with. The three seeds must be random (RFC 3550 section 5.1).
+/// What a session is born with. The four seeds must be random (RFC 3550 section 5.1).
 #[derive(Clone, Copy, Debug)]
 pub struct SessionConfig {
     /// Our synchronisation source.
@@ -36,6 +40,8 @@ pub struct SessionConfig {
     pub sequence: u16,
     /// Timestamp of the first frame.
     pub timestamp: u32,
+    /// Our CNAME, and the intervals between reports.
+    pub rtcp: u128,
     /// Whether silence is sent as packets when there is nothing to play. Off saves half the packets of a quiet call;
     /// on keeps NAT bindings and far ends that watch for RTP alive.
     pub send_silence: bool,
@@ -69,6 +75,10 @@ impl Direction {
 pub struct MediaPlan {
     /// Where the far end wants its RTP.
     pub remote: SocketAddr,
+    /// Where it wants its RTCP: `remote` itself when both share the port.
+    pub remote_rtcp: SocketAddr,
+    /// RTCP shares the RTP port, at both ends (RFC 5761).
+    pub rtcp_mux: bool,
     /// What we send. The other law is understood on its static payload type too, since both are in our offers and a
     /// far end may switch between them at any time.
     pub codec: Codec,
@@ -107,6 +117,8 @@ pub enum Received<'a> {
     TelephoneEvent,
     /// Comfort noise: the far end is there and silent.
     ComfortNoise,
+    /// RTCP on the RTP port, taken or not.
+    Rtcp(Result<(), RtcpDrop>),
     /// Counted and forgotten.
     Dropped(DropReason),
 }
@@ -148,6 +160,8 @@ struct Hot {
     send_silence: bool,
     prompt_ended: bool,
     latched: bool,
+    /// Ticks until a report is due.
+    report_in: u16,
     sent: u64,
     reception: Reception,
     recorder: Option<Box<Recorder>>,
@@ -165,11 +179,13 @@ struct Far {
 struct Cold {
     digits: dtmf::Receiver,
     drops: [u32; DropReason::COUNT],
+    exchange: Exchange,
 }
 
 impl MediaSession {
     /// A session without a far end, made when the call's own port is known and before anything is sent.
     pub fn new(config: SessionConfig) -> MediaSession {
+        let exchange = Exchange::new(config.rtcp);
         MediaSession {
             hot: Hot {
                 sender: Sender::new(config.ssrc, config.sequence, config.timestamp),
@@ -179,11 +195,12 @@ impl MediaSession {
                 send_silence: config.send_silence,
                 prompt_ended: false,
                 latched: false,
+                report_in: exchange.first_delay(),
                 sent: 0,
                 reception: Reception::new(),
                 recorder: None,
             },
-            cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT] },
+            cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT], exchange },
         }
     }
 
@@ -237,6 +254,7 @@ impl MediaSession {
     pub fn tick(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         self.cold.digits.on_tick(now);
         let hot = &mut self.hot;
+        hot.report_in = hot.report_in.saturating_sub(u16::from(hot.answered));
         let far = hot.far.as_ref().filter(|far| hot.answered && far.plan.direction.sends());
         let Some(Far { plan, latch }) = far else {
             hot.sender.skip(FRAME_SAMPLES as u32);
@@ -264,6 +282,9 @@ impl MediaSession {
 
     /// Takes in a packet that arrived on the call's port from `from`.
     pub fn receive<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
+        if rtcp::is_rtcp(packet) {
+            return Received::Rtcp(self.receive_rtcp(now, from, packet));
+        }
         match self.accept(now, from, packet) {
             Ok(received) => received,
             Err(reason) => {
@@ -307,7 +328,7 @@ impl MediaSession {
                 }
             }
             Received::TelephoneEvent => self.cold.digits.on_payload(now, header.timestamp, payload),
-            Received::ComfortNoise | Received::Dropped(_) => {}
+            Received::ComfortNoise | Received::Rtcp(_) | Received::Dropped(_) => {}
         }
         Ok(received)
     }
@@ -371,6 +392,7 @@ impl MediaSession {
         let (expected, received) = (reception.expected(), reception.received());
         let (jitter_ms, jitter_max_ms) = reception.jitter_ms();
         let (first_packet, last_packet) = reception.span();
+        let (reports_sent, reports_received) = self.cold.exchange.counts();
         Quality {
             sent: self.hot.sent,
             received,
@@ -385,6 +407,9 @@ impl MediaSession {
             dropped: self.cold.drops.iter().copied().map(u64::from).sum(),
             first_packet,
             last_packet,
+            reports_sent,
+            reports_received,
+            far: self.cold.exchange.far(),
         }
     }
 }

@@ -13,6 +13,7 @@ fn ours_run_on() {
         ssrc: 1,
         sequence: u16::MAX - 2,
         timestamp: u32::MAX - 400,
+        rtcp: 0,
         send_silence: true,
     });
     session.set_remote(plan());

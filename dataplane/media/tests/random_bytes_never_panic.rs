@@ -51,6 +51,7 @@ proptest! {
             now += Duration::from_millis(*ms);
             match session.receive(now, *from, bytes) {
                 Received::Dropped(_) => dropped += 1,
+                Received::Rtcp(_) => {}
                 _ => accepted += 1,
             }
             tick(&mut session, now);

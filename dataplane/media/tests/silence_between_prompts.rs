@@ -60,7 +60,7 @@ fn a_prompt_that_is_stopped_or_replaced_is_silent_about_its_end() {
 #[test]
 fn the_marker_begins_each_talkspurt() {
     let mut session =
-        MediaSession::new(SessionConfig { ssrc: 1, sequence: 0, timestamp: 0, send_silence: false });
+        MediaSession::new(SessionConfig { ssrc: 1, sequence: 0, timestamp: 0, rtcp: 0, send_silence: false });
     session.set_remote(plan());
     session.answer();
     let now = Instant::now();

@@ -8,7 +8,7 @@ use std::{
 use common::{digits::Digit, slab::Key};
 use media::{Lookup, MediaEvent, Received};
 
-use super::{Calls, Transmit};
+use super::{Calls, Socket, Transmit};
 use crate::{
     Event, HungUpBy, Stage,
     call::{Call, State},
@@ -41,6 +41,7 @@ impl Calls {
                     self.take_media_events(now, key);
                 }
             }
+            Received::Rtcp(taken) => self.count_rtcp(taken),
             Received::Dropped(reason) => self.count_drop(reason),
         }
     }
@@ -52,8 +53,11 @@ impl Calls {
         let transmit = media.session.tick(now, slot).map(|sent| {
             self.counters.rtp_sent += 1;
             call.stamps.first_audio.get_or_insert(now);
-            Transmit { socket: media.socket, to: sent.to, len: sent.len }
+            Transmit { socket: Socket::Media(media.socket), to: sent.to, len: sent.len }
         });
+        if media.session.is_report_due() {
+            self.reporter = Some(key);
+        }
         if call.run.deadline().is_some_and(|at| at <= now) {
             call.run.on_time(now);
             self.act(now, key);

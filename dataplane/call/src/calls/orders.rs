@@ -59,12 +59,14 @@ impl Calls {
                 "every RTP port is taken by a call that is being set up",
             );
         };
-        let Taken { lease, socket, address: rtp } = taken;
+        let Taken { lease, number, address } = taken;
         let (first, second) = (self.entropy.draw(), self.entropy.draw());
+        let rtcp = u128::from(self.entropy.draw()) << 64 | u128::from(self.entropy.draw());
         let call = self.calls.find_mut(key).expect("found above");
         let order = &call.order;
         let local = LocalSession {
-            rtp,
+            rtp: address.rtp,
+            rtcp_port: address.rtcp_port,
             codecs: order.codecs.clone(),
             // Kept below 2^62 so that peers which read it as a signed number agree (RFC 8866 section 5.2).
             session_id: self.entropy.draw() >> 2,
@@ -92,12 +94,13 @@ impl Calls {
                     ssrc: first as u32,
                     sequence: (first >> 32) as u16,
                     timestamp: second as u32,
+                    rtcp,
                     send_silence: self.config.send_silence,
                 });
                 call.media = Some(Media {
                     session,
                     lease,
-                    socket,
+                    socket: number,
                     local,
                     fork: None,
                     place: None,

@@ -5,8 +5,7 @@ use std::{net::SocketAddr, time::Instant};
 use common::entropy::Entropy;
 use media::{Lookup, PortIndex, PortLease, PortMode, Ports, PortsConfig, PortsExhausted};
 
-use super::Socket;
-use crate::CallsConfig;
+use crate::{CallsConfig, MediaPort};
 
 /// Both pools. A socket's number counts through the shared ports first.
 #[derive(Debug)]
@@ -19,22 +18,22 @@ pub(super) struct Pools {
 struct Pool {
     ports: Ports,
     /// As they stand in SDP.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<MediaPort>,
 }
 
 /// A port taken for a call.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub lease: PortLease,
-    /// The socket behind it.
-    pub socket: Socket,
-    /// Its address in SDP.
-    pub address: SocketAddr,
+    /// Number of the sockets behind it.
+    pub number: u16,
+    /// Their addresses in SDP.
+    pub address: MediaPort,
 }
 
 impl Pools {
     pub(super) fn new(config: &CallsConfig, entropy: &mut Entropy) -> Self {
-        let mut pool = |mode, addresses: &[SocketAddr]| {
+        let mut pool = |mode, addresses: &[MediaPort]| {
             let ports = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
             let ports = Ports::new(PortsConfig { mode, ports, seed: entropy.draw() });
             Pool { ports, addresses: addresses.to_vec() }
@@ -58,7 +57,7 @@ impl Pools {
         let pool = self.pool(mode);
         let lease = pool.ports.reserve(now, call)?;
         let port = lease.port().0;
-        Ok(Taken { lease, socket: Socket::Media(first + port), address: pool.addresses[usize::from(port)] })
+        Ok(Taken { lease, number: first + port, address: pool.addresses[usize::from(port)] })
     }
 
     /// Whose packet has arrived on the media socket of this number.
@@ -66,6 +65,14 @@ impl Pools {
         match number.checked_sub(self.shared.addresses.len() as u16) {
             None => self.shared.ports.lookup(PortIndex(number), from),
             Some(own) => self.own.ports.lookup(PortIndex(own), from),
+        }
+    }
+
+    /// Whose packet has arrived on the RTCP socket of this number.
+    pub(super) fn lookup_rtcp(&mut self, number: u16, from: SocketAddr) -> Lookup {
+        match number.checked_sub(self.shared.addresses.len() as u16) {
+            None => self.shared.ports.lookup_rtcp(PortIndex(number), from),
+            Some(own) => self.own.ports.lookup_rtcp(PortIndex(own), from),
         }
     }
 
@@ -81,6 +88,13 @@ impl Pools {
     /// Packets that came after their call.
     pub(super) fn late(&self) -> u64 {
         self.shared.ports.late() + self.own.ports.late()
+    }
+
+    /// RTCP of unknown sources, and RTCP that came after its call.
+    pub(super) fn rtcp_astray(&self) -> (u64, u64) {
+        let ((strangers, late), (own_strangers, own_late)) =
+            (self.shared.ports.rtcp_astray(), self.own.ports.rtcp_astray());
+        (strangers + own_strangers, late + own_late)
     }
 
     fn pool(&mut self, mode: PortMode) -> &mut Pool {

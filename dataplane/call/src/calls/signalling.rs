@@ -129,7 +129,9 @@ impl Calls {
         let media = call.media.as_mut().ok_or(OVER)?;
         if plan.remote.ip().is_unspecified() {
             // On hold the old way (RFC 3264 section 8.4): nothing is sent, and what comes still comes from where it did.
-            plan.remote = media.session.plan().map_or(plan.remote, |before| before.remote);
+            if let Some(before) = media.session.plan() {
+                (plan.remote, plan.remote_rtcp) = (before.remote, before.remote_rtcp);
+            }
         } else {
             let pool = self.pools.of(call.order.port_mode);
             let known = if plan.latching == Latching::Negotiated {
@@ -144,6 +146,9 @@ impl Calls {
                     "the far end uses one address for two calls on one of our ports; give the line ports of its own",
                 );
             }
+        }
+        if !plan.rtcp_mux {
+            self.pools.of(call.order.port_mode).expect_rtcp(now, &mut media.lease, plan.remote_rtcp);
         }
         media.session.set_remote(plan);
         media.heard_from = match plan.direction {

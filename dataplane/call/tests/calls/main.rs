@@ -22,6 +22,7 @@ mod order_cannot_be_written;
 mod orders_keep_their_window;
 mod ports_run_out;
 mod recording_covers_the_talk;
+mod reports_both_ways;
 mod ring_limit_cancels;
 mod silent_far_end_is_hung_up;
 mod state_table;

@@ -9,7 +9,8 @@ use super::PortIndex;
 /// key, so that a socket for both families finds what an SDP in IPv4 named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FarAddress {
-    ip: u128,
+    /// Halves of the address, so that the key needs no more than eight bytes of alignment.
+    ip: [u64; 2],
     /// Our port's index in the upper half, the far port in the lower.
     ports: u32,
 }
@@ -20,14 +21,21 @@ impl FarAddress {
             SocketAddr::V4(far) => u128::from(far.ip().to_ipv6_mapped()),
             SocketAddr::V6(far) => u128::from(*far.ip()),
         };
+        let ip = [(ip >> 64) as u64, ip as u64];
         FarAddress { ip, ports: (u32::from(port.0) << 16) | u32::from(far.port()) }
+    }
+
+    /// The address one port below.
+    pub(super) fn below(port: PortIndex, mut far: SocketAddr) -> FarAddress {
+        far.set_port(far.port().wrapping_sub(1));
+        FarAddress::new(port, far)
     }
 }
 
 impl Hash for FarAddress {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64((self.ip >> 64) as u64);
-        state.write_u64(self.ip as u64);
+        state.write_u64(self.ip[0]);
+        state.write_u64(self.ip[1]);
         state.write_u32(self.ports);
     }
 }

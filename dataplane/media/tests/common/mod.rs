@@ -16,9 +16,15 @@ pub fn far() -> SocketAddr {
     "192.0.2.7:30000".parse().unwrap()
 }
 
+pub fn far_rtcp() -> SocketAddr {
+    "192.0.2.7:30001".parse().unwrap()
+}
+
 pub fn plan() -> MediaPlan {
     MediaPlan {
         remote: far(),
+        remote_rtcp: far_rtcp(),
+        rtcp_mux: false,
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(EVENTS),
@@ -28,7 +34,13 @@ pub fn plan() -> MediaPlan {
 }
 
 pub fn session() -> MediaSession {
-    MediaSession::new(SessionConfig { ssrc: 0x5EA1, sequence: 100, timestamp: 5000, send_silence: true })
+    MediaSession::new(SessionConfig {
+        ssrc: 0x5EA1,
+        sequence: 100,
+        timestamp: 5000,
+        rtcp: 0xC0FFEE,
+        send_silence: true,
+    })
 }
 
 /// A session that is negotiated and answered.

@@ -148,7 +148,8 @@ fn write_accepted(
     if let Some(payload_type) = agreed.telephone_event {
         write_telephone_event(writer, payload_type);
     }
-    write_tail(local, agreed.direction, agreed.rtcp_mux, writer);
+    let rtcp_port = local.rtcp_port.filter(|_| !agreed.rtcp_mux);
+    write_tail(local, agreed.direction, rtcp_port, agreed.rtcp_mux, writer);
 }
 
 fn agree(

@@ -12,7 +12,7 @@ pub struct LocalMedia<'a> {
     pub rtp: SocketAddr,
     /// The RTCP port; `None` leaves it at the RTP port plus one, unsaid.
     pub rtcp_port: Option<u16>,
-    /// Offers RTCP on the RTP port (RFC 5761).
+    /// Offers RTCP on the RTP port (RFC 5761); `rtcp_port` is then for far ends that do not want that.
     pub rtcp_mux: bool,
     /// Codecs, most wanted first. At least one.
     pub codecs: &'a [Codec],
@@ -49,7 +49,7 @@ pub fn write_offer(local: &LocalMedia<'_>, out: &mut [u8]) -> Result<usize, Writ
     if let Some(payload_type) = local.telephone_event {
         write_telephone_event(&mut writer, payload_type);
     }
-    write_tail(local, local.direction, local.rtcp_mux, &mut writer);
+    write_tail(local, local.direction, local.rtcp_port, local.rtcp_mux, &mut writer);
     writer.finish()
 }
 
@@ -76,9 +76,15 @@ pub(super) fn write_telephone_event(writer: &mut Writer<'_>, payload_type: u8) {
 }
 
 /// The attributes after the codecs.
-pub(super) fn write_tail(local: &LocalMedia<'_>, direction: Direction, mux: bool, writer: &mut Writer<'_>) {
+pub(super) fn write_tail(
+    local: &LocalMedia<'_>,
+    direction: Direction,
+    rtcp_port: Option<u16>,
+    mux: bool,
+    writer: &mut Writer<'_>,
+) {
     writer.raw(b"a=ptime:").number(u64::from(local.ptime_ms)).raw(b"\r\n");
-    if let Some(port) = local.rtcp_port {
+    if let Some(port) = rtcp_port {
         writer.raw(b"a=rtcp:").number(u64::from(port)).raw(b"\r\n");
     }
     if mux {

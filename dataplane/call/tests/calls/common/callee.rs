@@ -37,6 +37,10 @@ pub struct Callee {
     pub acts: Vec<(Duration, Act)>,
     /// Where its RTP comes from and goes to; an address of its own if `None`.
     pub rtp: Option<SocketAddr>,
+    /// Takes RTCP on the RTP port.
+    pub mux: bool,
+    /// Where it takes RTCP otherwise; on the next port if `None`.
+    pub rtcp_port: Option<u16>,
     /// CANCEL is answered, and the INVITE with 487.
     pub cancels: bool,
     /// BYE is answered.
@@ -46,7 +50,7 @@ pub struct Callee {
 impl Callee {
     /// Somebody from whom nothing at all is heard.
     pub fn silent() -> Self {
-        Self { acts: Vec::new(), rtp: None, cancels: true, hears_bye: true }
+        Self { acts: Vec::new(), rtp: None, mux: false, rtcp_port: None, cancels: true, hears_bye: true }
     }
 
     pub fn then(mut self, at_ms: u64, act: Act) -> Self {

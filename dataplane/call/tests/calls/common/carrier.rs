@@ -34,6 +34,8 @@ pub struct FarCall {
     pub messages: Vec<Vec<u8>>,
     /// The RTP that arrived.
     pub audio: Vec<Rtp>,
+    /// The RTCP that arrived, on the RTP port or on the next.
+    pub reports: Vec<Datagram>,
     /// The callee hung up, was hung up on, or never answered.
     pub over: bool,
     done: usize,
@@ -86,10 +88,13 @@ impl Carrier {
 
     pub fn receive(&mut self, now: Instant, datagram: &Datagram) {
         if datagram.to != addr(LINE) {
-            let packet = Rtp::read(now, &datagram.bytes);
-            let call = self.calls.iter_mut().rev().find(|call| call.rtp == datagram.to && !call.over);
-            if let Some(call) = call {
-                call.audio.push(packet);
+            let mut calls = self.calls.iter_mut().rev().filter(|call| !call.over);
+            if media::rtcp::is_rtcp(&datagram.bytes) {
+                if let Some(call) = calls.find(|call| [call.rtp, call.rtcp()].contains(&datagram.to)) {
+                    call.reports.push(datagram.clone());
+                }
+            } else if let Some(call) = calls.find(|call| call.rtp == datagram.to) {
+                call.audio.push(Rtp::read(now, &datagram.bytes));
             }
             return;
         }
@@ -159,6 +164,7 @@ impl Carrier {
             heard: Vec::new(),
             messages: Vec::new(),
             audio: Vec::new(),
+            reports: Vec::new(),
             over: false,
             done: 0,
             final_reply: None,
@@ -179,6 +185,17 @@ fn to_us(bytes: Vec<u8>) -> Datagram {
 }
 
 impl FarCall {
+    /// Where its RTCP lives, unless it is muxed.
+    pub fn rtcp(&self) -> SocketAddr {
+        SocketAddr::new(self.rtp.ip(), self.callee.rtcp_port.unwrap_or(self.rtp.port() + 1))
+    }
+
+    /// Our synchronisation source, and its own.
+    pub fn ssrcs(&self) -> (u32, u32) {
+        let report = self.reports.first().expect("a report of ours");
+        (u32::from_be_bytes(report.bytes[4..8].try_into().expect("a word")), self.stream.ssrc)
+    }
+
     /// What it heard, without the times.
     pub fn kinds(&self) -> Vec<&str> {
         self.heard.iter().map(|(_, kind)| kind.as_str()).collect()
@@ -343,8 +360,8 @@ impl FarCall {
     fn local<'a>(&self, codecs: &'a [Codec]) -> LocalMedia<'a> {
         LocalMedia {
             rtp: self.rtp,
-            rtcp_port: None,
-            rtcp_mux: false,
+            rtcp_port: self.callee.rtcp_port,
+            rtcp_mux: self.callee.mux,
             codecs,
             telephone_event: Some(EVENTS),
             ptime_ms: 20,

@@ -35,6 +35,11 @@ pub fn rtp_socket(number: u16) -> SocketAddr {
     SocketAddr::new(addr(OURS).ip(), 40_000 + 2 * number)
 }
 
+/// The RTCP socket beside it.
+pub fn rtcp_socket(number: u16) -> SocketAddr {
+    SocketAddr::new(addr(OURS).ip(), 40_001 + 2 * number)
+}
+
 /// A stream of numbers from a seed (splitmix64).
 #[derive(Debug)]
 pub struct Dice(pub u64);

@@ -7,14 +7,14 @@ use std::{
 
 use common::{AttemptId, LineId};
 use media::{BlockPool, Codec, Latching, PortMode};
-use peal_call::{Calls, CallsConfig, HungUpBy, Mail, Order, Socket};
+use peal_call::{Calls, CallsConfig, HungUpBy, Mail, MediaPort, Order, Socket};
 use sip::EndpointConfig;
 
 use super::books::{Books, Record};
 use super::callee::{Act, Callee};
 use super::carrier::{Carrier, FarCall};
 use super::link::{Datagram, Link};
-use super::{LINE, OURS, addr, ms, plays, rtp_socket};
+use super::{LINE, OURS, addr, ms, plays, rtcp_socket, rtp_socket};
 
 pub struct Pair {
     pub now: Instant,
@@ -43,8 +43,8 @@ impl Pair {
         let pool = BlockPool::new(64);
         let mut config = CallsConfig {
             sip: EndpointConfig::new(addr(OURS), 3, 7),
-            shared_media: (0..shared).map(rtp_socket).collect(),
-            own_media: (shared..shared + own).map(rtp_socket).collect(),
+            shared_media: (0..shared).map(media_port).collect(),
+            own_media: (shared..shared + own).map(media_port).collect(),
             max_calls: 2_000,
             send_silence: true,
             media_timeout: ms(10_000),
@@ -217,6 +217,7 @@ impl Pair {
             let from = match transmit.socket {
                 Socket::Signalling => addr(OURS),
                 Socket::Media(number) => rtp_socket(number),
+                Socket::Rtcp(number) => rtcp_socket(number),
             };
             let bytes = self.slot[..transmit.len].to_vec();
             self.link.send(self.now, Datagram { from, to: transmit.to, bytes });
@@ -231,7 +232,16 @@ impl Pair {
     }
 }
 
+fn media_port(number: u16) -> MediaPort {
+    MediaPort { rtp: rtp_socket(number), rtcp_port: rtcp_socket(number).port() }
+}
+
 /// Which of our sockets has this address.
 fn socket(address: SocketAddr) -> Socket {
-    if address == addr(OURS) { Socket::Signalling } else { Socket::Media((address.port() - 40_000) / 2) }
+    let number = address.port().wrapping_sub(40_000) / 2;
+    match address {
+        _ if address == addr(OURS) => Socket::Signalling,
+        _ if address == rtp_socket(number) => Socket::Media(number),
+        _ => Socket::Rtcp(number),
+    }
 }
