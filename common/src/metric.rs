@@ -77,6 +77,12 @@ metrics! {
     DP_RTP_DROPPED = "peal_dataplane_rtp_packets_dropped_total", Counter, ["reason"];
     /// RTP packets that the far end sent and we never got (RFC 3550 section A.3).
     DP_RTP_LOST = "peal_dataplane_rtp_packets_lost_total", Counter, [];
+    /// RTCP reports sent.
+    DP_RTCP_SENT = "peal_dataplane_rtcp_reports_sent_total", Counter, [];
+    /// RTCP datagrams received and taken.
+    DP_RTCP_RECEIVED = "peal_dataplane_rtcp_datagrams_received_total", Counter, [];
+    /// RTCP datagrams dropped, by reason; `stranger` is a source that belongs to no call.
+    DP_RTCP_DROPPED = "peal_dataplane_rtcp_datagrams_dropped_total", Counter, ["reason"];
     // Data plane: shard.
     /// CPU time of the shard threads.
     DP_SHARD_CPU = "peal_dataplane_shard_cpu_seconds_total", Counter, ["shard"];

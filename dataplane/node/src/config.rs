@@ -21,8 +21,8 @@ pub struct NodeConfig {
     pub advertised: Option<IpAddr>,
     /// UDP port of the first shard's SIP socket; shard n has port + n. Default 5060.
     pub sip_port: u16,
-    /// UDP ports for RTP, of which the even ones are used, split evenly among the shards. Default 20000 to 23999. A port
-    /// carries many calls, but at most one whose far address is not known yet, so each shard needs as many as it has
+    /// UDP ports for RTP and RTCP, split evenly among the shards: RTP on the even ones, RTCP on the odd one above each.
+    /// Default 20000 to 23999. A port carries many calls, but at most one whose far address is not known yet, so each shard needs as many as it has
     /// calls ringing at once.
     pub rtp_ports: PortRange,
     /// Of the RTP ports, how many are kept for lines that ask for a port of their own for each call
@@ -90,7 +90,7 @@ impl Default for NodeConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PortRange {
-    /// The first. 0 lets the kernel choose `last` + 1 ports, odd ones too.
+    /// The first. 0 lets the kernel choose `last` + 1 RTP ports, odd ones too, and as many for RTCP.
     pub first: u16,
     /// The last.
     pub last: u16,
@@ -99,9 +99,9 @@ pub struct PortRange {
 impl PortRange {
     /// The ports for calls that share them, and those for calls that have one each.
     ///
-    /// Only even ones (RFC 3550 section 11): far ends send RTCP to the odd one above.
+    /// Only even ones (RFC 3550 section 11) below another: RTCP has the odd one above.
     pub(crate) fn split(&self, own: u16) -> (Vec<u16>, Vec<u16>) {
-        let usable = |port: &u16| self.first == 0 || port.is_multiple_of(2);
+        let usable = |port: &u16| self.first == 0 || (port.is_multiple_of(2) && *port < self.last);
         let mut shared: Vec<u16> = (self.first..=self.last).filter(usable).collect();
         let own = shared.split_off(shared.len().saturating_sub(usize::from(own)));
         let chosen = |ports: Vec<u16>| if self.first == 0 { vec![0; ports.len()] } else { ports };
@@ -181,6 +181,12 @@ impl NodeConfig {
             return refuse("user_agent", "must be at most 128 ASCII characters, none of control".to_owned());
         }
         Ok(())
+    }
+
+    /// Sockets for media, in all shards together.
+    pub(crate) fn media_sockets(&self) -> usize {
+        let (shared, own) = self.rtp_ports.split(self.rtp_own_ports);
+        2 * (shared.len() + own.len())
     }
 
     /// The longest that a drain lets calls go on.

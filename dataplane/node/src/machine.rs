@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use call::{Calls, CallsConfig, Socket};
+use call::{Calls, CallsConfig, MediaPort, Socket};
 use media::BlockPool;
 use shard::{Bound, Machine, SocketIndex, SocketRole, SocketSpec, Transmit};
 use sip::EndpointConfig;
 
 use crate::config::NodeConfig;
 
-/// [`Calls`] behind the sockets of [`ShardPlan::sockets`]: signalling first, then media.
+/// [`Calls`] behind the sockets of [`ShardPlan::sockets`]: signalling first, then RTP, then the RTCP beside each.
 #[derive(Debug)]
 pub(crate) struct ShardCalls {
     calls: Calls,
+    /// The first of the RTCP sockets.
+    first_rtcp: u16,
     /// The counters were told since the last call left. Calls tell them only while there are calls.
     is_told: bool,
 }
@@ -25,7 +27,8 @@ impl Machine for ShardCalls {
     fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]) {
         let socket = match socket.0 {
             0 => Socket::Signalling,
-            media => Socket::Media(media - 1),
+            media if media < self.first_rtcp => Socket::Media(media - 1),
+            rtcp => Socket::Rtcp(rtcp - self.first_rtcp),
         };
         self.calls.handle_datagram(now, socket, from, bytes);
     }
@@ -43,6 +46,7 @@ impl Machine for ShardCalls {
         let socket = match socket {
             Socket::Signalling => SocketIndex(0),
             Socket::Media(media) => SocketIndex(media + 1),
+            Socket::Rtcp(rtcp) => SocketIndex(rtcp + self.first_rtcp),
         };
         Some(Transmit { socket, to, len })
     }
@@ -96,19 +100,27 @@ impl ShardPlan {
             .collect()
     }
 
-    /// The sockets to bind.
+    /// The sockets to bind. RTCP has the odd port above each even one (RFC 3550 section 11), or any that is free where the
+    /// kernel chooses.
     pub(crate) fn sockets(&self) -> Vec<SocketSpec> {
         let at = |port: u16| SocketAddr::new(self.config.address, port);
-        let media = self.shared_ports.iter().chain(&self.own_ports).map(|port| SocketSpec::media(at(*port)));
-        std::iter::once(SocketSpec::signalling(at(self.sip_port))).chain(media).collect()
+        let ports = || self.shared_ports.iter().chain(&self.own_ports).copied();
+        let rtcp = ports().map(|port| if port == 0 { 0 } else { port + 1 });
+        std::iter::once(SocketSpec::signalling(at(self.sip_port)))
+            .chain(ports().chain(rtcp).map(|port| SocketSpec::media(at(port))))
+            .collect()
     }
 
     /// The machine, once the sockets are bound.
     pub(crate) fn build(&self, bound: &Bound, pool: BlockPool, seeds: [u64; 2]) -> ShardCalls {
         let signalling = bound.of_role(SocketRole::Signalling).next().expect("the first socket").local;
         let public = |local: SocketAddr| SocketAddr::new(self.config.public_address(), local.port());
-        let mut shared_media: Vec<_> = bound.of_role(SocketRole::Media).map(|s| public(s.local)).collect();
+        let media: Vec<_> = bound.of_role(SocketRole::Media).map(|socket| public(socket.local)).collect();
+        let (rtp, rtcp) = media.split_at(self.shared_ports.len() + self.own_ports.len());
+        let pairs = rtp.iter().zip(rtcp).map(|(rtp, rtcp)| MediaPort { rtp: *rtp, rtcp_port: rtcp.port() });
+        let mut shared_media: Vec<_> = pairs.collect();
         let own_media = shared_media.split_off(self.shared_ports.len());
+        let first_rtcp = 1 + rtp.len() as u16;
         let mut sip = EndpointConfig::new(signalling, self.index, seeds[0]);
         sip.user_agent = self.config.user_agent.clone();
         sip.advertised = self.config.advertised.map(|_| public(signalling).to_string());
@@ -121,6 +133,6 @@ impl ShardPlan {
             media_timeout: std::time::Duration::from_secs(u64::from(self.config.media_timeout_s)),
             recording: pool,
         };
-        ShardCalls { calls: Calls::new(Instant::now(), config, seeds[1]), is_told: false }
+        ShardCalls { calls: Calls::new(Instant::now(), config, seeds[1]), first_rtcp, is_told: false }
     }
 }

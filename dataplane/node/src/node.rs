@@ -285,11 +285,11 @@ fn start_shards(config: &NodeConfig) -> Result<Shards, StartError> {
     Ok(shards)
 }
 
-/// Each RTP port is a descriptor; the usual soft limit of 1,024 is for programs that use `select`.
+/// Each RTP and RTCP port is a descriptor; the usual soft limit of 1,024 is for programs that use `select`.
 fn raise_file_limit(config: &NodeConfig) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let needed = u64::from(config.rtp_ports.last - config.rtp_ports.first) + 1_024;
+    let needed = config.media_sockets() as u64 + 1_024;
     if limit.current.is_some_and(|current| current < needed) {
         let raised =
             Rlimit { current: limit.maximum.map(|maximum| maximum.min(needed)).or(Some(needed)), ..limit };

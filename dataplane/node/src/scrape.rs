@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::metric;
 use disk::{DiskHandle, JournalHandle};
-use media::DropReason;
+use media::{DropReason, RtcpDrop};
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
@@ -67,6 +67,9 @@ impl Sources {
         let rtp_received = counter(&metric::DP_RTP_RECEIVED);
         let rtp_dropped = counters(&metric::DP_RTP_DROPPED);
         let rtp_lost = counter(&metric::DP_RTP_LOST);
+        let rtcp_sent = counter(&metric::DP_RTCP_SENT);
+        let rtcp_received = counter(&metric::DP_RTCP_RECEIVED);
+        let rtcp_dropped = counters(&metric::DP_RTCP_DROPPED);
         for calls in self.metrics.calls_counters().values() {
             let sip = &calls.sip;
             received.inc_by(sip.datagrams_received);
@@ -90,12 +93,20 @@ impl Sources {
             }
             rtp_dropped.with_label_values(&["stranger"]).inc_by(calls.rtp_strangers);
             rtp_dropped.with_label_values(&["late"]).inc_by(calls.rtp_late);
+            rtcp_sent.inc_by(calls.rtcp_sent);
+            rtcp_received.inc_by(calls.rtcp_received);
+            for (reason, count) in RtcpDrop::ALL.iter().zip(calls.rtcp_dropped) {
+                rtcp_dropped.with_label_values(&[reason.as_str()]).inc_by(count);
+            }
+            rtcp_dropped.with_label_values(&["stranger"]).inc_by(calls.rtcp_strangers);
+            rtcp_dropped.with_label_values(&["late"]).inc_by(calls.rtcp_late);
         }
-        [received, sent, retransmitted, rtp_sent, rtp_received, rtp_lost]
+        [received, sent, retransmitted, rtp_sent, rtp_received, rtp_lost, rtcp_sent, rtcp_received]
             .iter()
             .flat_map(Collector::collect)
             .chain(dropped.collect())
             .chain(rtp_dropped.collect())
+            .chain(rtcp_dropped.collect())
             .collect()
     }
 

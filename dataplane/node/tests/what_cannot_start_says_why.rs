@@ -24,6 +24,19 @@ fn ports_folders_and_addresses() {
     let error = refusal(NodeConfig { sip_port: port, ..good.clone() });
     assert!(error.contains(&format!("UDP port {port}")) && error.contains("in use"), "{error}");
 
+    // The odd port above an RTP port is RTCP's.
+    let (even, odd) = loop {
+        let odd = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = odd.local_addr().expect("bound").port();
+        if port % 2 == 1 && UdpSocket::bind(("127.0.0.1", port - 1)).is_ok() {
+            break (port - 1, odd);
+        }
+    };
+    let rtp_ports = PortRange { first: even, last: even + 1 };
+    let error = refusal(NodeConfig { rtp_ports, rtp_own_ports: 0, ..good.clone() });
+    assert!(error.contains(&format!("UDP port {}", even + 1)) && error.contains("in use"), "{error}");
+    drop(odd);
+
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let metrics = taken.local_addr().expect("bound");
     let error = refusal(NodeConfig { metrics, ..good.clone() });
