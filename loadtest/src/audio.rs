@@ -67,6 +67,8 @@ pub(crate) struct Tracks {
     pub(crate) person: Track,
     /// A greeting of 3.4 s, a pause, a beep of 1 kHz for 0.5 s.
     pub(crate) machine: Track,
+    /// Nothing but silence.
+    pub(crate) quiet: Track,
     /// 425 Hz, one second in five.
     pub(crate) ringback: Track,
 }
@@ -85,6 +87,7 @@ impl Tracks {
                     .concat(),
                 false,
             ),
+            quiet: Track::new(&pause(20), true),
             ringback: Track::new(&[tone(425.0, 1_000), pause(4_000)].concat(), true),
         })
     }

@@ -151,7 +151,8 @@ impl FromStr for Mix {
 /// A behaviour for the numbers that match. Text form: `PATTERN=BEHAVIOUR[:KEY=VALUE]...`.
 ///
 /// The pattern is a number with at most one `*`: `+1555*`, `*99`, `+15550001111`. Keys: `ring`, `talk`, `press`
-/// (seconds, before scaling), `digits` (keys to press), `hangup` (`callee` or `caller`).
+/// (seconds, before scaling), `digits` (keys to press), `again` (seconds, before scaling, from one press of all keys to the next),
+/// `voice` (`speech` or `silence`), `hangup` (`callee` or `caller`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     prefix: String,
@@ -162,6 +163,8 @@ pub struct Rule {
     talk: Option<Duration>,
     press: Option<Duration>,
     digits: Option<String>,
+    again: Option<Duration>,
+    is_quiet: bool,
     hangs_up: Option<bool>,
 }
 
@@ -186,7 +189,8 @@ impl FromStr for Rule {
             ParseError::new(
                 "rule",
                 text,
-                "expected PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:hangup=callee|caller]",
+                "expected PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
+                 [:hangup=callee|caller]",
             )
         };
         let seconds = |text: &str| {
@@ -207,6 +211,8 @@ impl FromStr for Rule {
             talk: None,
             press: None,
             digits: None,
+            again: None,
+            is_quiet: false,
             hangs_up: None,
         };
         for option in options {
@@ -217,6 +223,9 @@ impl FromStr for Rule {
                 ("digits", keys) if keys.bytes().all(|k| crate::rtp::event_code(k).is_some()) => {
                     rule.digits = Some(keys.to_owned());
                 }
+                ("again", value) => rule.again = seconds(value)?,
+                ("voice", "speech") => rule.is_quiet = false,
+                ("voice", "silence") => rule.is_quiet = true,
                 ("hangup", "callee") => rule.hangs_up = Some(true),
                 ("hangup", "caller") => rule.hangs_up = Some(false),
                 _ => return Err(bad()),
@@ -241,8 +250,19 @@ pub struct Plan {
     pub press: Duration,
     /// Keys to press; empty for most.
     pub digits: String,
+    /// From one press of all keys to the next; zero: they are pressed once.
+    pub press_again: Duration,
+    /// Whether a person sends nothing but silence.
+    pub is_quiet: bool,
     /// Whether the callee ends the call.
     pub hangs_up: bool,
+}
+
+impl Plan {
+    /// The first press of the keys, and the time to the next, in packets of 20 ms.
+    pub(crate) fn press_packets(&self) -> [u32; 2] {
+        [self.press, self.press_again].map(|time| (time.as_millis() / 20) as u32)
+    }
 }
 
 /// Everybody who can be called.
@@ -285,6 +305,8 @@ impl Callees {
             talk: if behaviour == Behaviour::Machine { machine } else { chat },
             press,
             digits: if is_person && presses { char::from(key).to_string() } else { String::new() },
+            press_again: Duration::ZERO,
+            is_quiet: false,
             hangs_up: hangs_up || behaviour == Behaviour::Machine,
         };
         if let Some(rule) = rule {
@@ -293,6 +315,8 @@ impl Callees {
             plan.ring = scaled(rule.ring, plan.ring);
             plan.talk = scaled(rule.talk, plan.talk);
             plan.press = scaled(rule.press, plan.press);
+            plan.press_again = scaled(rule.again, plan.press_again);
+            plan.is_quiet = rule.is_quiet;
             plan.digits = rule.digits.clone().unwrap_or(plan.digits);
             plan.hangs_up = rule.hangs_up.unwrap_or(plan.hangs_up);
         }

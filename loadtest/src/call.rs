@@ -19,6 +19,7 @@ use crate::engine::media::Media;
 use crate::ledger::Ending;
 use crate::message::{self, Message};
 use crate::offer::Stream;
+use crate::rtcp::Control;
 
 /// RFC 3261 section 17.1.1.1.
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -127,6 +128,11 @@ impl Account {
 }
 
 impl Call {
+    /// Its RTCP, if it has any.
+    pub(crate) fn control(&mut self) -> Option<&mut Control> {
+        self.media.as_mut()?.control.as_deref_mut()
+    }
+
     /// A response to its INVITE.
     pub(crate) fn response(
         &self,

@@ -27,6 +27,12 @@ pub struct CarrierConfig {
     pub garbage_percent: u8,
     /// Where calls get their far RTP addresses from.
     pub media: MediaMode,
+    /// Where RTCP goes. Default: [`RtcpMode::Next`].
+    pub rtcp: RtcpMode,
+    /// Mean time between our reports of a call. Default 5 s (RFC 3550 section 6.2).
+    pub rtcp_interval: Duration,
+    /// A time in which all calls are measured. Default: none.
+    pub measure: Option<MeasureConfig>,
     /// The core that the carrier's thread is pinned to. Default: none.
     pub core: Option<usize>,
     /// File of the ledger, created anew. Without one it is held in memory until the carrier stops: for short tests.
@@ -52,6 +58,9 @@ impl CarrierConfig {
             time_scale: 1.0,
             garbage_percent: 0,
             media: MediaMode::default(),
+            rtcp: RtcpMode::default(),
+            rtcp_interval: Duration::from_secs(5),
+            measure: None,
             core: None,
             ledger: None,
             summary: None,
@@ -130,6 +139,44 @@ pub enum MediaMode {
     Ports(u16),
     /// All calls share one address and port and are told apart by the caller's RTP address.
     Shared,
+}
+
+/// Where RTCP of a call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtcpMode {
+    /// `a=rtcp-mux` is answered with the same where it is offered; elsewhere as [`RtcpMode::Next`].
+    Mux,
+    /// To the port after that of RTP, whatever is offered: what most gateways do.
+    #[default]
+    Next,
+    /// Nowhere: none is sent, and what comes finds no socket.
+    Off,
+}
+
+impl FromStr for RtcpMode {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "mux" => Ok(Self::Mux),
+            "next" => Ok(Self::Next),
+            "off" => Ok(Self::Off),
+            _ => Err(ParseError::new("RTCP mode", text, "expected mux, next or off")),
+        }
+    }
+}
+
+/// A measuring window: it begins when that many calls have been up for a while, and covers the calls that are up then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasureConfig {
+    /// Calls that have to be up, that is answered and confirmed.
+    pub calls: u32,
+    /// How long they have to be up first: what set-up leaves behind must not be measured.
+    pub settle: Duration,
+    /// How long the window is, 600 s at most: every packet in it is noted.
+    pub length: Duration,
+    /// File that gets a line `begins UNIX_US` and one `ends UNIX_US`, each when it happens.
+    pub marks: Option<PathBuf>,
 }
 
 /// A value of the command line that cannot be understood.

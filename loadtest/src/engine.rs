@@ -1,10 +1,14 @@
 //! The carrier's one thread: sockets, timers, the tick, the ledger.
 //!
 //! A turn: wait; read audio, if only every few milliseconds; read signalling; fire timers; play the phases that are due; send;
-//! write. [`requests`] says what a message does to a call, [`calls`] what callees do, [`media`] holds the audio.
+//! write. [`requests`] says what a message does to a call, [`calls`] what callees do, [`reports`] when RTCP is sent and when a window
+//! is measured; [`places`] has the far addresses, [`beat`] the tick, [`media`] the audio of a call.
 
+mod beat;
 mod calls;
 pub(crate) mod media;
+pub(crate) mod places;
+mod reports;
 mod requests;
 
 use std::cmp::Reverse;
@@ -19,19 +23,26 @@ use std::time::{Duration, Instant};
 use crate::behaviour::Callees;
 use crate::call::Call;
 use crate::carrier::{CarrierError, Gauges};
-use crate::config::{CarrierConfig, LineConfig};
+use crate::config::{CarrierConfig, LineConfig, RtcpMode};
 use crate::ledger::{LineRecord, Record, Writer};
-use crate::net::{self, Bell, Inbox, Outgoing, Poll, Reach, Udp};
+use crate::measure::Window;
+use crate::net::{self, BATCH, Bell, Inbox, Outgoing, Poll, Reach, Udp};
 use crate::random;
+use crate::rtp::Arrival;
 use crate::window::SECOND_US;
-use media::{Beat, Outgoings, Places};
+use beat::Beat;
+use places::{Ear, Outgoings, Places};
 
 /// How often audio sockets are read. At a thousand calls this is two hundred packets in eight queues of thousands.
 const HEAR_EVERY_MS: u64 = 4;
+/// Full batches that are read from one socket before the others have their turn: half a thousand packets.
+const BATCHES: usize = 8;
 /// How long a record may stay in memory.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// How long a call that is over is remembered, so that what comes late is not taken for a new call.
 const REMEMBER: Duration = Duration::from_secs(32);
+/// How often the kernel is asked what it dropped: with a port a call that is a question for each.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// The name of the bell among polled descriptors; lines are named by their index.
 const BELL: u64 = u64::MAX;
 
@@ -56,6 +67,11 @@ pub(crate) struct Engine {
     places: Places,
     beat: Beat,
     outgoings: Outgoings,
+    rtcp: RtcpMode,
+    rtcp_interval: Duration,
+    window: Option<Window>,
+    /// When the calls that are up were last counted for it.
+    window_looked: Instant,
 
     ledger: Writer,
     next_id: u64,
@@ -74,8 +90,6 @@ struct Line {
     active: u32,
     /// Receive times of the INVITEs of the last second.
     recent: VecDeque<u64>,
-    /// Datagrams that the kernel dropped at its socket.
-    dropped: u32,
 }
 
 impl Line {
@@ -149,11 +163,10 @@ impl Engine {
                 outbox: Outbox::default(),
                 active: 0,
                 recent: VecDeque::new(),
-                dropped: 0,
             });
         }
-        let places =
-            Places::open(config.media, *config.lines[0].address.ip()).map_err(CarrierError::Media)?;
+        let places = Places::open(config.media, config.rtcp, *config.lines[0].address.ip())
+            .map_err(CarrierError::Media)?;
         Ok(Self {
             callees: Callees::new(config.seed, config.time_scale, config.mix.clone(), config.rules.clone()),
             seed: config.seed,
@@ -167,9 +180,13 @@ impl Engine {
             over: HashSet::new(),
             forget: VecDeque::new(),
             timers: BinaryHeap::new(),
-            outgoings: Outgoings::new(places.sockets.len()),
+            outgoings: Outgoings::new(places.sockets()),
             places,
             beat: Beat::new(),
+            rtcp: config.rtcp,
+            rtcp_interval: config.rtcp_interval,
+            window: config.measure.clone().map(Window::new),
+            window_looked: Instant::now(),
             ledger,
             next_id: 1,
             gauges,
@@ -189,6 +206,7 @@ impl Engine {
         self.begun = Instant::now();
         let mut signalling = Inbox::new(8 * 1024);
         let mut audio = Inbox::new(512);
+        let mut counted = self.begun;
         let (mut ready, mut audible) = (Vec::new(), Vec::new());
         let mut heard_ms = 0;
         let mut flushed = self.begun;
@@ -214,10 +232,15 @@ impl Engine {
             for line in &mut self.lines {
                 line.outbox.flush(&line.udp);
             }
+            self.step_window(now)?;
             if now - flushed >= FLUSH_EVERY {
                 flushed = now;
                 self.ledger.flush()?;
                 self.gauges.cpu_us.store(net::thread_cpu().as_micros() as u64, Ordering::Relaxed);
+            }
+            if now - counted >= COUNT_EVERY {
+                counted = now;
+                self.count_drops();
             }
             if let Some(by) = stop_by
                 && (self.by_call_id.is_empty() || now >= by)
@@ -227,6 +250,10 @@ impl Engine {
         }
         self.hear(&mut audio, &mut audible)?;
         self.end_all()?;
+        self.count_drops();
+        if let Some(record) = self.window.take().and_then(Window::judge) {
+            self.ledger.write(&Record::Window(record))?;
+        }
         self.ledger.flush()?;
         self.gauges.cpu_us.store(net::thread_cpu().as_micros() as u64, Ordering::Relaxed);
         Ok(self.ledger.into_memory())
@@ -241,6 +268,9 @@ impl Engine {
         if let Some(by) = stop_by {
             due = due.min(by);
         }
+        if let Some(at) = self.window.as_ref().and_then(|window| window.due(now)) {
+            due = due.min(at);
+        }
         if !self.by_call_id.is_empty() {
             let step_ms = if self.beat.senders > 0 { 1 } else { HEAR_EVERY_MS };
             let next_ms = (now - self.begun).as_millis() as u64 + step_ms;
@@ -254,7 +284,6 @@ impl Engine {
         let count = inbox.receive(self.lines[line].udp.fd())?;
         for n in 0..count {
             let datagram = inbox.datagram(n);
-            note_drops(&mut self.lines[line].dropped, datagram.dropped, &self.gauges);
             self.on_datagram(line, datagram, now)?;
         }
         Ok(())
@@ -264,21 +293,31 @@ impl Engine {
     fn hear(&mut self, inbox: &mut Inbox, ready: &mut Vec<u64>) -> io::Result<()> {
         self.places.poll.wait(Duration::ZERO, ready)?;
         let mut heard = 0;
-        for socket in ready.drain(..).map(|name| name as usize) {
-            // Eight full batches: half a thousand packets a socket in four milliseconds is beyond any load meant.
-            for _ in 0..8 {
-                let count = inbox.receive(self.places.sockets[socket].fd())?;
+        for ear in ready.drain(..).map(|name| self.places.ear(name)) {
+            for _ in 0..BATCHES {
+                let count = inbox.receive(self.places.socket(ear).fd())?;
                 for n in 0..count {
                     let datagram = inbox.datagram(n);
-                    note_drops(&mut self.places.dropped[socket], datagram.dropped, &self.gauges);
-                    let call = self.places.call_for(socket, &datagram);
-                    match call.and_then(|slot| self.calls[slot as usize].as_mut()?.media.as_mut()) {
-                        Some(media) => media.hear(&datagram),
-                        None => Gauges::add(&self.gauges.stray_packets, 1),
+                    let call = self.places.call_for(ear, &datagram);
+                    let media = call.and_then(|slot| self.calls[slot as usize].as_mut()?.media.as_mut());
+                    let Some(media) = media else {
+                        Gauges::add(&self.gauges.stray_packets, 1);
+                        continue;
+                    };
+                    if let Ear::Rtcp(_) = ear {
+                        media.hear_control(&datagram);
+                        continue;
+                    }
+                    let arrival = media.hear(&datagram);
+                    if let Some(window) = self.window.as_mut().filter(|window| window.listens()) {
+                        if arrival == Arrival::First && media.reception.is_replaced() {
+                            window.on_restart(&mut media.watched);
+                        }
+                        window.note(&mut media.watched, arrival, datagram.at_us);
                     }
                 }
                 heard += count as u64;
-                if count < 64 {
+                if count < BATCH {
                     break;
                 }
             }
@@ -289,7 +328,11 @@ impl Engine {
 
     /// Sends the audio that is due.
     fn play(&mut self, now_ms: u64) {
-        for phase in self.beat.due(now_ms) {
+        let now_us = self.begun.elapsed().as_micros() as u64;
+        for (phase, due_ms) in self.beat.due(now_ms) {
+            if let Some(window) = &mut self.window {
+                window.note_late(now_us.saturating_sub(due_ms * 1_000));
+            }
             for slot in self.beat.calls(phase) {
                 let call = self.calls[*slot as usize]
                     .as_mut()
@@ -298,7 +341,7 @@ impl Engine {
                 let Some(remote) = media.remote else { continue };
                 if call.garbage && media.sender.sent % 5 == 4 {
                     let mut random = random::Random::keyed(u64::from(media.sender.sent), &call.call_id);
-                    media::send_stray(&self.places, media.place, &crate::junk::rtp(&mut random), remote);
+                    self.places.send_one(media.place, false, &crate::junk::rtp(&mut random), remote);
                     Gauges::add(&self.gauges.junk_sent, 1);
                 }
                 if let Some(packet) = media.sender.next() {
@@ -308,6 +351,12 @@ impl Engine {
         }
         let (sent, refused) = self.outgoings.flush(&self.places);
         Gauges::add(&self.gauges.packets_sent, sent - refused);
+    }
+
+    /// Asks the kernel what it dropped because we did not read in time.
+    fn count_drops(&mut self) {
+        let lines: u64 = self.lines.iter().map(|line| u64::from(line.udp.drops())).sum();
+        self.gauges.queue_drops.store(lines + self.places.drops(), Ordering::Relaxed);
     }
 
     fn fire_timers(&mut self, now: Instant) -> io::Result<()> {
@@ -335,7 +384,8 @@ impl Engine {
     /// Sets the timer of a call to the first thing that is due.
     fn arm(&mut self, slot: u32) {
         let Some(call) = self.calls[slot as usize].as_mut() else { return };
-        let due = [call.resend.map(|r| r.at), call.act_at].into_iter().flatten().min();
+        let report_at = call.control().and_then(|control| control.next_at);
+        let due = [call.resend.map(|r| r.at), call.act_at, report_at].into_iter().flatten().min();
         if let Some(at) = due
             && call.armed != due
         {
@@ -350,14 +400,5 @@ impl Engine {
 
     fn hash(&self, call_id: &[u8]) -> u64 {
         random::hash(self.seed, call_id)
-    }
-}
-
-/// The kernel counts drops of a socket from its beginning; we add what is new.
-fn note_drops(known: &mut u32, told: u32, gauges: &Gauges) {
-    // No drop was told with this datagram, or none at all so far.
-    if told != 0 && told != *known {
-        Gauges::add(&gauges.queue_drops, u64::from(told.wrapping_sub(*known)));
-        *known = told;
     }
 }

@@ -24,6 +24,8 @@ pub enum Record {
     Invite(InviteRecord),
     /// A call is over.
     End(EndRecord),
+    /// The measuring window, at the end of the file.
+    Window(WindowRecord),
 }
 
 /// A line that the carrier serves, with the limits to judge it by.
@@ -115,6 +117,93 @@ pub struct EndRecord {
     /// What was heard from the caller; only for calls that had media.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtp: Option<RtpRecord>,
+    /// RTCP both ways; only for calls that were answered and have it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtcp: Option<RtcpRecord>,
+}
+
+/// RTCP of one call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RtcpRecord {
+    /// Compound packets that we sent.
+    pub sent: u32,
+    /// Compound packets received that are as RFC 3550 wants them.
+    pub received: u32,
+    /// Those that begin with or contain a sender report.
+    pub sender_reports: u32,
+    /// Report blocks received.
+    pub blocks: u32,
+    /// Packets that are not as RFC 3550 wants them.
+    pub malformed: u32,
+    /// Sender reports and blocks that cannot be true: a stream that nobody sends, more lost than was sent, the echo of a report
+    /// that was never made.
+    pub implausible: u32,
+    /// Packets of another source than the first.
+    pub strange: u32,
+    /// Of our packets, those that the caller last said it lost.
+    pub lost_told: u32,
+    /// The jitter that the caller last told, microseconds.
+    pub jitter_told_us: u32,
+    /// Longest round trip that the caller's reports give, microseconds.
+    pub round_trip_max_us: u32,
+    /// Whether the caller said good-bye.
+    pub bye: bool,
+}
+
+/// What the measuring window saw. See [`measure`](crate::MeasureConfig) for how it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WindowRecord {
+    /// Calls that were up when it began.
+    pub calls: u32,
+    /// When it began, Unix microseconds.
+    pub begin_us: u64,
+    /// When it ended.
+    pub end_us: u64,
+    /// Packets received in it, doubled ones left out.
+    pub received: u64,
+    /// Packets that calls owed in it, 50 a second each.
+    pub expected: u64,
+    /// Sequence numbers that never came.
+    pub lost: u64,
+    /// Of these at most so many were dropped at our own queues.
+    pub lost_here: u64,
+    /// The rest.
+    pub lost_by_caller: u64,
+    /// Calls of which nothing came.
+    pub silent: u32,
+    /// Calls that were over before the window was.
+    pub ended_early: u32,
+    /// Calls that began another stream or timeline in it, and were not measured from there on.
+    pub restarted: u32,
+    /// Packets that there was no room to note.
+    pub unnoted: u64,
+    /// How late packets were against the soonest of their call: median over all, microseconds.
+    pub due_p50_us: u32,
+    /// 99th percentile of the same.
+    pub due_p99_us: u32,
+    /// Largest of the same.
+    pub due_max_us: u32,
+    /// Largest 99th percentile of a single call.
+    pub due_p99_worst_call_us: u32,
+    /// Deviation of the time between two packets of a call from what their timestamps say: 99th percentile over all.
+    pub gap_p99_us: u32,
+    /// Largest of the same.
+    pub gap_max_us: u32,
+    /// Whether this is a load that holds: gap deviation p99 at most 10 ms, sequence loss at most 0.1 %, received at least 99.9 %
+    /// of what was owed, no call silent, ended or begun anew, every packet noted.
+    pub holds: bool,
+    /// Packets that we sent in it.
+    pub sent: u64,
+    /// Datagrams that the kernel dropped at our queues, because we did not read in time.
+    pub dropped_here: u64,
+    /// Datagrams to the address of no call.
+    pub stray: u64,
+    /// CPU time of our thread in it, microseconds.
+    pub carrier_cpu_us: u64,
+    /// How late our own thread played its phases: 99th percentile, microseconds, to within a fifth.
+    pub carrier_late_p99_us: u32,
+    /// Largest of the same, exact.
+    pub carrier_late_max_us: u32,
 }
 
 /// Audio of one call as it arrived, by the kernel's clock.
@@ -206,6 +295,8 @@ pub struct Ledger {
     pub lines: Vec<LineRecord>,
     /// The calls, in the order of their first INVITEs.
     pub calls: Vec<CallRecord>,
+    /// The measuring window, if there was one and it ended.
+    pub window: Option<WindowRecord>,
     /// Whether the last line was cut short, as by a full disk.
     pub truncated: bool,
 }
@@ -260,6 +351,7 @@ impl Ledger {
                     open.insert(invite.call, ledger.calls.len());
                     ledger.calls.push(CallRecord { invite, end: None });
                 }
+                Record::Window(record) => ledger.window = Some(record),
                 Record::End(end) => {
                     let call = end.call;
                     let index = open.remove(&call).ok_or(LedgerError::Orphan { line, call })?;

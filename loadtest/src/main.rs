@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use loadtest::{Carrier, CarrierConfig, Ledger, LineConfig, MediaMode, Mix, Rule, StopSignal, Summary};
+use loadtest::{
+    Carrier, CarrierConfig, Ledger, LineConfig, MeasureConfig, MediaMode, Mix, RtcpMode, Rule, StopSignal,
+    Summary,
+};
 
 /// A carrier for tests: answers calls, streams audio, keeps its own ledger.
 #[derive(Debug, Parser)]
@@ -40,8 +43,8 @@ struct Serve {
     #[arg(
         long = "rule",
         value_name = "RULE",
-        help = "PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:hangup=callee|caller]; the first that \
-                matches wins"
+        help = "PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
+                [:hangup=callee|caller]; the first that matches wins"
     )]
     rules: Vec<Rule>,
     /// Decides, with the number, what each callee does
@@ -57,6 +60,21 @@ struct Serve {
     /// shared
     #[arg(long, default_value = "addresses")]
     media: MediaMode,
+    /// Where RTCP goes: mux (on the port of RTP where the caller offers it), next (the port after it, as most gateways), off
+    #[arg(long, default_value = "next")]
+    rtcp: RtcpMode,
+    /// Measures a window that begins when this many calls have been up for --measure-settle seconds
+    #[arg(long, value_name = "N")]
+    measure_calls: Option<u32>,
+    /// Length of the window, up to 600 seconds
+    #[arg(long, default_value_t = 30, requires = "measure_calls", value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    measure_seconds: u64,
+    /// Seconds that the calls have to be up first
+    #[arg(long, default_value_t = 2, requires = "measure_calls", value_name = "S")]
+    measure_settle: u64,
+    /// File that gets a line "begins UNIX_US" and a line "ends UNIX_US", each when it happens
+    #[arg(long, requires = "measure_calls", value_name = "FILE")]
+    measure_marks: Option<PathBuf>,
     /// Core to stay on
     #[arg(long)]
     core: Option<usize>,
@@ -116,6 +134,13 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
         time_scale: serve.time_scale,
         garbage_percent: serve.garbage,
         media: serve.media,
+        rtcp: serve.rtcp,
+        measure: serve.measure_calls.map(|calls| MeasureConfig {
+            calls,
+            settle: Duration::from_secs(serve.measure_settle),
+            length: Duration::from_secs(serve.measure_seconds),
+            marks: serve.measure_marks,
+        }),
         core: serve.core,
         ledger: Some(serve.ledger),
         summary: Some(serve.summary),

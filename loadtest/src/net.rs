@@ -11,7 +11,7 @@ mod udp;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-pub(crate) use batch::{Datagram, Inbox, Outgoing, send};
+pub(crate) use batch::{BATCH, Datagram, Inbox, Outgoing, send};
 pub(crate) use poll::{Bell, Poll};
 pub use process::StopSignal;
 pub(crate) use process::{pin_to, thread_cpu};

@@ -20,6 +20,10 @@ pub(crate) struct Stream {
     pub(crate) event_type: Option<u8>,
     /// Whether the caller listens: neither `sendonly` nor `inactive`.
     pub(crate) listens: bool,
+    /// Where the caller wants its RTCP if it is not muxed: the port after that of its audio, or what `a=rtcp` says (RFC 3605).
+    pub(crate) rtcp: SocketAddrV4,
+    /// Whether the caller can take RTCP at the port of its audio (RFC 5761 section 5.1.1).
+    pub(crate) can_mux: bool,
 }
 
 impl Stream {
@@ -28,7 +32,7 @@ impl Stream {
         let text = str::from_utf8(sdp).ok()?;
         let mut address: Option<Ipv4Addr> = None;
         let mut audio: Option<(u16, Law)> = None;
-        let (mut event_type, mut listens) = (None, true);
+        let (mut event_type, mut listens, mut rtcp, mut can_mux) = (None, true, None, false);
         for line in text.lines().take(LINES_MAX) {
             match line.split_once('=')? {
                 // The connection of the stream replaces that of the session.
@@ -50,6 +54,12 @@ impl Stream {
                     audio = Some((port, law?));
                 }
                 ("a", "sendonly" | "inactive") => listens = false,
+                ("a", "rtcp-mux") if audio.is_some() => can_mux = true,
+                ("a", value) if audio.is_some() && value.starts_with("rtcp:") => {
+                    let mut words = value["rtcp:".len()..].split_ascii_whitespace();
+                    let port: u16 = words.next()?.parse().ok()?;
+                    rtcp = Some((port, words.nth(2).and_then(|ip| ip.parse::<Ipv4Addr>().ok())));
+                }
                 ("a", value) if audio.is_some() => {
                     if let Some((pt, name)) = value.strip_prefix("rtpmap:").and_then(|v| v.split_once(' '))
                         && name.trim().eq_ignore_ascii_case("telephone-event/8000")
@@ -63,12 +73,15 @@ impl Stream {
         let (port, law) = audio?;
         let remote = SocketAddrV4::new(address?, port);
         listens &= port != 0 && !remote.ip().is_unspecified();
-        Some(Self { remote, law, event_type, listens })
+        let (rtcp_port, rtcp_ip) = rtcp.unwrap_or((port.saturating_add(1), None));
+        let rtcp = SocketAddrV4::new(rtcp_ip.unwrap_or(*remote.ip()), rtcp_port);
+        Some(Self { remote, law, event_type, listens, rtcp, can_mux })
     }
 }
 
-/// Our answer to a stream, or our offer when the INVITE had none.
-pub(crate) fn write(local: SocketAddrV4, stream: Option<&Stream>) -> String {
+/// Our answer to a stream, or our offer when the INVITE had none. `muxes`: RTCP may come, or comes, to the same port.
+pub(crate) fn write(local: SocketAddrV4, stream: Option<&Stream>, muxes: bool) -> String {
+    let mux = if muxes { "a=rtcp-mux\r\n" } else { "" };
     let ip = local.ip();
     let port = local.port();
     let (types, maps) = match stream {
@@ -80,7 +93,7 @@ pub(crate) fn write(local: SocketAddrV4, stream: Option<&Stream>) -> String {
     };
     format!(
         "v=0\r\no=carrier 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP {types}\r\n{maps}a=ptime:20\r\na=sendrecv\r\n"
+         m=audio {port} RTP/AVP {types}\r\n{maps}{mux}a=ptime:20\r\na=sendrecv\r\n"
     )
 }
 
@@ -110,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn rtcp_goes_where_the_caller_wants_it() {
+        let read = |more: &str| {
+            let sdp = format!("c=IN IP4 1.2.3.4\nm=audio 4000 RTP/AVP 0\n{more}");
+            let stream = Stream::read(sdp.as_bytes()).unwrap();
+            (stream.rtcp.to_string(), stream.can_mux)
+        };
+        assert_eq!(read(""), ("1.2.3.4:4001".to_owned(), false));
+        assert_eq!(read("a=rtcp-mux\na=rtcp:4000\n"), ("1.2.3.4:4000".to_owned(), true));
+        assert_eq!(read("a=rtcp:9 IN IP4 5.6.7.8\n"), ("5.6.7.8:9".to_owned(), false));
+    }
+
+    #[test]
     fn what_has_no_g711_or_no_address_is_refused() {
         for sdp in
             ["", "junk", "c=IN IP4 1.2.3.4\nm=audio 1 RTP/AVP 9\n", "m=audio 1 RTP/AVP 0\n", "c=IN IP6 ::1\n"]
@@ -123,8 +148,9 @@ mod tests {
         let local = "127.0.0.1:9000".parse().unwrap();
         let offer =
             Stream::read(b"c=IN IP4 1.2.3.4\nm=audio 4000 RTP/AVP 0 96\na=rtpmap:96 telephone-event/8000\n");
-        let answer = write(local, offer.as_ref());
+        let answer = write(local, offer.as_ref(), false);
         assert!(answer.contains("m=audio 9000 RTP/AVP 0 96\r\n"));
-        assert!(write(local, None).contains("RTP/AVP 8 0 101\r\n"));
+        assert!(write(local, None, true).contains("a=rtcp-mux\r\n"));
+        assert!(write(local, None, false).contains("RTP/AVP 8 0 101\r\n"));
     }
 }

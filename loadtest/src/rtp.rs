@@ -7,7 +7,8 @@ mod deviation;
 mod reception;
 mod sender;
 
-pub(crate) use reception::Reception;
+pub(crate) use deviation::Deviation;
+pub(crate) use reception::{Arrival, Reception, is_control};
 pub(crate) use sender::{Packet, Sender};
 
 /// The event code of a key (RFC 4733 section 3.2).
@@ -27,7 +28,7 @@ mod tests {
     #[test]
     fn keys_are_pressed_in_order_and_heard_once() {
         let mut sender = Sender::new(Law::A, Some(101), &Tracks::shared().person, 5);
-        sender.play(&Tracks::shared().person, "12#", 10);
+        sender.play(&Tracks::shared().person, "12#", 10, 0);
         let mut reception = Reception::default();
         for n in 0..100u64 {
             if let Some(packet) = sender.next() {

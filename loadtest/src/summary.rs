@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{CallRecord, Ending, Ledger, LineRecord};
+use crate::ledger::{CallRecord, Ending, Ledger, LineRecord, WindowRecord};
 use crate::window::{self, Peak, SECOND_US};
 
 /// The carrier's verdict.
@@ -37,6 +37,10 @@ pub struct Summary {
     pub our_retransmissions: u64,
     /// Audio received, over all calls.
     pub rtp: RtpSummary,
+    /// RTCP, over all calls that have it.
+    pub rtcp: RtcpSummary,
+    /// The measuring window.
+    pub window: Option<WindowRecord>,
 }
 
 /// One line.
@@ -135,6 +139,8 @@ impl Summary {
             invite_retransmissions: ends().map(|e| u64::from(e.invite_retransmissions)).sum(),
             our_retransmissions: ends().map(|e| u64::from(e.our_retransmissions)).sum(),
             rtp: RtpSummary::of(calls),
+            rtcp: RtcpSummary::of(calls),
+            window: ledger.window.clone(),
         }
     }
 
@@ -203,6 +209,53 @@ impl RtpSummary {
     }
 }
 
+/// RTCP, over all calls that have it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RtcpSummary {
+    /// Calls.
+    pub calls: u64,
+    /// Calls without a report of the caller's that could be read.
+    pub unreported: u64,
+    /// Compound packets that we sent.
+    pub sent: u64,
+    /// Compound packets received.
+    pub received: u64,
+    /// Sender reports received.
+    pub sender_reports: u64,
+    /// Report blocks received.
+    pub blocks: u64,
+    /// Packets that are not as RFC 3550 wants them.
+    pub malformed: u64,
+    /// Reports and blocks that cannot be true.
+    pub implausible: u64,
+    /// Packets of another source than the first.
+    pub strange: u64,
+    /// Of our packets, those that callers last said they lost.
+    pub lost_told: u64,
+    /// Longest round trip, microseconds.
+    pub round_trip_max_us: u32,
+}
+
+impl RtcpSummary {
+    fn of(calls: &[CallRecord]) -> Self {
+        let mut sum = Self::default();
+        for rtcp in calls.iter().filter_map(|c| c.end.as_ref()?.rtcp.as_ref()) {
+            sum.calls += 1;
+            sum.unreported += u64::from(rtcp.received == 0);
+            sum.sent += u64::from(rtcp.sent);
+            sum.received += u64::from(rtcp.received);
+            sum.sender_reports += u64::from(rtcp.sender_reports);
+            sum.blocks += u64::from(rtcp.blocks);
+            sum.malformed += u64::from(rtcp.malformed);
+            sum.implausible += u64::from(rtcp.implausible);
+            sum.strange += u64::from(rtcp.strange);
+            sum.lost_told += u64::from(rtcp.lost_told);
+            sum.round_trip_max_us = sum.round_trip_max_us.max(rtcp.round_trip_max_us);
+        }
+        sum
+    }
+}
+
 /// The value that `percent` of the values do not exceed; 0 of none.
 fn quantile(values: &mut [u32], percent: usize) -> u32 {
     values.sort_unstable();
@@ -253,6 +306,37 @@ impl fmt::Display for Summary {
             rtp.deviation_p99_us,
             rtp.deviation_max_us,
         )?;
+        let rtcp = &self.rtcp;
+        if rtcp.calls > 0 {
+            writeln!(
+                f,
+                "RTCP: {} calls, {} without a report, {} reports sent, {} heard, {} malformed, {} implausible, {} lost as told",
+                rtcp.calls,
+                rtcp.unreported,
+                rtcp.sent,
+                rtcp.received,
+                rtcp.malformed,
+                rtcp.implausible,
+                rtcp.lost_told,
+            )?;
+        }
+        if let Some(window) = &self.window {
+            writeln!(
+                f,
+                "window: {} calls for {} s {}; {} lost by the caller, {} here, {} silent; late by {} us (p50) {} us (p99) {} us (max), \
+                 gaps off by {} us (p99)",
+                window.calls,
+                (window.end_us - window.begin_us) / 1_000_000,
+                if window.holds { "hold" } else { "DO NOT HOLD" },
+                window.lost_by_caller,
+                window.lost_here,
+                window.silent,
+                window.due_p50_us,
+                window.due_p99_us,
+                window.due_max_us,
+                window.gap_p99_us,
+            )?;
+        }
         write!(
             f,
             "doubled: {} numbers called twice at once, {} called too often",

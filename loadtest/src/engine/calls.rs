@@ -9,14 +9,19 @@ use crate::audio::{Law, Track, Tracks};
 use crate::behaviour::Behaviour;
 use crate::call::{self, Next, Resend, State};
 use crate::carrier::Gauges;
+use crate::config::RtcpMode;
 use crate::ledger::{EndRecord, Ending, Record};
 use crate::net;
 use crate::offer;
-use crate::random;
+use crate::random::{self, Random};
+use crate::rtcp::Control;
 use crate::rtp::Sender;
 
 /// How long a telephone rings that nobody takes, if the caller does not cancel.
 pub(super) const RING_LIMIT: Duration = Duration::from_secs(180);
+
+/// Makes the stream of random numbers of a call's RTCP another than those of its audio.
+const RTCP: u64 = 0x5254_4350;
 
 impl Engine {
     pub(super) fn on_timer(&mut self, slot: u32, now: Instant) -> io::Result<()> {
@@ -30,6 +35,9 @@ impl Engine {
         if call.act_at.is_some_and(|at| at <= now) {
             call.act_at = None;
             self.act(slot, now)?;
+        }
+        if self.calls[slot as usize].is_some() {
+            self.report(slot, now);
         }
         self.arm(slot);
         Ok(())
@@ -123,8 +131,10 @@ impl Engine {
 
     fn answer(&mut self, slot: u32, now: Instant) {
         let tracks = Tracks::shared();
-        let track = match self.call(slot).plan.behaviour {
+        let plan = &self.call(slot).plan;
+        let track = match plan.behaviour {
             Behaviour::Machine => &tracks.machine,
+            _ if plan.is_quiet => &tracks.quiet,
             _ => &tracks.person,
         };
         let Some(description) = self.describe(slot, track) else { return self.no_place(slot, now) };
@@ -137,10 +147,12 @@ impl Engine {
         call.resend = Some(Resend::begin(now));
         call.act_at = Some(now + if call.plan.hangs_up { call.plan.talk.min(limit) } else { limit });
         let media = call.media.as_mut().expect("a description needs media");
-        media.sender.play(track, &call.plan.digits, (call.plan.press.as_millis() / 20) as u32);
+        let [press_at, press_every] = call.plan.press_packets();
+        media.sender.play(track, &call.plan.digits, press_at, press_every);
         if call.plan.behaviour != Behaviour::Silent {
             self.join_beat(slot);
         }
+        self.begin_reports(slot, now);
         Gauges::add(&self.gauges.answered, 1);
     }
 
@@ -153,33 +165,50 @@ impl Engine {
             let event_type = call.offer.and_then(|stream| stream.event_type);
             let sender = Sender::new(law, event_type, track, random::hash(self.seed, &call.call_id));
             let media = Media::new(place, call.offer.as_ref(), sender);
-            if let Some(remote) = media.remote {
-                self.places.expect(place, remote);
-            }
             call.media = Some(media);
+            self.expect_media(slot);
         }
+        let call = self.call(slot);
+        let offer = call.offer;
         let place = call.media.as_ref()?.place;
-        Some(offer::write(self.places.address(place), call.offer.as_ref()))
+        let muxes = self.rtcp == RtcpMode::Mux && offer.is_none_or(|stream| stream.can_mux);
+        Some(offer::write(self.places.address(place), offer.as_ref(), muxes))
     }
 
-    /// The caller's description came with the ACK: audio can begin.
-    pub(super) fn hear_offer(&mut self, slot: u32) {
+    /// The caller's description is known: where its audio and its RTCP come from and go to.
+    fn expect_media(&mut self, slot: u32) {
         let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
-        let (Some(stream), Some(old)) = (call.offer, call.media.take()) else { return };
-        let track = if call.plan.behaviour == Behaviour::Machine {
-            &Tracks::shared().machine
-        } else {
-            &Tracks::shared().person
-        };
-        let mut sender =
-            Sender::new(stream.law, stream.event_type, track, random::hash(self.seed, &call.call_id));
-        sender.play(track, &call.plan.digits, (call.plan.press.as_millis() / 20) as u32);
-        let media = Media::new(old.place, Some(&stream), sender);
+        let (Some(stream), Some(media)) = (&call.offer, &mut call.media) else { return };
         if let Some(remote) = media.remote {
             self.places.expect(media.place, remote);
         }
-        call.media = Some(media);
-        if call.plan.behaviour != Behaviour::Silent {
+        if self.rtcp != RtcpMode::Off {
+            let is_muxed = self.rtcp == RtcpMode::Mux && stream.can_mux;
+            let to = if is_muxed { stream.remote } else { stream.rtcp };
+            self.places.expect(media.place, to);
+            let random = Random::keyed(self.seed ^ RTCP, &call.call_id);
+            media.control = Some(Box::new(Control::new(to, is_muxed, self.rtcp_interval, random)));
+        }
+    }
+
+    /// The caller's description came with the ACK: audio can begin.
+    pub(super) fn hear_offer(&mut self, slot: u32, now: Instant) {
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        let (Some(stream), Some(old)) = (call.offer, call.media.take()) else { return };
+        let track = match call.plan.behaviour {
+            Behaviour::Machine => &Tracks::shared().machine,
+            _ if call.plan.is_quiet => &Tracks::shared().quiet,
+            _ => &Tracks::shared().person,
+        };
+        let mut sender =
+            Sender::new(stream.law, stream.event_type, track, random::hash(self.seed, &call.call_id));
+        let [press_at, press_every] = call.plan.press_packets();
+        sender.play(track, &call.plan.digits, press_at, press_every);
+        call.media = Some(Media::new(old.place, Some(&stream), sender));
+        let is_silent = call.plan.behaviour == Behaviour::Silent;
+        self.expect_media(slot);
+        self.begin_reports(slot, now);
+        if !is_silent {
             self.join_beat(slot);
         }
     }
@@ -243,9 +272,12 @@ impl Engine {
         let call = self.calls[slot as usize].take().expect("the slot was looked up in this turn");
         let account = call.account;
         let (how, ended_us) = account.ending.unwrap_or((Ending::CarrierStopped, account.last_message_us));
-        let (mut rtp, mut pressed) = (None, String::new());
+        let (mut rtp, mut rtcp, mut pressed) = (None, None, String::new());
         if let Some(media) = &call.media {
-            self.places.release(media.place, media.remote);
+            let control = media.control.as_ref();
+            self.places
+                .release(media.place, media.remote.into_iter().chain(control.map(|control| control.to)));
+            rtcp = control.filter(|_| account.answered_us.is_some()).map(|control| control.record());
             rtp = Some(media.reception.record(media.sender.sent));
             pressed = media.sender.pressed();
         }
@@ -270,6 +302,7 @@ impl Engine {
             our_retransmissions: account.our_retransmissions,
             pressed,
             rtp,
+            rtcp,
         }))
     }
 

@@ -316,7 +316,7 @@ impl Engine {
                 call.resend = None;
                 if call.offer.is_none() {
                     call.offer = Stream::read(message.body);
-                    self.hear_offer(slot);
+                    self.hear_offer(slot, now);
                 }
             }
             State::Ignoring | State::Inviting(_) | State::Answered { acked: true } | State::HangingUp => {}

@@ -9,9 +9,9 @@ use std::ptr;
 use super::{check, from_sockaddr, to_sockaddr, unix_us};
 
 /// Datagrams that one system call moves.
-const BATCH: usize = 64;
-/// Room for a timestamp, a destination address and a count of drops beside a datagram.
-const CONTROL: usize = 96;
+pub(crate) const BATCH: usize = 64;
+/// Room for a timestamp and a destination address beside a datagram.
+const CONTROL: usize = 64;
 
 /// A datagram that was received.
 #[derive(Debug, Clone, Copy)]
@@ -22,19 +22,18 @@ pub(crate) struct Datagram<'a> {
     pub(crate) to: Option<Ipv4Addr>,
     /// Unix microseconds at which the kernel received it.
     pub(crate) at_us: u64,
-    /// Datagrams that the kernel has dropped at this socket because we did not read in time, so far.
-    pub(crate) dropped: u32,
 }
 
-/// Buffers for one receive of up to 64 datagrams.
+/// Buffers for one receive of up to [`BATCH`] datagrams. Headers are built once and point into the other fields, which are on
+/// the heap and stay where they are.
 pub(crate) struct Inbox {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     /// Bytes kept of each datagram; of a longer one the rest is lost.
     each: usize,
-    names: Box<[libc::sockaddr_in; BATCH]>,
-    controls: Box<[Control; BATCH]>,
-    /// Length of each datagram and of its control data.
-    lengths: [(usize, usize); BATCH],
+    names: Vec<libc::sockaddr_in>,
+    controls: Vec<Control>,
+    _parts: Vec<libc::iovec>,
+    messages: Vec<libc::mmsghdr>,
 }
 
 #[repr(C, align(8))]
@@ -44,47 +43,40 @@ struct Control([u8; CONTROL]);
 impl Inbox {
     pub(crate) fn new(each: usize) -> Self {
         let nobody = to_sockaddr(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
-        Self {
-            bytes: vec![0; each * BATCH].into_boxed_slice(),
-            each,
-            names: Box::new([nobody; BATCH]),
-            controls: Box::new([Control([0; CONTROL]); BATCH]),
-            lengths: [(0, 0); BATCH],
-        }
-    }
-
-    /// Takes what waits at the socket; 64 means that there may be more. Nothing is 0, not an error.
-    pub(crate) fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
+        let (mut bytes, mut names) = (vec![0; each * BATCH], vec![nobody; BATCH]);
+        let mut controls = vec![Control([0; CONTROL]); BATCH];
         // SAFETY: all-zero is a valid value of both structures.
-        let (mut parts, mut messages): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { (mem::zeroed(), mem::zeroed()) };
+        let (mut parts, mut messages): (Vec<libc::iovec>, Vec<libc::mmsghdr>) =
+            unsafe { (vec![mem::zeroed(); BATCH], vec![mem::zeroed(); BATCH]) };
         for (n, message) in messages.iter_mut().enumerate() {
-            parts[n] =
-                libc::iovec { iov_base: self.bytes[n * self.each..].as_mut_ptr().cast(), iov_len: self.each };
-            message.msg_hdr.msg_name = ptr::from_mut(&mut self.names[n]).cast();
-            message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            parts[n] = libc::iovec { iov_base: bytes[n * each..].as_mut_ptr().cast(), iov_len: each };
+            message.msg_hdr.msg_name = ptr::from_mut(&mut names[n]).cast();
             message.msg_hdr.msg_iov = &mut parts[n];
             message.msg_hdr.msg_iovlen = 1;
-            message.msg_hdr.msg_control = ptr::from_mut(&mut self.controls[n]).cast();
+            message.msg_hdr.msg_control = ptr::from_mut(&mut controls[n]).cast();
+        }
+        Self { bytes, each, names, controls, _parts: parts, messages }
+    }
+
+    /// Takes what waits at the socket; [`BATCH`] means that there may be more. Nothing is 0, not an error.
+    pub(crate) fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
+        for message in self.messages.iter_mut() {
+            // The kernel has written what it used of both.
+            message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
             message.msg_hdr.msg_controllen = CONTROL;
         }
-        // SAFETY: every message points at buffers of this inbox of the stated lengths, which outlive the call.
+        // SAFETY: every message points at buffers of this inbox of the stated lengths, which live as long as it does.
         let got = unsafe {
             libc::recvmmsg(
                 fd,
-                messages.as_mut_ptr(),
+                self.messages.as_mut_ptr(),
                 BATCH as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 ptr::null_mut(),
             )
         };
         match check(got) {
-            Ok(count) => {
-                for (n, message) in messages.iter().take(count as usize).enumerate() {
-                    self.lengths[n] = (message.msg_len as usize, message.msg_hdr.msg_controllen);
-                }
-                Ok(count as usize)
-            }
+            Ok(count) => Ok(count as usize),
             Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EINTR | libc::ECONNREFUSED)) => {
                 Ok(0)
             }
@@ -94,22 +86,19 @@ impl Inbox {
 
     /// The `n`-th datagram of the last receive.
     pub(crate) fn datagram(&self, n: usize) -> Datagram<'_> {
-        let (length, control) = self.lengths[n];
+        let message = &self.messages[n];
+        let (length, control) = (message.msg_len as usize, message.msg_hdr.msg_controllen);
         let mut datagram = Datagram {
             bytes: &self.bytes[n * self.each..][..length.min(self.each)],
             from: from_sockaddr(&self.names[n]),
             to: None,
             at_us: 0,
-            dropped: 0,
         };
         for (level, kind, data) in ControlData(&self.controls[n].0[..control.min(CONTROL)]) {
             match (level, kind) {
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if data.len() >= 16 => {
                     let (seconds, nanos) = (word(data, 0) as u64, word(data, 8) as u64);
                     datagram.at_us = seconds * 1_000_000 + nanos / 1_000;
-                }
-                (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) if data.len() >= 4 => {
-                    datagram.dropped = u32::from_ne_bytes([data[0], data[1], data[2], data[3]]);
                 }
                 // `in_pktinfo`: interface, local address, destination in the header.
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) if data.len() >= 12 => {

@@ -2,10 +2,10 @@
 
 /// A histogram of microseconds, four buckets to a doubling from 16 µs to half a second.
 #[derive(Debug)]
-pub(super) struct Deviation {
+pub(crate) struct Deviation {
     buckets: [u32; 64],
     count: u32,
-    pub(super) max: u32,
+    pub(crate) max: u32,
 }
 
 impl Default for Deviation {
@@ -15,7 +15,7 @@ impl Default for Deviation {
 }
 
 impl Deviation {
-    pub(super) fn add(&mut self, us: u64) {
+    pub(crate) fn add(&mut self, us: u64) {
         let us = us.min(u64::from(u32::MAX)) as u32;
         let bucket = if us < 16 {
             us / 4
@@ -29,7 +29,7 @@ impl Deviation {
     }
 
     /// Upper edge of the bucket that holds the percentile, never above the maximum; 0 of nothing.
-    pub(super) fn percentile(&self, percent: u32) -> u32 {
+    pub(crate) fn percentile(&self, percent: u32) -> u32 {
         let rank = (u64::from(self.count) * u64::from(percent)).div_ceil(100).max(1);
         let mut seen = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {

@@ -4,6 +4,8 @@ use super::deviation::Deviation;
 use super::key_of;
 use crate::ledger::RtpRecord;
 
+/// Microseconds of a timestamp unit at 8 kHz.
+const UNIT_US: i64 = 125;
 /// Keys that a call's record keeps.
 const KEYS_MAX: usize = 64;
 
@@ -29,10 +31,43 @@ pub(crate) struct Reception {
     last_key: Option<u32>,
 }
 
+/// What a packet was to its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The first of a stream.
+    First,
+    /// One that had not come before.
+    New {
+        /// Counted from the first of the stream, which is 0; below 0 for one that should have come before it.
+        sequence: i64,
+        /// When it was due after the first of the stream, by their timestamps. `None` for events: all packets of a key have
+        /// the time of the first.
+        due_us: Option<i64>,
+    },
+    /// One that came before, or that is nobody's.
+    Nothing,
+}
+
+/// What a report tells of the stream that is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) ssrc: u32,
+    /// Extended highest sequence number (RFC 3550 section 6.4.1).
+    pub(crate) highest: u32,
+    pub(crate) expected: u64,
+    /// Doubled ones included, as the RFC counts.
+    pub(crate) received: u64,
+    pub(crate) jitter_us: u64,
+}
+
 /// One synchronisation source: a change begins the sequence anew.
 #[derive(Debug, Clone, Copy)]
 struct Stream {
     ssrc: u32,
+    /// Packets, doubled ones included.
+    received: u64,
+    /// Timestamp units from its first packet to the last one that tells time.
+    elapsed: i64,
     first: i64,
     /// Highest sequence number, wraps included.
     highest: i64,
@@ -56,6 +91,11 @@ impl Stream {
     }
 }
 
+/// Whether a datagram of a port that both share is RTCP: by its type (RFC 5761 section 4).
+pub(crate) fn is_control(packet: &[u8]) -> bool {
+    packet.get(1).is_some_and(|kind| (192..224).contains(kind))
+}
+
 impl Reception {
     /// A packet that is not this call's audio.
     pub(crate) fn on_strange(&mut self) {
@@ -63,16 +103,19 @@ impl Reception {
     }
 
     /// A datagram that came to the call's address at `at_us` by the kernel's clock.
-    pub(crate) fn on_packet(&mut self, packet: &[u8], at_us: u64, event_type: Option<u8>) {
-        // RTCP shares the port only by agreement, which we never give; its types are those of RFC 5761 section 4.
-        if packet.len() < 12 || packet[0] >> 6 != 2 || (192..224).contains(&packet[1]) {
-            return self.on_strange();
+    pub(crate) fn on_packet(&mut self, packet: &[u8], at_us: u64, event_type: Option<u8>) -> Arrival {
+        if packet.len() < 12 || packet[0] >> 6 != 2 || is_control(packet) {
+            self.on_strange();
+            return Arrival::Nothing;
         }
         let word =
             |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
         let (sequence, timestamp, ssrc) = (u16::from_be_bytes([packet[2], packet[3]]), word(4), word(8));
         let header = 12 + 4 * usize::from(packet[0] & 0x0F);
-        let Some(payload) = packet.get(header..) else { return self.on_strange() };
+        let Some(payload) = packet.get(header..) else {
+            self.on_strange();
+            return Arrival::Nothing;
+        };
 
         if self.received == 0 {
             self.first_us = at_us;
@@ -87,36 +130,69 @@ impl Reception {
         }
         match &mut self.stream {
             Some(stream) if stream.ssrc == ssrc => {
+                stream.received += 1;
                 let step = i64::from(sequence.wrapping_sub(stream.highest as u16) as i16);
+                let advance = i64::from(timestamp.wrapping_sub(stream.timestamp) as i32);
+                let due_us = (!is_event).then_some((stream.elapsed + advance) * UNIT_US);
+                let place = stream.highest + step - stream.first;
                 if step <= 0 {
-                    if stream.fills_hole(step.unsigned_abs() as u32) {
+                    return if stream.fills_hole(step.unsigned_abs() as u32) {
                         self.reordered += 1;
+                        Arrival::New { sequence: place, due_us }
                     } else {
                         self.duplicated += 1;
-                    }
-                    return;
+                        Arrival::Nothing
+                    };
                 }
                 stream.highest += step;
                 stream.came = stream.came.checked_shl(step as u32).unwrap_or(0) | 1;
                 // Packets of one key share a timestamp: they tell nothing about time.
                 if !is_event {
-                    let due_us = u64::from(timestamp.wrapping_sub(stream.timestamp)) * 125;
-                    let deviation = at_us.saturating_sub(stream.at_us).abs_diff(due_us);
+                    let advance_us = u64::from(timestamp.wrapping_sub(stream.timestamp)) * UNIT_US as u64;
+                    let deviation = at_us.saturating_sub(stream.at_us).abs_diff(advance_us);
                     (stream.timestamp, stream.at_us) = (timestamp, at_us);
+                    stream.elapsed += advance;
                     // A timestamp that leaps is a new recording, not a late packet.
-                    if due_us < 60_000_000 {
+                    if advance_us < 60_000_000 {
                         self.deviation.add(deviation);
                         self.jitter_16 = self.jitter_16 + deviation - ((self.jitter_16 + 8) >> 4);
                     }
                 }
+                Arrival::New { sequence: place, due_us }
             }
             replaced => {
                 self.expected_before += replaced.map_or(0, |s| s.expected());
                 self.sources += 1;
                 let first = i64::from(sequence);
-                *replaced = Some(Stream { ssrc, first, highest: first, came: 1, timestamp, at_us });
+                *replaced = Some(Stream {
+                    ssrc,
+                    received: 1,
+                    elapsed: 0,
+                    first,
+                    highest: first,
+                    came: 1,
+                    timestamp,
+                    at_us,
+                });
+                Arrival::First
             }
         }
+    }
+
+    /// Whether the stream that is heard is not the first.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.sources > 1
+    }
+
+    /// What a report tells; `None` before the first packet.
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.stream.map(|stream| Heard {
+            ssrc: stream.ssrc,
+            highest: stream.highest as u32,
+            expected: stream.expected(),
+            received: stream.received,
+            jitter_us: self.jitter_16 >> 4,
+        })
     }
 
     fn on_event(&mut self, payload: &[u8], timestamp: u32) {

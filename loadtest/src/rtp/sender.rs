@@ -38,7 +38,11 @@ pub(crate) struct Sender {
     /// Keys to press, and the packet at which the first is pressed.
     keys: Vec<u8>,
     press_at: u32,
+    /// Packets from one press of all keys to the next; 0: they are pressed once.
+    press_every: u32,
     pub(crate) sent: u32,
+    /// Payload bytes sent.
+    pub(crate) octets: u32,
 }
 
 impl Sender {
@@ -53,21 +57,40 @@ impl Sender {
             ssrc: (seed >> 32) as u32,
             keys: Vec::new(),
             press_at: 0,
+            press_every: 0,
             sent: 0,
+            octets: 0,
         }
     }
 
-    /// Begins another sound, and presses keys `press_at` packets from now.
-    pub(crate) fn play(&mut self, track: &'static Track, keys: &str, press_at: u32) {
+    /// Begins another sound, and presses keys `press_at` packets from now, and again every `press_every` if that is not 0.
+    pub(crate) fn play(&mut self, track: &'static Track, keys: &str, press_at: u32, press_every: u32) {
         self.track = track;
         self.frame = 0;
         if self.event_type.is_some() {
             self.keys = keys.bytes().filter_map(event_code).collect();
             self.press_at = press_at;
+            // All keys have time to be pressed.
+            let shortest = self.keys.len() as u32 * KEY_PACKETS;
+            self.press_every = if press_every == 0 { 0 } else { press_every.max(shortest) };
         }
     }
 
-    /// Keys of which the last packet has been sent.
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The timestamp of the packet that is due next.
+    pub(crate) fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// The sequence number of the packet before that.
+    pub(crate) fn last_sequence(&self) -> u16 {
+        self.sequence.wrapping_sub(1)
+    }
+
+    /// Keys of which the last packet has been sent; those that are pressed again and again, once.
     pub(crate) fn pressed(&self) -> String {
         let done =
             self.frame.saturating_sub(self.press_at + HELD_PACKETS + END_PACKETS - 1).div_ceil(KEY_PACKETS);
@@ -82,6 +105,7 @@ impl Sender {
         self.timestamp = now.wrapping_add(FRAME as u32);
 
         let since = frame.checked_sub(self.press_at);
+        let since = since.map(|n| n.checked_rem(self.press_every).unwrap_or(n));
         let key = since.and_then(|n| {
             let code = self.keys.get((n / KEY_PACKETS) as usize)?;
             Some((*code, n % KEY_PACKETS))
@@ -107,6 +131,8 @@ impl Sender {
         };
         self.sequence = self.sequence.wrapping_add(1);
         self.sent += 1;
+        self.octets =
+            self.octets.wrapping_add(u32::from(packet.header_len) - 12 + packet.payload.len() as u32);
         Some(packet)
     }
 
