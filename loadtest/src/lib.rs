@@ -28,6 +28,7 @@
 //! | [`config`] | lines, media mode, everything that can be chosen |
 //! | [`behaviour`] | who is behind a number |
 //! | [`ledger`] | the record of every call |
+//! | [`streams`] | audio without calls, for measurements of the bare exchange |
 //! | [`summary`] | what the ledger says |
 //! | [`window`] | most at once, most in any rolling second |
 
@@ -35,6 +36,7 @@ pub mod behaviour;
 pub mod carrier;
 pub mod config;
 pub mod ledger;
+pub mod streams;
 pub mod summary;
 pub mod window;
 

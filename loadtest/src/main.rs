@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves lines until SIGTERM or SIGINT, then prints what the ledger says.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Computes the summary again from a ledger; exits 1 if a limit was exceeded or a number called too often.
     Report(Report),
 }
@@ -109,7 +109,7 @@ struct Report {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(serve) => run(serve),
+        Command::Serve(serve) => run(*serve),
         Command::Report(report) => judge(&report),
     };
     match done {

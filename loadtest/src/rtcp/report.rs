@@ -8,7 +8,7 @@ const NTP_EPOCH: u64 = 2_208_988_800;
 /// Unix microseconds as 32.32 seconds since 1900.
 pub(super) fn ntp(unix_us: u64) -> u64 {
     let (seconds, us) = (unix_us / 1_000_000, unix_us % 1_000_000);
-    seconds.wrapping_add(NTP_EPOCH) << 32 | (us << 32) / 1_000_000
+    (seconds.wrapping_add(NTP_EPOCH) << 32) | ((us << 32) / 1_000_000)
 }
 
 /// A sender report if there is something to say as a sender, else a receiver report; then the name.
