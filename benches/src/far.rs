@@ -1,39 +1,43 @@
-//! The far end: a process of its own on another core, usually with a socket for each call, so that what it costs is not counted
-//! and what it shares with the system under test is the kernel only.
+//! The far end: a process of its own on another core, so that what it costs is not counted and what it shares with the system
+//! under test is the kernel only. To the kernel it looks as the carrier of density measurements does: it is the carrier's audio.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, SocketAddrV4};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use shard::{BufferSizes, Shard, ShardConfig, SocketSpec, Stop};
+use loadtest::MediaMode;
+use loadtest::streams::{Streams, StreamsReport};
 
-use crate::rtp_stream::{Ask, Demux, Report, RtpStream};
+/// Body of the far end's process: writes its addresses as one line, reads the system's addresses as one line, streams until its
+/// input ends, and reports.
+pub fn run(calls: usize, frames: u32, media: MediaMode, core: usize) -> Result<()> {
+    let streams = Streams::open(calls as u32, frames, media)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", words(streams.addresses()))?;
+    out.flush()?;
 
-/// Body of the far end's process. Binds `sockets` sockets, writes their ports as one line, and for each line it reads
-/// takes a step: begin to stream `calls` calls to `system`; report and end.
-pub fn run(calls: usize, sockets: usize, core: usize, system: &[SocketAddr]) -> Result<()> {
-    let specs = vec![SocketSpec::media((Ipv4Addr::LOCALHOST, 0).into()); sockets];
-    let mut config = ShardConfig::new(99, specs).pinned_to(core);
-    config.sizes.media_socket_bytes = 4 << 20;
-    config.sizes.media_buffers = BufferSizes { count: 8_192, bytes: 256 };
-    config.turn.completions = 8_192;
-    let shard = Shard::start(config, move |_| RtpStream::new(Demux::Socket, sockets))?;
-    let ports: Vec<String> =
-        shard.bound().sockets.iter().map(|socket| socket.local.port().to_string()).collect();
-    println!("{}", ports.join(" "));
+    let mut input = BufReader::new(std::io::stdin());
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    let system: Vec<SocketAddrV4> = parse(&line)?;
+    ensure!(!system.is_empty(), "the system ended early");
+    let to: Vec<SocketAddrV4> = system.iter().copied().cycle().take(calls).collect();
 
-    let mut lines = std::io::stdin().lines();
-    lines.next().context("the system ended early")??;
-    let targets = system.iter().copied().cycle().take(calls).collect();
-    shard.mail().try_send(Ask::Begin(targets)).map_err(|_| anyhow::anyhow!("the mail queue is empty"))?;
-    lines.next().context("the system ended early")??;
-    shard.mail().try_send(Ask::Report).map_err(|_| anyhow::anyhow!("the mail queue is empty"))?;
-    let report = shard.events().recv_timeout(Duration::from_secs(5))?;
-    println!("{} {} {} {} {}", report.sent, report.received, report.lost, report.silent, report.stray);
-    shard.stop(Stop::Now);
-    shard.join()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            // Whatever comes, and however it ends: the system is done.
+            let _ = input.read_to_end(&mut Vec::new());
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    let report = streams.run(&to, core, |_| !stop.load(Ordering::Relaxed))?;
+    let StreamsReport { sent, received, lost, silent, stray, dropped } = report;
+    writeln!(out, "{sent} {received} {lost} {silent} {stray} {dropped}")?;
     Ok(())
 }
 
@@ -43,16 +47,15 @@ pub struct FarEnd {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     /// One address for each call.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<SocketAddrV4>,
 }
 
 impl FarEnd {
     /// Starts this program again as the far end (its `far` subcommand).
-    pub fn start(calls: usize, sockets: usize, core: usize, system: &[SocketAddr]) -> Result<Self> {
+    pub fn start(calls: usize, frames: u32, media: &str, core: usize) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["far", "--calls", &calls.to_string(), "--sockets", &sockets.to_string()])
-            .args(["--core", &core.to_string()])
-            .args(system.iter().map(SocketAddr::to_string))
+            .args(["far", "--calls", &calls.to_string(), "--frames", &frames.to_string()])
+            .args(["--media", media, "--core", &core.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -60,30 +63,34 @@ impl FarEnd {
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line)?;
-        let ports = line
-            .split_whitespace()
-            .map(|port| Ok((Ipv4Addr::LOCALHOST, port.parse()?).into()))
-            .collect::<Result<Vec<SocketAddr>>>()?;
-        ensure!(ports.len() == sockets, "the far end did not start; its message is above");
-        let addresses = ports.into_iter().cycle().take(calls).collect();
+        let addresses: Vec<SocketAddrV4> = parse(&line)?;
+        ensure!(addresses.len() == calls, "the far end did not start; its message is above");
         Ok(Self { child, stdin, stdout, addresses })
     }
 
-    /// Lets it stream.
-    pub fn begin(&mut self) -> Result<()> {
-        writeln!(self.stdin, "begin").context("the far end is gone")
+    /// Lets it stream to the system: call `i` to address `i` modulo their number.
+    pub fn begin(&mut self, system: &[SocketAddr]) -> Result<()> {
+        writeln!(self.stdin, "{}", words(system.iter())).context("the far end is gone")
     }
 
     /// Ends it and says how it went there.
-    pub fn end(mut self) -> Result<Report> {
-        writeln!(self.stdin, "report").context("the far end is gone")?;
+    pub fn end(mut self) -> Result<StreamsReport> {
+        drop(self.stdin);
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         self.child.wait()?;
-        let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>()?;
-        let [sent, received, lost, silent, stray] = numbers[..] else {
+        let numbers: Vec<u64> = parse(&line)?;
+        let [sent, received, lost, silent, stray, dropped] = numbers[..] else {
             anyhow::bail!("the far end did not report; its message is above");
         };
-        Ok(Report { sent, received, lost, silent, stray })
+        Ok(StreamsReport { sent, received, lost, silent, stray, dropped })
     }
+}
+
+fn words(values: impl IntoIterator<Item = impl ToString>) -> String {
+    values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(line: &str) -> Result<Vec<T>> {
+    line.split_whitespace().map(|word| Ok(word.parse()?)).collect()
 }

@@ -1,49 +1,56 @@
 //! A machine that streams: one G.711 packet to each call every 20 ms, calls spread over the milliseconds of the tick,
-//! and the sequence of what arrives checked. Both ends of the exchange can run it.
+//! and what arrives told apart by its far address and checked for its sequence.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use shard::{Machine, SocketIndex, Transmit};
 
 /// Bytes of an RTP packet with 20 ms of G.711.
-pub const PACKET_BYTES: usize = 172;
+const PACKET_BYTES: usize = 172;
 /// Phases of the 20 ms tick, one millisecond each.
-pub const PHASES: usize = 20;
+const PHASES: usize = 20;
 /// Length of a phase.
-pub const PHASE: Duration = Duration::from_millis(1);
-
-/// How a packet finds its call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demux {
-    /// Few sockets: by the far end's port, all far ends being on one address.
-    FarPort,
-    /// A socket a call.
-    Socket,
-}
+const PHASE: Duration = Duration::from_millis(1);
 
 /// What can be asked of the machine.
 #[derive(Debug)]
 pub enum Ask {
     /// Begin to stream; call `i` sends from socket `i` modulo their number to the `i`th address.
-    Begin(Vec<SocketAddr>),
-    /// Say how it went.
+    Begin(Vec<SocketAddrV4>),
+    /// Say what arrived.
     Report,
 }
 
-/// How it went.
+/// What arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Packets sent.
-    pub sent: u64,
-    /// Packets that arrived.
+    /// Packets of calls.
     pub received: u64,
-    /// Gaps in the sequences of what arrived, in packets.
+    /// Gaps in their sequences, in packets.
     pub lost: u64,
-    /// Calls of which nothing arrived.
-    pub silent: u64,
     /// Packets of nobody's call.
     pub stray: u64,
+}
+
+/// Multiplies: far addresses of a bench are nobody's attack.
+#[derive(Default)]
+struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = (self.0 ^ key).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
 }
 
 struct Call {
@@ -59,47 +66,44 @@ struct Call {
 
 /// The machine.
 pub struct RtpStream {
-    demux: Demux,
     sockets: usize,
     calls: Vec<Call>,
-    /// By far port; `u32::MAX` where there is none.
-    by_port: Vec<u32>,
+    /// By far address.
+    by_address: HashMap<u64, u32, BuildHasherDefault<Multiply>>,
     /// One second of audio that all calls play.
     prompt: Vec<u8>,
     due: Option<Instant>,
     phase: usize,
     /// The next call of the present phase; beyond the last one when the phase is sent.
     cursor: usize,
-    sent: u64,
     stray: u64,
     report: Option<Report>,
 }
 
 impl RtpStream {
     /// A machine over `sockets` sockets.
-    pub fn new(demux: Demux, sockets: usize) -> Self {
+    pub fn new(sockets: usize) -> Self {
         Self {
-            demux,
             sockets,
             calls: Vec::new(),
-            by_port: vec![u32::MAX; 1 << 16],
+            by_address: HashMap::default(),
             prompt: (0..8_000_u32).map(|i| (i * 37) as u8).collect(),
             due: None,
             phase: 0,
             cursor: usize::MAX,
-            sent: 0,
             stray: 0,
             report: None,
         }
     }
 
-    fn begin(&mut self, now: Instant, far: Vec<SocketAddr>) {
+    fn begin(&mut self, now: Instant, far: Vec<SocketAddrV4>) {
+        self.by_address = far.iter().enumerate().map(|(index, to)| (key(*to), index as u32)).collect();
         self.calls = far
             .into_iter()
             .enumerate()
             .map(|(index, to)| Call {
                 socket: SocketIndex((index % self.sockets) as u16),
-                to,
+                to: to.into(),
                 sequence: index as u16,
                 timestamp: index as u32,
                 ssrc: index as u32,
@@ -108,35 +112,23 @@ impl RtpStream {
                 lost: 0,
             })
             .collect();
-        for (index, call) in self.calls.iter().enumerate() {
-            self.by_port[usize::from(call.to.port())] = index as u32;
-        }
         self.due = Some(now);
     }
+}
 
-    fn report(&self) -> Report {
-        Report {
-            sent: self.sent,
-            received: self.calls.iter().map(|call| call.received).sum(),
-            lost: self.calls.iter().map(|call| call.lost).sum(),
-            silent: self.calls.iter().filter(|call| call.received == 0).count() as u64,
-            stray: self.stray,
-        }
-    }
+fn key(address: SocketAddrV4) -> u64 {
+    u64::from(u32::from(*address.ip())) << 16 | u64::from(address.port())
 }
 
 impl Machine for RtpStream {
     type Mail = Ask;
     type Event = Report;
 
-    fn handle_datagram(&mut self, _: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]) {
-        let index = match self.demux {
-            Demux::Socket => usize::from(socket.0),
-            Demux::FarPort => self.by_port[usize::from(from.port())] as usize,
-        };
-        let Some(call) =
-            self.calls.get_mut(index).filter(|call| call.to == from && bytes.len() == PACKET_BYTES)
-        else {
+    fn handle_datagram(&mut self, _: Instant, _: SocketIndex, from: SocketAddr, bytes: &[u8]) {
+        let SocketAddr::V4(address) = from else { return };
+        let index = self.by_address.get(&key(address)).copied();
+        let call = index.and_then(|index| self.calls.get_mut(index as usize));
+        let Some(call) = call.filter(|call| call.to == from && bytes.len() == PACKET_BYTES) else {
             self.stray += 1;
             return;
         };
@@ -151,7 +143,13 @@ impl Machine for RtpStream {
     fn handle_mail(&mut self, now: Instant, mail: Ask) {
         match mail {
             Ask::Begin(far) => self.begin(now, far),
-            Ask::Report => self.report = Some(self.report()),
+            Ask::Report => {
+                self.report = Some(Report {
+                    received: self.calls.iter().map(|call| call.received).sum(),
+                    lost: self.calls.iter().map(|call| call.lost).sum(),
+                    stray: self.stray,
+                });
+            }
         }
     }
 
@@ -173,7 +171,6 @@ impl Machine for RtpStream {
         slot[12..PACKET_BYTES].copy_from_slice(&self.prompt[audio..audio + 160]);
         call.sequence = call.sequence.wrapping_add(1);
         call.timestamp = call.timestamp.wrapping_add(160);
-        self.sent += 1;
         Some(Transmit { socket: call.socket, to: call.to, len: PACKET_BYTES })
     }
 

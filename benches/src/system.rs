@@ -1,10 +1,13 @@
 //! The system side of the exchange, in each shape that is compared.
 
 mod engine;
+mod epoll;
 mod mmsg;
+mod sockets;
+mod traffic;
 mod uring;
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 pub use self::engine::Engine;
-use crate::rtp_stream::{PHASE, PHASES};
+use self::traffic::Traffic;
 use crate::usage::pin_to;
 
 /// Packets of the system side so far.
@@ -25,6 +28,8 @@ pub struct Counts {
     pub received: u64,
     /// System calls made for them.
     pub calls: u64,
+    /// Time of turns in which there was something to do; of use where the thread never sleeps.
+    pub work: Duration,
 }
 
 /// One shape of the system side.
@@ -32,33 +37,104 @@ pub trait System {
     /// Its addresses; call `i` belongs to address `i` modulo their number.
     fn addresses(&self) -> Vec<SocketAddr>;
     /// Begins to stream to `far`.
-    fn begin(&mut self, far: &[SocketAddr]) -> Result<()>;
+    fn begin(&mut self, far: &[SocketAddrV4]) -> Result<()>;
     /// Packets so far.
     fn counts(&self) -> Counts;
     /// Ends it.
     fn end(self: Box<Self>) -> Result<()>;
 }
 
-/// A bare exchange: one shared socket, a thread that knows nothing but addresses, and no look at what arrives.
+/// How calls are laid out over sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// That many sockets for all calls.
+    Shared(usize),
+    /// A connected socket for each of that many calls.
+    Own(usize),
+}
+
+/// How the kernel is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// io_uring: multishot receive into one buffer ring, a send entry a packet, success not reported.
+    Uring,
+    /// `recvmmsg` and `sendmmsg` on a timer; over own sockets epoll, `recvmmsg` and `send`.
+    Mmsg,
+}
+
+/// Where the bytes of a packet come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Payload {
+    /// The same bytes for every packet: nothing but the exchange.
+    Fixed,
+    /// A header is written and audio copied behind it.
+    Copy,
+    /// A header is written, and the kernel gathers it with a slice of the prompt.
+    Slice,
+}
+
+/// When the kernel does what it has put off for the ring's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TaskWork {
+    /// When the owner waits (`DEFER_TASKRUN`).
+    Deferred,
+    /// When the owner enters the kernel by itself (`COOP_TASKRUN`).
+    Cooperative,
+    /// At once, with an interrupt (no flag).
+    AtOnce,
+}
+
+/// Everything that can be chosen of a bare exchange.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Core of its thread.
+    pub core: usize,
+    /// Wake-ups in the time of a packet.
+    pub wakes: usize,
+    /// Frames of 20 ms in a packet.
+    pub frames: u32,
+    /// Layout of the sockets.
+    pub layout: Layout,
+    /// Way into the kernel.
+    pub interface: Interface,
+    /// Source of the packets' bytes.
+    pub payload: Payload,
+    /// Whether packets are sent from registered memory without a copy (`SEND_ZC`).
+    pub zero_copy: bool,
+    /// Task work of the ring.
+    pub task_work: TaskWork,
+    /// Core of the kernel's thread that takes submissions (`SQPOLL`), if there is to be one.
+    pub submit_core: Option<usize>,
+    /// Never sleep.
+    pub spin: bool,
+    /// `SO_BUSY_POLL` in microseconds, if not 0.
+    pub busy_poll_us: u32,
+    /// Sets `UDP_GRO`.
+    pub gro: bool,
+    /// Sets "don't fragment".
+    pub never_fragment: bool,
+    /// Submission entries of the ring.
+    pub entries: u32,
+    /// Receive buffers of the ring. Default: what comes in two wake-ups, 2,048 at least.
+    pub buffers: Option<u16>,
+}
+
+/// A bare exchange: a thread that knows nothing but addresses, and does not look at what arrives.
 pub struct Bare {
-    socket: UdpSocket,
-    core: usize,
-    wakes: usize,
-    body: Body,
+    options: Options,
+    sockets: Vec<UdpSocket>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-/// What the thread of a bare exchange does.
-pub type Body = fn(&UdpSocket, &Schedule, &Shared) -> std::io::Result<()>;
-
 /// Counts and the request to stop.
 #[derive(Default)]
-pub struct Shared {
+struct Shared {
     stop: AtomicBool,
     sent: AtomicU64,
     received: AtomicU64,
     calls: AtomicU64,
+    work_ns: AtomicU64,
 }
 
 impl Shared {
@@ -67,60 +143,46 @@ impl Shared {
     }
 
     fn add(&self, counts: Counts) {
-        self.sent.fetch_add(counts.sent, Ordering::Relaxed);
-        self.received.fetch_add(counts.received, Ordering::Relaxed);
-        self.calls.fetch_add(counts.calls, Ordering::Relaxed);
-    }
-}
-
-/// Who gets a packet when.
-pub struct Schedule {
-    /// The far addresses of each wake-up of the tick.
-    pub wakes: Vec<Vec<SocketAddr>>,
-    /// Time from one wake-up to the next.
-    pub interval: Duration,
-}
-
-impl Schedule {
-    fn new(far: &[SocketAddr], wakes: usize) -> Self {
-        let mut schedule =
-            Self { wakes: vec![Vec::new(); wakes], interval: PHASE * PHASES as u32 / wakes as u32 };
-        for (index, address) in far.iter().enumerate() {
-            schedule.wakes[index % wakes].push(*address);
-        }
-        schedule
+        // One thread writes: no locked instruction is needed.
+        let add =
+            |total: &AtomicU64, n: u64| total.store(total.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        add(&self.sent, counts.sent);
+        add(&self.received, counts.received);
+        add(&self.calls, counts.calls);
+        add(&self.work_ns, counts.work.as_nanos() as u64);
     }
 }
 
 impl Bare {
-    /// The floor with io_uring: multishot receive into a buffer ring, one send entry a packet, success not reported.
-    pub fn uring(core: usize, wakes: usize) -> Result<Self> {
-        Self::new(core, wakes, uring::exchange)
-    }
-
-    /// The floor with `sendmmsg` and `recvmmsg` on a timer.
-    pub fn mmsg(core: usize, wakes: usize) -> Result<Self> {
-        Self::new(core, wakes, mmsg::exchange)
-    }
-
-    fn new(core: usize, wakes: usize, body: Body) -> Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        size_queues(&socket, 4 << 20);
-        Ok(Self { socket, core, wakes, body, shared: Arc::default(), thread: None })
+    /// Opens its sockets.
+    pub fn open(options: Options) -> Result<Self> {
+        let sockets = sockets::open(&options)?;
+        Ok(Self { options, sockets, shared: Arc::default(), thread: None })
     }
 }
 
 impl System for Bare {
     fn addresses(&self) -> Vec<SocketAddr> {
-        vec![self.socket.local_addr().expect("it is bound")]
+        self.sockets.iter().map(|socket| socket.local_addr().expect("it is bound")).collect()
     }
 
-    fn begin(&mut self, far: &[SocketAddr]) -> Result<()> {
-        let (socket, core, body) = (self.socket.try_clone()?, self.core, self.body);
-        let (schedule, shared) = (Schedule::new(far, self.wakes), self.shared.clone());
+    fn begin(&mut self, far: &[SocketAddrV4]) -> Result<()> {
+        if let Layout::Own(_) = self.options.layout {
+            for (socket, far) in self.sockets.iter().zip(far) {
+                socket.connect(far)?;
+            }
+        }
+        let sockets = self.sockets.iter().map(UdpSocket::try_clone).collect::<std::io::Result<Vec<_>>>()?;
+        let (options, shared, far) = (self.options.clone(), self.shared.clone(), far.to_vec());
         self.thread = Some(std::thread::Builder::new().name("bare".into()).spawn(move || {
-            pin_to(core)?;
-            body(&socket, &schedule, &shared)
+            pin_to(options.core)?;
+            let mut traffic = Traffic::new(&far, sockets.len(), &options);
+            let exchange = match (options.interface, options.layout) {
+                (Interface::Uring, _) => uring::exchange,
+                (Interface::Mmsg, Layout::Shared(_)) => mmsg::exchange,
+                (Interface::Mmsg, Layout::Own(_)) => epoll::exchange,
+            };
+            exchange(&sockets, &mut traffic, &options, &shared)
         })?);
         Ok(())
     }
@@ -130,6 +192,7 @@ impl System for Bare {
             sent: self.shared.sent.load(Ordering::Relaxed),
             received: self.shared.received.load(Ordering::Relaxed),
             calls: self.shared.calls.load(Ordering::Relaxed),
+            work: Duration::from_nanos(self.shared.work_ns.load(Ordering::Relaxed)),
         }
     }
 
@@ -142,29 +205,46 @@ impl System for Bare {
     }
 }
 
-/// Time until `due`, and `due` moved to the next wake-up.
-fn until_next(due: &mut Instant, interval: Duration) -> Duration {
-    *due += interval;
-    due.saturating_duration_since(Instant::now())
+/// The wake-ups of a tick, one after the other.
+struct Clock {
+    due: Instant,
+    interval: Duration,
+    next: usize,
+    wakes: usize,
+    spin: bool,
 }
 
-fn size_queues(socket: &UdpSocket, bytes: i32) {
-    use std::os::fd::AsRawFd;
-    for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-        // SAFETY: the kernel reads the four bytes of `bytes` during the call only. A clamp shows up as loss.
-        unsafe {
-            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const bytes).cast(), 4);
+impl Clock {
+    fn new(options: &Options) -> Self {
+        let tick = Duration::from_millis(20) * options.frames;
+        Self {
+            due: Instant::now(),
+            interval: tick / options.wakes as u32,
+            next: 0,
+            wakes: options.wakes,
+            spin: options.spin,
         }
     }
-}
 
-/// `address` as the kernel wants it.
-fn kernel_address(address: &SocketAddr) -> libc::sockaddr_in {
-    let SocketAddr::V4(address) = address else { unreachable!("the bench uses 127.0.0.1 only") };
-    libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: address.port().to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
-        sin_zero: [0; 8],
+    /// The wake-up that is due, if one is.
+    fn take(&mut self, now: Instant) -> Option<usize> {
+        (now >= self.due).then(|| {
+            let wake = self.next;
+            self.next = (wake + 1) % self.wakes;
+            self.due += self.interval;
+            wake
+        })
+    }
+
+    /// Time to the next.
+    fn left(&self) -> Duration {
+        self.due.saturating_duration_since(Instant::now())
+    }
+
+    /// Sleeps to the next, unless there is to be no sleep.
+    fn sleep(&self) {
+        if !self.spin {
+            std::thread::sleep(self.left());
+        }
     }
 }

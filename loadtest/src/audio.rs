@@ -47,16 +47,17 @@ impl Track {
         Self { mu: encode(Law::Mu), a: encode(Law::A), repeats }
     }
 
-    /// The payload of the `n`-th packet.
-    pub(crate) fn frame(&self, law: Law, n: u32) -> &[u8] {
-        const SILENCE: (&[u8], &[u8]) = (&[0xFF; FRAME], &[0xD5; FRAME]);
+    /// The payload of the `n`-th packet of that many frames of 20 ms, three at most.
+    pub(crate) fn payload(&self, law: Law, n: u32, frames: u32) -> &[u8] {
+        const SILENCE: (&[u8], &[u8]) = (&[0xFF; 3 * FRAME], &[0xD5; 3 * FRAME]);
         let (bytes, silence) = match law {
             Law::Mu => (&self.mu, SILENCE.0),
             Law::A => (&self.a, SILENCE.1),
         };
-        let frames = bytes.len() / FRAME;
-        let n = if self.repeats { n as usize % frames } else { n as usize };
-        if n < frames { &bytes[n * FRAME..(n + 1) * FRAME] } else { silence }
+        let length = frames as usize * FRAME;
+        let packets = bytes.len() / length;
+        let n = if self.repeats { n as usize % packets } else { n as usize };
+        if n < packets { &bytes[n * length..][..length] } else { &silence[..length] }
     }
 }
 
@@ -87,7 +88,7 @@ impl Tracks {
                     .concat(),
                 false,
             ),
-            quiet: Track::new(&pause(20), true),
+            quiet: Track::new(&pause(60), true),
             ringback: Track::new(&[tone(425.0, 1_000), pause(4_000)].concat(), true),
         })
     }
@@ -160,14 +161,14 @@ mod tests {
     #[test]
     fn a_machine_falls_silent_after_its_beep() {
         let machine = &Tracks::shared().machine;
-        assert!(machine.frame(Law::Mu, 239).iter().any(|b| *b != 0xFF));
-        assert!(machine.frame(Law::Mu, 240).iter().all(|b| *b == 0xFF));
-        assert!(machine.frame(Law::A, u32::MAX).iter().all(|b| *b == 0xD5));
+        assert!(machine.payload(Law::Mu, 239, 1).iter().any(|b| *b != 0xFF));
+        assert!(machine.payload(Law::Mu, 240, 1).iter().all(|b| *b == 0xFF));
+        assert!(machine.payload(Law::A, u32::MAX, 3).iter().all(|b| *b == 0xD5));
     }
 
     #[test]
     fn a_person_goes_on() {
         let person = &Tracks::shared().person;
-        assert_eq!(person.frame(Law::A, 20), person.frame(Law::A, 20 + 300));
+        assert_eq!(person.payload(Law::A, 20, 1), person.payload(Law::A, 20 + 300, 1));
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::places::{Ear, Outgoings, Places};
 use crate::net::{self, BATCH, Inbox};
 use crate::rtp::{Reception, Sender};
 
-/// Milliseconds of the tick: streams are spread over them.
+/// Milliseconds of a frame: streams are spread over them.
 const PHASES: u64 = 20;
 /// How often sockets are read.
 const HEAR_EVERY: u64 = 4;
@@ -22,6 +22,7 @@ const HEAR_EVERY: u64 = 4;
 pub struct Streams {
     places: Places,
     place_of: Vec<u32>,
+    frames: u32,
 }
 
 /// What came of it.
@@ -42,13 +43,13 @@ pub struct StreamsReport {
 }
 
 impl Streams {
-    /// Opens the addresses of that many streams.
-    pub fn open(streams: u32, media: MediaMode) -> io::Result<Self> {
+    /// Opens the addresses of that many streams, of packets of `frames` times 20 ms, 1 to 3.
+    pub fn open(streams: u32, frames: u32, media: MediaMode) -> io::Result<Self> {
         let mut places = Places::open(media, RtcpMode::Off, Ipv4Addr::LOCALHOST)?;
         let place_of = (0..streams)
             .map(|stream| places.take(stream).ok_or(io::Error::other("more streams than addresses")))
             .collect::<io::Result<_>>()?;
-        Ok(Self { places, place_of })
+        Ok(Self { places, place_of, frames: frames.clamp(1, 3) })
     }
 
     /// The far address of each stream.
@@ -66,11 +67,13 @@ impl Streams {
         net::pin_to(core)?;
         let track = &Tracks::shared().person;
         let mut ends: Vec<(Sender, Reception)> = (0..self.place_of.len() as u64)
-            .map(|n| (Sender::new(Law::A, None, track, n << 32), Reception::default()))
+            .map(|n| Sender::new(Law::A, None, track, n << 32).in_packets_of(self.frames))
+            .map(|sender| (sender, Reception::default()))
             .collect();
         let mut outgoings = Outgoings::new(self.places.sockets());
         let (mut inbox, mut ready) = (Inbox::new(512), Vec::new());
         let mut report = StreamsReport::default();
+        let phases = PHASES * u64::from(self.frames);
         let begun = Instant::now();
         let mut played_ms = 0;
         while goes_on(&report) {
@@ -85,7 +88,7 @@ impl Streams {
                 if ms % HEAR_EVERY == 0 {
                     self.hear(&mut inbox, &mut ready, &mut ends, &mut report)?;
                 }
-                for stream in ((ms % PHASES) as usize..ends.len()).step_by(PHASES as usize) {
+                for stream in ((ms % phases) as usize..ends.len()).step_by(phases as usize) {
                     if let Some(packet) = ends[stream].0.next() {
                         outgoings.push(&self.places, self.place_of[stream], packet, to[stream]);
                     }
@@ -146,7 +149,8 @@ mod tests {
 
     #[test]
     fn two_sets_of_streams_hear_each_other() {
-        let sets = [MediaMode::Addresses, MediaMode::Ports(3)].map(|media| Streams::open(3, media).unwrap());
+        let sets =
+            [MediaMode::Addresses, MediaMode::Ports(3)].map(|media| Streams::open(3, 1, media).unwrap());
         let to = [sets[1].addresses(), sets[0].addresses()];
         // Both go on until both have heard enough.
         let content = Arc::new(AtomicU32::new(0));

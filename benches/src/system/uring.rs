@@ -1,138 +1,188 @@
-//! The bare exchange with io_uring.
+//! The bare exchange with io_uring, over shared sockets or a connected one a call.
 
-use std::alloc::{Layout, alloc_zeroed};
+mod buffers;
+
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Instant;
 
-use io_uring::types::{BufRingEntry, Fixed, SubmitArgs, Timespec};
+use io_uring::types::{Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
-use super::{Counts, Schedule, Shared, kernel_address, until_next};
-use crate::rtp_stream::PACKET_BYTES;
+use self::buffers::Buffers;
+use super::{Clock, Counts, Options, Payload, Shared, TaskWork, Traffic};
 
-const ENTRIES: u32 = 1_024;
-const BUFFERS: u16 = 2_048;
-const BUFFER_BYTES: usize = 512;
-const RECEIVE: u64 = 1;
+/// Fewest receive buffers; 1 MiB of them.
+const BUFFERS_MIN: usize = 2_048;
+/// Most: the kernel's limit of a buffer ring.
+const BUFFERS_MAX: usize = 32_768;
+/// What completions of sends are called; receives are called by their socket.
+const SEND: u64 = u64::MAX;
+/// How long the kernel's submitting thread looks for work before it sleeps.
+const SUBMITTER_IDLE_MS: u32 = 20;
 
-pub(super) fn exchange(socket: &UdpSocket, schedule: &Schedule, shared: &Shared) -> std::io::Result<()> {
-    let mut ring = IoUring::builder()
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_taskrun_flag()
-        .setup_submit_all()
-        .setup_cqsize(8_192)
-        .build(ENTRIES)?;
-    ring.submitter().register_files(&[socket.as_raw_fd()])?;
-    let mut buffers = Buffers::register(&ring)?;
-    let names: Vec<Vec<libc::sockaddr_in>> =
-        schedule.wakes.iter().map(|far| far.iter().map(kernel_address).collect()).collect();
-    let mut payload = [0_u8; PACKET_BYTES];
-    payload[0] = 0x80;
+pub(super) fn exchange(
+    sockets: &[UdpSocket],
+    traffic: &mut Traffic,
+    options: &Options,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let calls: usize = (0..options.wakes).map(|wake| traffic.wake(wake).len()).sum();
+    let fitting = (2 * calls / options.wakes).next_power_of_two().clamp(BUFFERS_MIN, BUFFERS_MAX);
+    let count = options.buffers.map_or(fitting, |buffers| usize::from(buffers).next_power_of_two()) as u16;
+    let completions = (4 * u32::from(count)).max(2 * sockets.len() as u32).next_power_of_two();
+    let mut ring = build(options, completions)?;
+    let files: Vec<RawFd> = sockets.iter().map(AsRawFd::as_raw_fd).collect();
+    ring.submitter().register_files(&files)?;
+    // A wake-up before its time is for when half of the buffers are full.
+    let want = usize::from(count) / 2;
+    let mut buffers = Buffers::register(&ring, count, (traffic.length + 64).next_power_of_two())?;
+    if options.zero_copy {
+        let memory = traffic.memory();
+        let vector = libc::iovec { iov_base: memory.as_ptr().cast_mut().cast(), iov_len: memory.len() };
+        // SAFETY: the memory lives in the traffic, which outlives the ring, and is never moved.
+        unsafe { ring.submitter().register_buffers(&[vector])? };
+    }
     // SAFETY: all zeroes is a valid header: no name, no vectors.
     let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
     template.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
-    let receive = opcode::RecvMsgMulti::new(Fixed(0), &*template, 0).build().user_data(RECEIVE);
-    push(&mut ring, &receive)?;
+    let is_addressed = traffic.is_addressed;
+    let receive = |socket: u64| {
+        let fd = Fixed(socket as u32);
+        let entry = if is_addressed {
+            opcode::RecvMsgMulti::new(fd, &*template, 0).build()
+        } else {
+            opcode::RecvMulti::new(fd, 0).build()
+        };
+        entry.user_data(socket)
+    };
+    for socket in 0..sockets.len() as u64 {
+        push(&mut ring, &receive(socket), options)?;
+    }
 
-    let mut due = Instant::now();
-    let mut wake = 0;
+    let mut clock = Clock::new(options);
+    let mut disarmed = Vec::new();
     while !shared.stopped() {
+        let now = Instant::now();
         let mut counts = Counts::default();
-        let mut armed = true;
         while let Some(entry) = ring.completion().next() {
-            if entry.user_data() != RECEIVE {
+            if entry.user_data() == SEND {
                 continue;
             }
             if let Some(id) = cqueue::buffer_select(entry.flags()) {
                 buffers.give_back(id);
                 counts.received += 1;
             }
-            armed &= cqueue::more(entry.flags());
+            if !cqueue::more(entry.flags()) {
+                disarmed.push(entry.user_data());
+            }
         }
         buffers.publish();
-        if !armed {
-            push(&mut ring, &receive)?;
+        for socket in disarmed.drain(..) {
+            push(&mut ring, &receive(socket), options)?;
         }
-        for name in &names[wake] {
-            let send = opcode::Send::new(Fixed(0), payload.as_ptr(), PACKET_BYTES as u32)
-                .dest_addr(std::ptr::from_ref(name).cast())
-                .dest_addr_len(size_of::<libc::sockaddr_in>() as u32)
-                .flags(libc::MSG_DONTWAIT)
-                .build()
-                .flags(squeue::Flags::SKIP_SUCCESS);
-            push(&mut ring, &send)?;
-        }
-        counts.sent += names[wake].len() as u64;
-        wake = (wake + 1) % names.len();
-        let timeout = Timespec::from(until_next(&mut due, schedule.interval));
-        let args = SubmitArgs::new().timespec(&timeout);
-        match ring.submitter().submit_with_args(ENTRIES as usize, &args) {
-            Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => {
-                return Err(error);
+        let wake = clock.take(now);
+        if let Some(wake) = wake {
+            for n in traffic.wake(wake) {
+                let call = traffic.call(wake, n);
+                traffic.prepare(call);
+                push(&mut ring, &send(traffic, call, options), options)?;
             }
-            _ => counts.calls += 1,
+            counts.sent += traffic.wake(wake).len() as u64;
+        }
+        counts.calls += wait(&mut ring, &clock, want, wake.is_some(), options)?;
+        if wake.is_some() || counts.received > 0 {
+            counts.work = now.elapsed();
         }
         shared.add(counts);
     }
-    // The receive still in flight may write into the buffers until the kernel has dismantled the ring: they are kept
+    // The receives still in flight may write into the buffers until the kernel has dismantled the ring: they are kept
     // (`Buffers` never frees), and so is the template.
     Box::leak(template);
     Ok(())
 }
 
-fn push(ring: &mut IoUring, entry: &squeue::Entry) -> std::io::Result<()> {
-    // SAFETY: sends are over when the call that takes them returns (MSG_DONTWAIT), and what they point to lives in the
-    // caller; the receive's template and buffers are never freed.
+fn build(options: &Options, completions: u32) -> std::io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.setup_single_issuer().setup_submit_all().setup_cqsize(completions);
+    match (options.submit_core, options.task_work) {
+        // The kernel's thread does the task work.
+        (Some(core), _) => builder.setup_sqpoll(SUBMITTER_IDLE_MS).setup_sqpoll_cpu(core as u32),
+        (None, TaskWork::Deferred) => builder.setup_defer_taskrun().setup_taskrun_flag(),
+        (None, TaskWork::Cooperative) => builder.setup_coop_taskrun().setup_taskrun_flag(),
+        (None, TaskWork::AtOnce) => &mut builder,
+    };
+    builder.build(options.entries)
+}
+
+fn send(traffic: &Traffic, call: u32, options: &Options) -> squeue::Entry {
+    let socket = Fixed(traffic.socket(call));
+    let (packet, flags) = (traffic.packet(call), libc::MSG_DONTWAIT);
+    let (name, length) = if traffic.is_addressed {
+        (std::ptr::from_ref(traffic.name(call)).cast(), size_of::<libc::sockaddr_in>() as libc::socklen_t)
+    } else {
+        (std::ptr::null(), 0)
+    };
+    if options.zero_copy {
+        // It always completes twice: when it is sent, and when the memory is free again.
+        let entry = opcode::SendZc::new(socket, packet.as_ptr(), packet.len() as u32)
+            .buf_index(Some(0))
+            .dest_addr(name)
+            .dest_addr_len(length)
+            .flags(flags);
+        return entry.build().user_data(SEND);
+    }
+    let entry = if options.payload == Payload::Slice {
+        opcode::SendMsg::new(socket, traffic.header(call)).flags(flags as u32).build()
+    } else {
+        opcode::Send::new(socket, packet.as_ptr(), packet.len() as u32)
+            .dest_addr(name)
+            .dest_addr_len(length)
+            .flags(flags)
+            .build()
+    };
+    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(SEND)
+}
+
+/// Submits, and waits for the next wake-up. Returns the system calls that it took.
+fn wait(
+    ring: &mut IoUring,
+    clock: &Clock,
+    want: usize,
+    has_sent: bool,
+    options: &Options,
+) -> std::io::Result<u64> {
+    if options.spin {
+        let has_work = ring.submission().taskrun();
+        if !has_sent && !has_work {
+            std::hint::spin_loop();
+            return Ok(0);
+        }
+        const GETEVENTS: u32 = 1;
+        let submit = ring.submission().len() as u32;
+        // SAFETY: no argument is passed, and everything that was pushed keeps the promise of `push`.
+        return match unsafe { ring.submitter().enter::<libc::sigset_t>(submit, 0, GETEVENTS, None) } {
+            Err(error) if error.raw_os_error() != Some(libc::EINTR) => Err(error),
+            _ => Ok(1),
+        };
+    }
+    let timeout = Timespec::from(clock.left());
+    let args = SubmitArgs::new().timespec(&timeout);
+    match ring.submitter().submit_with_args(want, &args) {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Err(error),
+        _ => Ok(1),
+    }
+}
+
+fn push(ring: &mut IoUring, entry: &squeue::Entry, options: &Options) -> std::io::Result<()> {
+    // SAFETY: what a send points to lives in the traffic, which outlives the ring; it is read when the entry is submitted or, by
+    // the kernel's own thread, soon after, and written again a tick later at the earliest. The receive's template and buffers
+    // are never freed.
     while unsafe { ring.submission().push(entry) }.is_err() {
         ring.submit()?;
+        if options.submit_core.is_some() {
+            ring.submitter().squeue_wait()?;
+        }
     }
     Ok(())
-}
-
-/// Receive buffers whose content nobody looks at. Never freed.
-struct Buffers {
-    entries: *mut BufRingEntry,
-    data: *mut u8,
-    tail: u16,
-}
-
-impl Buffers {
-    fn register(ring: &IoUring) -> std::io::Result<Self> {
-        let allocate = |bytes| {
-            let layout = Layout::from_size_align(bytes, 4_096).expect("a fixed size");
-            // SAFETY: the layout is not of size zero; a null result is refused by the kernel below.
-            unsafe { alloc_zeroed(layout) }
-        };
-        let entries: *mut BufRingEntry = allocate(usize::from(BUFFERS) * size_of::<BufRingEntry>()).cast();
-        let data = allocate(usize::from(BUFFERS) * BUFFER_BYTES);
-        // SAFETY: the memory is page-aligned, long enough and never freed.
-        unsafe { ring.submitter().register_buf_ring_with_flags(entries as u64, BUFFERS, 0, 0)? };
-        let mut buffers = Self { entries, data, tail: 0 };
-        for id in 0..BUFFERS {
-            buffers.give_back(id);
-        }
-        buffers.publish();
-        Ok(buffers)
-    }
-
-    fn give_back(&mut self, id: u16) {
-        let slot = usize::from(self.tail & (BUFFERS - 1));
-        // SAFETY: slot and id are below BUFFERS; the kernel reads entries up to the published tail only.
-        unsafe {
-            let entry = &mut *self.entries.add(slot);
-            entry.set_addr(self.data.add(usize::from(id & (BUFFERS - 1)) * BUFFER_BYTES) as u64);
-            entry.set_len(BUFFER_BYTES as u32);
-            entry.set_bid(id);
-        }
-        self.tail = self.tail.wrapping_add(1);
-    }
-
-    fn publish(&self) {
-        // SAFETY: the tail is a u16 in the first entry that the kernel only reads.
-        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries).cast_mut()) };
-        tail.store(self.tail, Ordering::Release);
-    }
 }

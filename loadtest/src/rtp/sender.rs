@@ -24,10 +24,12 @@ impl Packet {
     }
 }
 
-/// The sending half: a packet every 20 ms.
+/// The sending half: a packet every 20 ms, or every few times 20 ms.
 #[derive(Debug)]
 pub(crate) struct Sender {
     law: Law,
+    /// Frames of 20 ms in a packet.
+    frames: u32,
     event_type: Option<u8>,
     track: &'static Track,
     /// Packets since the track began.
@@ -49,6 +51,7 @@ impl Sender {
     pub(crate) fn new(law: Law, event_type: Option<u8>, track: &'static Track, seed: u64) -> Self {
         Self {
             law,
+            frames: 1,
             event_type,
             track,
             frame: 0,
@@ -61,6 +64,11 @@ impl Sender {
             sent: 0,
             octets: 0,
         }
+    }
+
+    /// Puts that many frames of 20 ms into each packet.
+    pub(crate) fn in_packets_of(self, frames: u32) -> Self {
+        Self { frames, ..self }
     }
 
     /// Begins another sound, and presses keys `press_at` packets from now, and again every `press_every` if that is not 0.
@@ -102,7 +110,8 @@ impl Sender {
         let frame = self.frame;
         self.frame += 1;
         let now = self.timestamp;
-        self.timestamp = now.wrapping_add(FRAME as u32);
+        let advance = FRAME as u32 * self.frames;
+        self.timestamp = now.wrapping_add(advance);
 
         let since = frame.checked_sub(self.press_at);
         let since = since.map(|n| n.checked_rem(self.press_every).unwrap_or(n));
@@ -113,9 +122,9 @@ impl Sender {
         let packet = match (key, self.event_type) {
             (Some((code, n)), Some(event_type)) if n < HELD_PACKETS + END_PACKETS => {
                 let ended = n >= HELD_PACKETS;
-                let duration = FRAME as u16 * (n.min(HELD_PACKETS - 1) as u16 + 1);
+                let duration = advance as u16 * (n.min(HELD_PACKETS - 1) as u16 + 1);
                 // All packets of an event carry the time at which it began.
-                let began = now.wrapping_sub(FRAME as u32 * n);
+                let began = now.wrapping_sub(advance * n);
                 let mut packet = self.packet(event_type, n == 0, began, &[]);
                 packet.header[12..16].copy_from_slice(&[
                     code,
@@ -127,7 +136,10 @@ impl Sender {
                 packet
             }
             (Some(_), Some(_)) => return None,
-            _ => self.packet(self.law.payload_type(), frame == 0, now, self.track.frame(self.law, frame)),
+            _ => {
+                let payload = self.track.payload(self.law, frame, self.frames);
+                self.packet(self.law.payload_type(), frame == 0, now, payload)
+            }
         };
         self.sequence = self.sequence.wrapping_add(1);
         self.sent += 1;
