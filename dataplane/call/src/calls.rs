@@ -185,7 +185,10 @@ impl Calls {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sip = self.sip.poll_timeout().map(|(at, _)| at);
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        [sip, deadline, Some(self.next_report), self.phases.next_wake()].into_iter().flatten().min()
+        let timer = [sip, deadline, Some(self.next_report)].into_iter().flatten().min();
+        // Timers wait for the tick, so that thousands of them cost no wake-up of their own.
+        let timer = timer.map(|at| self.phases.on_grid(at));
+        [timer, self.phases.next_wake()].into_iter().flatten().min()
     }
 
     /// Whether no call is under way and nothing waits to be told, the last counters included.

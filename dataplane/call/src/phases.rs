@@ -1,17 +1,19 @@
-//! The 20 ms tick, spread over twenty phases of one millisecond, so that packets leave evenly.
+//! The 20 ms tick, spread over a few phases, so that packets leave evenly and the shard wakes seldom.
 //!
-//! A call joins the emptiest phase when it is answered and stays there. Time is counted in ticks of one millisecond
-//! since the start; tick `t` serves phase `t % 20`. What is due is handed out one call at a time, so that the owner may
-//! write one packet for each and stop at any point.
+//! A call joins the emptiest phase when it is answered and stays there. Time is counted in ticks of [`TICK`] since the
+//! start; tick `t` serves phase `t % COUNT`. What is due is handed out one call at a time, so that the owner may write
+//! one packet for each and stop at any point. Everything else that the shard wakes for is moved onto the same grid
+//! ([`Phases::on_grid`]), so that it wakes once a tick, however many timers and orders there are.
 
 use std::time::{Duration, Instant};
 
 use common::slab::Key;
 
-/// Phases of one packet time.
-pub(crate) const COUNT: usize = 20;
+/// Phases of one packet time. More of them cost wake-ups, fewer make longer bursts (docs/decisions/0006).
+pub(crate) const COUNT: usize = 5;
 
-const TICK: Duration = Duration::from_millis(1);
+/// From one phase to the next.
+pub(crate) const TICK: Duration = Duration::from_millis(20 / COUNT as u64);
 
 /// How late a tick may be and still be served: five packets a call. A shard that was stopped for longer skips the
 /// time instead of sending a burst that no jitter buffer would take.
@@ -125,16 +127,27 @@ impl Phases {
         let first = self.next_tick;
         (first..first + COUNT as u64)
             .find(|&tick| !self.members[tick as usize % COUNT].is_empty())
-            .map(|tick| self.start + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+            .map(|tick| self.at(tick))
+    }
+
+    /// The first tick at or after `at`: when something that may wait for [`TICK`] is done.
+    pub(crate) fn on_grid(&self, at: Instant) -> Instant {
+        let ticks = at.saturating_duration_since(self.start).as_nanos().div_ceil(TICK.as_nanos());
+        self.at(ticks as u64)
     }
 
     /// Milliseconds of sending that were left out because the shard came too late.
     pub(crate) fn skipped_ms(&self) -> u64 {
-        self.skipped
+        self.skipped * TICK.as_millis() as u64
     }
 
     fn tick_at(&self, now: Instant) -> u64 {
-        (now.saturating_duration_since(self.start).as_micros() / TICK.as_micros()) as u64
+        (now.saturating_duration_since(self.start).as_nanos() / TICK.as_nanos()) as u64
+    }
+
+    /// In nanoseconds, of which 64 bits hold five hundred years.
+    fn at(&self, tick: u64) -> Instant {
+        self.start + Duration::from_nanos(tick.saturating_mul(TICK.as_nanos() as u64))
     }
 }
 
@@ -162,10 +175,9 @@ mod tests {
         }
         served(&mut phases, start);
         let mut count = HashMap::new();
-        for ms in 1..=100 {
-            let now = start + TICK * ms;
-            let calls = served(&mut phases, now);
-            assert!((2..=3).contains(&calls.len()), "spread evenly");
+        for tick in 1..=5 * COUNT as u32 {
+            let calls = served(&mut phases, start + TICK * tick);
+            assert_eq!(calls.len(), 50 / COUNT, "spread evenly");
             for slot in calls {
                 *count.entry(slot).or_insert(0) += 1;
             }
@@ -180,14 +192,15 @@ mod tests {
                 let start = Instant::now();
                 let mut phases = Phases::new(start);
                 let mut places = HashMap::new();
-                // Twenty phases get four calls each; phase 1 gets those with slot % 20 == 0.
-                for slot in 0..80 {
+                // Each phase gets four calls.
+                let all = 4 * COUNT as u32;
+                for slot in 0..all {
                     places.insert(slot, phases.join(start, key(slot)));
                 }
-                let mates: Vec<u32> = (0..80).filter(|slot| places[slot].phase == places[&0].phase).collect();
+                let mates: Vec<u32> = (0..all).filter(|slot| places[slot].phase == places[&0].phase).collect();
                 let leaver = mates[leaver as usize];
                 // A whole round, then the tick of that phase.
-                let mut now = start + TICK * 20;
+                let mut now = start + TICK * COUNT as u32;
                 served(&mut phases, now);
                 now += TICK;
                 phases.advance(now);
@@ -222,6 +235,18 @@ mod tests {
         );
         assert_eq!(served(&mut phases, start + Duration::from_millis(1_060)).len(), 1);
         assert!(phases.skipped_ms() > 900);
+    }
+
+    #[test]
+    fn what_waits_for_a_tick_waits_for_the_next_one_for_years() {
+        let start = Instant::now();
+        let phases = Phases::new(start);
+        let day = Duration::from_secs(24 * 3_600);
+        for days in [0, 27, 50, 248, 4_000] {
+            let tick = start + day * days;
+            assert_eq!(phases.on_grid(tick), tick);
+            assert_eq!(phases.on_grid(tick + Duration::from_nanos(1)), tick + TICK);
+        }
     }
 
     #[test]

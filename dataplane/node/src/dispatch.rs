@@ -2,7 +2,7 @@
 //!
 //! Pure: time comes in as [`Now`], effects leave as [`Action`]s and through the [`Outbox`]. `shell` drives it with the
 //! real link, journal, shards and resolver; tests drive it in virtual time. The law is the same as for every machine:
-//! one [`handle_input`](Dispatch::handle_input) or [`handle_timeout`](Dispatch::handle_timeout), then
+//! one [`handle_inputs`](Dispatch::handle_inputs) or [`handle_timeout`](Dispatch::handle_timeout), then
 //! [`poll_action`](Dispatch::poll_action) until it is empty, then the next.
 //!
 //! The way of an order, and what each step waits for:
@@ -137,7 +137,20 @@ impl Dispatch {
 
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
+        self.handle_inputs(now, [input]);
+    }
+
+    /// Takes inputs that are there at the same time, as one change. Returns how many they were.
+    pub fn handle_inputs(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> usize {
         self.begin_turn(now);
+        let taken = inputs.into_iter().map(|input| self.on_input(now, input)).count();
+        if taken > 0 {
+            self.end_turn(now);
+        }
+        taken
+    }
+
+    fn on_input(&mut self, now: Now, input: Input) {
         match input {
             Input::Attached { acknowledged_seq, epoch } => self.on_attached(now, acknowledged_seq, epoch),
             Input::Detached => self.attached = false,
@@ -156,7 +169,6 @@ impl Dispatch {
             Input::RecordingFailed(failed) => self.recording_failed = failed,
             Input::Stop => self.on_stop(now),
         }
-        self.end_turn(now);
     }
 
     /// Does what is due.

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use common::CallsPerSecond;
 
-/// How late after `send_at` an INVITE may leave (G). A shard's turn takes up to 5 ms and the dispatcher hands orders
-/// over 5 ms ahead; more would cost rate, less would hand orders back under load.
+/// How late after `send_at` an INVITE may leave (G). A shard wakes every 4 ms and its turn takes up to 5 ms; more would
+/// cost rate, less would hand orders back under load.
 pub const GRACE: Duration = Duration::from_millis(20);
 
 /// The time that N slots take.

@@ -23,6 +23,9 @@ use crate::side::Side;
 
 /// Inputs taken of one kind before the others have their turn.
 const BITE: usize = 256;
+/// Pause after a round in which there was something to do: what comes meanwhile is taken in one round, for one wake-up,
+/// however many calls are set up. Adds up to itself to the way of an order; [`GRACE`](crate::gate::GRACE) covers it.
+const GATHER: Duration = Duration::from_millis(2);
 /// How soon what was refused is tried again.
 const RETRY: Duration = Duration::from_millis(2);
 /// How often the state of journal and disk is looked at.
@@ -106,7 +109,9 @@ impl Shell {
             }
             self.retry();
             self.send_events();
-            if !busy {
+            if busy {
+                std::thread::sleep(GATHER);
+            } else {
                 self.wait();
             }
         }
@@ -186,46 +191,46 @@ impl Shell {
     }
 
     fn take_down(&mut self) -> bool {
-        let mut taken = false;
-        for _ in 0..BITE {
-            let Ok(down) = self.down.try_recv() else { break };
-            taken = true;
-            let input = match down {
-                Down::Attached { acknowledged_seq, epoch, uplink } => {
-                    self.uplink = Some(uplink);
-                    Input::Attached { acknowledged_seq, epoch }
-                }
-                Down::Message(message) => Input::Message(message),
-                Down::Detached => {
-                    self.uplink = None;
-                    Input::Detached
-                }
-            };
-            self.feed(input);
+        let mut other = None;
+        let messages = std::iter::from_fn(|| match self.down.try_recv().ok()? {
+            Down::Message(message) => Some(Input::Message(message)),
+            attachment => {
+                other = Some(attachment);
+                None
+            }
+        });
+        let mut taken = self.dispatch.handle_inputs(Now::read(), messages.take(BITE));
+        self.drain();
+        taken += usize::from(other.is_some());
+        match other {
+            Some(Down::Attached { acknowledged_seq, epoch, uplink }) => {
+                self.uplink = Some(uplink);
+                self.feed(Input::Attached { acknowledged_seq, epoch });
+            }
+            Some(Down::Detached) => {
+                self.uplink = None;
+                self.feed(Input::Detached);
+            }
+            Some(Down::Message(_)) | None => {}
         }
-        taken
+        taken > 0
     }
 
     fn take_inputs(&mut self) -> bool {
-        let mut taken = false;
-        for _ in 0..BITE {
-            let Ok(input) = self.inputs.try_recv() else { break };
-            taken = true;
-            self.feed(input);
-        }
-        taken
+        let taken = self.dispatch.handle_inputs(Now::read(), self.inputs.try_iter().take(BITE));
+        self.drain();
+        taken > 0
     }
 
     fn take_shards(&mut self) -> bool {
-        let mut taken = false;
+        let mut taken = 0;
         for shard in 0..self.shards.len() {
-            for _ in 0..BITE {
-                let Ok(event) = self.shards[shard].events().try_recv() else { break };
-                taken = true;
-                self.feed(Input::Shard { shard: shard as u16, event });
-            }
+            let events = self.shards[shard].events().try_iter().take(BITE);
+            let inputs = events.map(|event| Input::Shard { shard: shard as u16, event });
+            taken += self.dispatch.handle_inputs(Now::read(), inputs);
+            self.drain();
         }
-        taken
+        taken > 0
     }
 
     fn take_reports(&mut self) -> bool {

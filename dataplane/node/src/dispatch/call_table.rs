@@ -106,15 +106,17 @@ impl CallTable {
 
     /// Moves a call to the stage that `next` makes of its present one.
     pub(super) fn change(&mut self, key: &TryKey, next: impl FnOnce(Stage) -> Stage) {
-        let Some(mut call) = self.calls.remove(key) else { return };
-        self.entered -= usize::from(call.has_entered());
-        self.expiries.remove(&(call.expires, *key));
-        call.stage = next(call.stage);
-        self.entered += usize::from(call.has_entered());
-        if call.is_unsent() {
-            self.expiries.insert((call.expires, *key));
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let (had_entered, was_unsent) = (call.has_entered(), call.is_unsent());
+        // Any stage will do in between; this one holds nothing.
+        let stage = std::mem::replace(&mut call.stage, Stage::Over { shard: 0 });
+        call.stage = next(stage);
+        self.entered = self.entered - usize::from(had_entered) + usize::from(call.has_entered());
+        match (was_unsent, call.is_unsent()) {
+            (true, false) => drop(self.expiries.remove(&(call.expires, *key))),
+            (false, true) => drop(self.expiries.insert((call.expires, *key))),
+            (true, true) | (false, false) => {}
         }
-        self.calls.insert(*key, call);
     }
 
     pub(super) fn remove(&mut self, key: &TryKey) -> Option<Call> {

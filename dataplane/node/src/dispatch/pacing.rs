@@ -15,8 +15,9 @@ use crate::refusal::Refusal;
 /// How long before its slot an order's `Begun` is written. The journal groups its writes over up to 10 ms; a disk that
 /// takes longer costs rate, never a limit.
 const WRITE_AHEAD: Duration = Duration::from_millis(40);
-/// How long before its slot a shard gets an order: a shard reads its mail at least every few milliseconds.
-const HAND_AHEAD: Duration = Duration::from_millis(5);
+/// How long before its slot a shard gets an order: a shard reads its mail every 4 ms, and the dispatcher itself may
+/// come 2 ms late.
+const HAND_AHEAD: Duration = Duration::from_millis(8);
 /// Begun calls of which the journal is reminded once it has grown by so many events since: it can then forget what lies
 /// before. Some 10 MB of journal.
 const REMIND_AFTER: u64 = 100_000;
