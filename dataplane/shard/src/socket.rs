@@ -1,6 +1,7 @@
 //! Opening the shard's UDP sockets.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -92,9 +93,29 @@ fn open(
         // Each family has its own sockets, so that a source address never arrives as a mapped one.
         socket.set_only_v6(true).map_err(|e| failed("set up", e))?;
     }
+    if domain == Domain::IPV4 && spec.role == SocketRole::Media {
+        forbid_fragments(&socket).map_err(|e| failed("set up", e))?;
+    }
     // Without SO_REUSEADDR and SO_REUSEPORT: a port that somebody has is an error, never half of the traffic.
     socket.bind(&spec.local.into()).map_err(|e| failed("bind", e))?;
     Ok(socket)
+}
+
+/// Sets "don't fragment". RTP packets are far below any path's limit, and the kernel then needs no identification for
+/// each, for which it would look into a table shared by all cores.
+fn forbid_fragments(socket: &Socket) -> std::io::Result<()> {
+    let value = libc::IP_PMTUDISC_DO;
+    // SAFETY: the option takes an int, whose address and size are given; the kernel reads it during the call only.
+    let outcome = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            std::ptr::from_ref(&value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        )
+    };
+    if outcome == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// Asks for queues of `bytes` and says if the kernel gave less.

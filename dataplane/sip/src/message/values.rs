@@ -32,6 +32,10 @@ impl<'a> Iterator for Values<'a> {
 
 /// Up to the first comma outside quotes and brackets. A quote or bracket that does not close takes the rest.
 fn value_len(text: &[u8]) -> usize {
+    // Most fields hold one value, which a search for a single byte tells sooner than the look at each.
+    if !text.contains(&b',') {
+        return text.len();
+    }
     let mut quoted = false;
     let mut bracketed = false;
     let mut index = 0;
