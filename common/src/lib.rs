@@ -14,6 +14,7 @@
 //! | [`metric`] | the name, help text and buckets of every metric |
 //! | [`digits`] | the digits that a person may press |
 //! | [`slab`] | tables whose places are reused and whose keys are not |
+//! | [`prefetch`] | memory that is needed soon |
 //! | [`entropy`] | names and numbers that strangers cannot guess, from a seed |
 
 pub mod cause;
@@ -23,6 +24,7 @@ pub mod id;
 pub mod metric;
 pub mod number;
 pub mod outcome;
+pub mod prefetch;
 pub mod slab;
 pub mod unit;
 

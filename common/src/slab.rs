@@ -43,7 +43,13 @@ impl<T> Default for Slab<T> {
 impl<T> Slab<T> {
     /// An empty table.
     pub fn new() -> Self {
-        Slab { slots: Vec::new(), free: Vec::new() }
+        Self::with_capacity(0)
+    }
+
+    /// An empty table that does not move its occupants, which takes time, before there are more than `capacity`. The
+    /// operating system gives it memory as places are used for the first time.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Slab { slots: Vec::with_capacity(capacity), free: Vec::new() }
     }
 
     /// How many occupants.
@@ -87,6 +93,14 @@ impl<T> Slab<T> {
     pub fn find(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.slot as usize)?;
         if slot.generation == key.generation { slot.value.as_ref() } else { None }
+    }
+
+    /// Begins to fetch the first `bytes` of what lies at the key's place, whoever that is.
+    #[inline]
+    pub fn prefetch(&self, key: Key, bytes: usize) {
+        if let Some(slot) = self.slots.get(key.slot as usize) {
+            crate::prefetch::prefetch(slot, bytes);
+        }
     }
 
     /// The occupant, if it is still there.

@@ -23,17 +23,22 @@ use crate::{
     script::Run,
 };
 
+/// What a tick or a packet touches of a [`Call`] lies within so many bytes of its start.
+pub(crate) const HOT_BYTES: usize = 704;
+
+/// In the order of its fields, the hot ones first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Call {
-    pub order: Box<Order>,
-    pub state: State,
-    pub stamps: Stamps,
-    /// Since the INVITE has left; the SIP side may forget the call before its end is looked at.
-    pub call_id: String,
-    /// The one instant at which this call wants to be looked at next, apart from its tick.
-    pub deadline: Option<Instant>,
     pub media: Option<Media>,
     pub run: Run,
+    pub stamps: Stamps,
+    pub order: Box<Order>,
+    pub state: State,
+    /// The one instant at which this call wants to be looked at next, apart from its tick.
+    pub deadline: Option<Instant>,
+    /// Since the INVITE has left; the SIP side may forget the call before its end is looked at.
+    pub call_id: String,
     /// Set when we decide to end the call, before the far end has confirmed.
     pub given_up: Option<HungUpBy>,
     /// Why the session could not be used, if so.

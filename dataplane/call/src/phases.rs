@@ -119,6 +119,11 @@ impl Phases {
         None
     }
 
+    /// The call whose packet is due so many calls after that of the last [`Phases::next_due`], if it is of the same phase.
+    pub(crate) fn due_later(&self, calls: usize) -> Option<Key> {
+        self.members[self.next_tick as usize % COUNT].get(self.served + calls - 1).copied()
+    }
+
     /// When the next phase with somebody in it is due.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         if self.count == 0 {
@@ -197,7 +202,8 @@ mod tests {
                 for slot in 0..all {
                     places.insert(slot, phases.join(start, key(slot)));
                 }
-                let mates: Vec<u32> = (0..all).filter(|slot| places[slot].phase == places[&0].phase).collect();
+                let mates: Vec<u32> =
+                    (0..all).filter(|slot| places[slot].phase == places[&0].phase).collect();
                 let leaver = mates[leaver as usize];
                 // A whole round, then the tick of that phase.
                 let mut now = start + TICK * COUNT as u32;

@@ -244,17 +244,22 @@ impl Ports {
         }
     }
 
-    /// Whose packet has arrived on `port` from `from`. Counts those that are nobody's.
-    pub fn lookup(&mut self, port: PortIndex, from: SocketAddr) -> Lookup {
+    /// Whose packet it would be that arrived on `port` from `from`.
+    pub fn find(&self, port: PortIndex, from: SocketAddr) -> Lookup {
         let holder = self.holders.get(usize::from(port.0)).copied().flatten();
-        let found = match self.config.mode {
+        match self.config.mode {
             PortMode::Own => holder.map_or(Lookup::Stranger, Lookup::Call),
             PortMode::Shared => match self.addresses.get(&FarAddress::new(port, from)) {
                 Some(&Holder::Call(call)) => Lookup::Call(call),
                 Some(Holder::Resting) => Lookup::Resting,
                 None => holder.map_or(Lookup::Stranger, Lookup::Pending),
             },
-        };
+        }
+    }
+
+    /// Whose packet has arrived on `port` from `from`. Counts those that are nobody's.
+    pub fn lookup(&mut self, port: PortIndex, from: SocketAddr) -> Lookup {
+        let found = self.find(port, from);
         self.strangers += u64::from(found == Lookup::Stranger);
         self.late += u64::from(found == Lookup::Resting);
         found

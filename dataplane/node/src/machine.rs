@@ -33,6 +33,12 @@ impl Machine for ShardCalls {
         self.calls.handle_datagram(now, socket, from, bytes);
     }
 
+    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) {
+        if let Some(media) = socket.0.checked_sub(1) {
+            self.calls.anticipate(media, from);
+        }
+    }
+
     fn handle_mail(&mut self, now: Instant, mail: call::Mail) {
         self.calls.handle_mail(now, mail);
     }

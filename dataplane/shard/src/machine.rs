@@ -41,6 +41,12 @@ pub trait Machine {
     /// any length from 0 up to the socket's buffer size.
     fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]);
 
+    /// A datagram from `from` lies ready on `socket` and is handed over soon. A machine with more state than the core's
+    /// cache may fetch here what it will need; it must not change anything that can be told from outside.
+    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) {
+        let _ = (socket, from);
+    }
+
     /// Takes one message of the node.
     fn handle_mail(&mut self, now: Instant, mail: Self::Mail);
 

@@ -196,6 +196,15 @@ impl Ring {
         }
     }
 
+    /// Where the datagram of a [`Completion::Datagram`] came from.
+    pub(crate) fn source(&self, socket: u16, buffer: u16, bytes: usize) -> Option<SocketAddr> {
+        let group = match self.receives[usize::from(socket)].role {
+            SocketRole::Signalling => &self.signalling,
+            SocketRole::Media => &self.media,
+        };
+        address(group.message(buffer, bytes)?.name_data())
+    }
+
     /// Returns all buffers read since the last call to the kernel.
     pub(crate) fn publish_buffers(&mut self) {
         self.signalling.publish();

@@ -5,6 +5,7 @@
 
 mod steps;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,10 @@ use crate::ring::{Completion, Ring, SLOT_BYTES, address};
 /// How soon a full event queue is tried again.
 const EVENT_RETRY: Duration = Duration::from_millis(1);
 
+/// Completions that are looked at before the first of them is handled, so that memory which the machine will touch for
+/// the later ones is fetched while the earlier ones are worked on. As many fetches as a core has under way at once.
+const LOOK_AHEAD: usize = 16;
+
 pub(crate) struct Engine<M: Machine> {
     machine: M,
     ring: Ring,
@@ -34,6 +39,8 @@ pub(crate) struct Engine<M: Machine> {
     drained: bool,
     /// Datagrams that this turn may still drain.
     transmits_left: usize,
+    /// Completions that were looked at and not handled yet, at most [`LOOK_AHEAD`].
+    ahead: VecDeque<Completion>,
     /// Sockets whose receive has ended in this turn.
     ended_receives: Vec<u16>,
 }
@@ -67,6 +74,7 @@ impl<M: Machine> Engine<M> {
             // A new machine may already want to send.
             drained: false,
             transmits_left: 0,
+            ahead: VecDeque::with_capacity(LOOK_AHEAD),
             ended_receives,
         }
     }
@@ -117,7 +125,8 @@ impl<M: Machine> Engine<M> {
     fn reap(&mut self, now: Instant) -> Left {
         let mut bite = self.limits.completions;
         while self.drained && bite > 0 {
-            let Some(completion) = self.ring.next_completion() else { break };
+            self.look_ahead();
+            let Some(completion) = self.ahead.pop_front() else { break };
             bite -= 1;
             self.on_completion(now, completion);
         }
@@ -126,11 +135,27 @@ impl<M: Machine> Engine<M> {
         while let Some(socket) = self.ended_receives.pop() {
             self.ring.arm_receive(socket, &mut self.tally);
         }
-        if bite == 0 && self.ring.has_completion() {
+        if bite == 0 && (!self.ahead.is_empty() || self.ring.has_completion()) {
             self.tally.bite_completions += 1;
             return Left::Work;
         }
         Left::Nothing
+    }
+
+    /// Reads completions ahead, once those read before are half used up.
+    fn look_ahead(&mut self) {
+        if self.ahead.len() > LOOK_AHEAD / 2 {
+            return;
+        }
+        while self.ahead.len() < LOOK_AHEAD {
+            let Some(completion) = self.ring.next_completion() else { return };
+            if let Completion::Datagram { socket, buffer, bytes } = completion
+                && let Some(from) = self.ring.source(socket, buffer, bytes)
+            {
+                self.machine.anticipate(SocketIndex(socket), from);
+            }
+            self.ahead.push_back(completion);
+        }
     }
 
     fn on_completion(&mut self, now: Instant, completion: Completion) {

@@ -76,6 +76,14 @@ impl Pools {
         }
     }
 
+    /// Whose packet it would be.
+    pub(super) fn find(&self, number: u16, from: SocketAddr) -> Lookup {
+        match number.checked_sub(self.shared.addresses.len() as u16) {
+            None => self.shared.ports.find(PortIndex(number), from),
+            Some(own) => self.own.ports.find(PortIndex(own), from),
+        }
+    }
+
     pub(super) fn of(&mut self, mode: PortMode) -> &mut Ports {
         &mut self.pool(mode).ports
     }

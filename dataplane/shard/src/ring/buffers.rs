@@ -72,7 +72,20 @@ impl BufferRing {
     /// The datagram that a completion says is in buffer `id`, `bytes` long with its header. `None` for a buffer that
     /// there is not.
     pub(super) fn filled(&mut self, id: u16, bytes: usize) -> Option<Filled<'_>> {
-        (id < self.count).then(|| Filled { id, bytes: bytes.min(self.buffer_bytes), ring: self })
+        (id < self.count).then(|| Filled { id, bytes, ring: self })
+    }
+
+    /// What lies in buffer `id`, with what the kernel tells about it; `None` for a buffer that there is not, or content
+    /// shorter than its own header. To be asked between the completion and the return of the buffer.
+    pub(super) fn message(&self, id: u16, bytes: usize) -> Option<types::RecvMsgOut<'_>> {
+        if id >= self.count {
+            return None;
+        }
+        // SAFETY: the kernel has finished this buffer (its completion was reaped) and gets it back by `give_back`, which
+        // this borrow excludes; the length is at most the buffer's; all of it is initialised, as mapped memory begins
+        // zeroed.
+        let bytes = unsafe { std::slice::from_raw_parts(self.buffer(id), bytes.min(self.buffer_bytes)) };
+        types::RecvMsgOut::parse(bytes, &self.template).ok()
     }
 
     /// Makes all returned buffers known to the kernel.
@@ -121,11 +134,7 @@ pub(crate) struct Filled<'a> {
 impl Filled<'_> {
     /// The datagram with what the kernel tells about it; `None` if it is shorter than its own header.
     pub(crate) fn message(&self) -> Option<types::RecvMsgOut<'_>> {
-        // SAFETY: the kernel has finished this buffer (its completion was reaped) and gets it back only when `self` is
-        // dropped, which the borrow outlasts; `bytes` is at most the buffer's length; all of it is initialised, as
-        // mapped memory begins zeroed.
-        let bytes = unsafe { std::slice::from_raw_parts(self.ring.buffer(self.id), self.bytes) };
-        types::RecvMsgOut::parse(bytes, &self.ring.template).ok()
+        self.ring.message(self.id, self.bytes)
     }
 }
 
