@@ -112,8 +112,9 @@ impl Calls {
         }
     }
 
-    /// A packet from `from` on a media socket of this number is handed over soon: fetches the memory of its call.
-    pub fn anticipate(&self, number: u16, from: SocketAddr) {
+    /// A datagram from `from` is handed over soon: fetches the memory of its call. RTP only, of which there is so much.
+    pub fn anticipate(&self, socket: Socket, from: SocketAddr) {
+        let Socket::Media(number) = socket else { return };
         if let Lookup::Call(packed) | Lookup::Pending(packed) = self.pools.find(number, from) {
             self.calls.prefetch(Key::from_u64(packed), call::HOT_BYTES);
         }

@@ -25,18 +25,11 @@ impl Machine for ShardCalls {
     type Event = call::Event;
 
     fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]) {
-        let socket = match socket.0 {
-            0 => Socket::Signalling,
-            media if media < self.first_rtcp => Socket::Media(media - 1),
-            rtcp => Socket::Rtcp(rtcp - self.first_rtcp),
-        };
-        self.calls.handle_datagram(now, socket, from, bytes);
+        self.calls.handle_datagram(now, self.socket(socket), from, bytes);
     }
 
     fn anticipate(&self, socket: SocketIndex, from: SocketAddr) {
-        if let Some(media) = socket.0.checked_sub(1) {
-            self.calls.anticipate(media, from);
-        }
+        self.calls.anticipate(self.socket(socket), from);
     }
 
     fn handle_mail(&mut self, now: Instant, mail: call::Mail) {
@@ -73,6 +66,16 @@ impl Machine for ShardCalls {
 
     fn is_idle(&self) -> bool {
         self.calls.is_idle()
+    }
+}
+
+impl ShardCalls {
+    fn socket(&self, index: SocketIndex) -> Socket {
+        match index.0 {
+            0 => Socket::Signalling,
+            media if media < self.first_rtcp => Socket::Media(media - 1),
+            rtcp => Socket::Rtcp(rtcp - self.first_rtcp),
+        }
     }
 }
 
