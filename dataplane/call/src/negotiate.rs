@@ -124,3 +124,27 @@ pub(crate) fn explain(refusal: Refusal) -> &'static str {
         Refusal::NoRoom => "the far end's SDP is too large to answer",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(rtcp_port: u16) -> String {
+        let session = LocalSession {
+            rtp: "10.0.0.1:4000".parse().expect("an address"),
+            rtcp_port,
+            codecs: [Codec::Pcma].into(),
+            session_id: 1,
+            version: 1,
+            latching: Latching::SameHost,
+        };
+        let mut out = [0; SDP_BYTES_MAX];
+        String::from_utf8_lossy(session.write_offer(&mut out)).into_owned()
+    }
+
+    #[test]
+    fn an_offer_takes_rtcp_on_the_rtp_port_and_names_another_only_when_it_is_not_the_next() {
+        assert!(offer(4_001).contains("a=rtcp-mux\r\n") && !offer(4_001).contains("a=rtcp:"));
+        assert!(offer(51_234).contains("a=rtcp:51234\r\na=rtcp-mux\r\n"));
+    }
+}

@@ -1,10 +1,13 @@
-//! Once a call is up, ticks, packets, digits and recording take no memory from the allocator.
+//! Once a call is up, ticks, packets, digits, recording and RTCP take no memory from the allocator.
 
 mod common;
+#[path = "common/rtcp.rs"]
+mod reports;
 
 use std::time::Instant;
 
 use common::*;
+use peal_media::rtcp::compound::Block;
 use peal_media::*;
 
 #[test]
@@ -14,6 +17,7 @@ fn a_warm_call_allocates_nothing() {
     let mut ports = Ports::new(PortsConfig { mode: PortMode::Shared, ports: 4, seed: 1 });
     let mut lease = ports.reserve(start, 1).unwrap();
     ports.settle(start, &mut lease, far()).unwrap();
+    ports.expect_rtcp(start, &mut lease, "192.0.2.7:9".parse().unwrap());
     let mut session = answered();
     session.play(stairs(1000));
     session.start_recording(start, &pool).unwrap();
@@ -26,7 +30,9 @@ fn a_warm_call_allocates_nothing() {
         })
         .collect();
     let mut out = [0; MAX_PACKET_LEN];
-    let (mut at, mut blocks, mut digits) = (start, 0, 0);
+    let block = Block { ssrc: 0x5EA1, lost: 1, ..Block::default() };
+    let report = reports::sender_report(far_end.header.ssrc, 1 << 40, Some(block));
+    let (mut at, mut blocks, mut digits, mut reports) = (start, 0, 0, 0);
     let mut run = |packets: &[Vec<u8>]| {
         for packet in packets {
             at += TICK;
@@ -37,10 +43,18 @@ fn a_warm_call_allocates_nothing() {
                 digits += u32::from(matches!(event, MediaEvent::Digit(_)));
             }
             blocks += u32::from(session.poll_block().is_some());
+            if session.poll_rtcp(at, &mut out).is_some() {
+                reports += 1;
+                assert_eq!(ports.lookup_rtcp(lease.port(), far_rtcp()), Lookup::Call(1));
+                assert_eq!(session.receive_rtcp(at, far_rtcp(), &report), Ok(()));
+                assert_eq!(session.receive(at, far(), &report), Received::Rtcp(Ok(())));
+                assert!(session.receive_rtcp(at, far_rtcp(), &report[1..]).is_err());
+            }
         }
     };
     run(&packets[..100]); // the recording's second buffer is made here
     let counted = allocation_counter::measure(|| run(&packets[100..]));
     assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
     assert_eq!((blocks, digits), (9, 8));
+    assert!(reports >= 2, "{reports} reports");
 }

@@ -106,6 +106,27 @@ fn rtcp_shares_the_port_when_both_want_it() {
 }
 
 #[test]
+fn rtcp_is_answered_as_it_was_offered() {
+    let local = LocalMedia { rtcp_mux: true, rtcp_port: Some(4_444), ..local() };
+    let written = |lines: &str| {
+        let mut out = [0; 1_024];
+        let offer = answer("audio 6000 RTP/AVP 8", lines);
+        let (agreed, len) = answer_offer(&local, &offer, &mut out).expect("agreement");
+        (agreed, String::from_utf8(out[..len].to_vec()).unwrap())
+    };
+    // RFC 5761 section 5.1.1: not unless it was offered; then our port for it is told.
+    let (agreed, text) = written("");
+    assert_eq!((agreed.rtcp_mux, agreed.remote_rtcp), (false, "10.0.0.2:6001".parse().unwrap()));
+    assert!(!text.contains("rtcp-mux") && text.contains("a=rtcp:4444\r\n"), "{text}");
+    let (agreed, text) = written("a=rtcp:6100\r\na=rtcp-mux\r\n");
+    assert_eq!((agreed.rtcp_mux, agreed.remote_rtcp), (true, agreed.remote));
+    assert!(text.contains("a=rtcp-mux\r\n") && !text.contains("a=rtcp:"), "{text}");
+    // An offer has both, for whoever takes either.
+    let text = offer(&local);
+    assert!(text.contains("a=rtcp:4444\r\na=rtcp-mux\r\n"), "{text}");
+}
+
+#[test]
 fn packet_times_are_clamped_to_whole_tens() {
     for (lines, ptime_ms) in [
         ("", 20),
