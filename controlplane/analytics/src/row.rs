@@ -123,6 +123,12 @@ pub struct AttemptRow {
     pub rtp_lost: u32,
     /// Interarrival jitter at the end of the call, ms (RFC 3550 section 6.4.1).
     pub rtp_jitter_ms: f32,
+    /// When the callee was first heard to speak after the answer.
+    pub first_speech_at: Option<i64>,
+    /// How long the callee spoke, by the energy of what came, ms.
+    pub speech_ms: u32,
+    /// How often the callee began to speak.
+    pub speech_bursts: u32,
 
     /// Which row of the same attempt wins: the highest. Use the time of recording, unix µs.
     pub version: u64,

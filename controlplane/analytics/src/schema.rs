@@ -22,10 +22,14 @@ ENGINE = ReplacingMergeTree
 ORDER BY version";
 
 /// The history of the schema.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    statements: &[ATTEMPT, ATTEMPT_FINAL, OUTCOME_HOURLY, LINE_HOURLY, CAMPAIGN_HOURLY],
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        statements: &[ATTEMPT, ATTEMPT_FINAL, OUTCOME_HOURLY, LINE_HOURLY, CAMPAIGN_HOURLY],
+    },
+    // A view keeps the columns of the day it was made, so it is made again.
+    Migration { version: 2, statements: &[ATTEMPT_SPEECH, ATTEMPT_FINAL] },
+];
 
 /// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
 pub(crate) const COLUMNS: &str = "\
@@ -33,7 +37,8 @@ attempt_id,planned_at,tenant,campaign_id,campaign,list_id,contact_id,number,numb
 line_group,caller_id,node,shard,priority,attempt_no,epoch,verdicts,route_tries,outcome,answerable,\
 sip_status,q850,hangup_by,error,intent_at,invite_at,first_response_at,ringing_at,early_media_at,answered_at,\
 ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,digits,recording,recording_bytes,\
-recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,version";
+recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,\
+first_speech_at,speech_ms,speech_bursts,version";
 
 /// One row an attempt.
 ///
@@ -105,6 +110,13 @@ PARTITION BY toYYYYMM(planned_at)
 ORDER BY (tenant, toStartOfHour(planned_at), campaign_id, attempt_id)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1";
 
+/// When, how long and how often the callee spoke.
+const ATTEMPT_SPEECH: &str = "\
+ALTER TABLE attempt
+    ADD COLUMN IF NOT EXISTS first_speech_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD) AFTER rtp_jitter_ms,
+    ADD COLUMN IF NOT EXISTS speech_ms UInt32 AFTER first_speech_at,
+    ADD COLUMN IF NOT EXISTS speech_bursts UInt32 AFTER speech_ms";
+
 /// The table with replaced rows left out: what people should ask.
 const ATTEMPT_FINAL: &str = "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL";
 
@@ -170,7 +182,14 @@ mod tests {
         assert_eq!(AttemptRow::COLUMN_NAMES.join(","), COLUMNS);
         let body =
             ATTEMPT.split_once("(\n").and_then(|(_, rest)| rest.split_once("\n)\n")).expect("a list").0;
-        let ddl: Vec<_> = body.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let mut ddl: Vec<_> = body.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        for added in MIGRATIONS.iter().flat_map(|migration| migration.statements).flat_map(|s| s.lines()) {
+            let Some(column) = added.trim().strip_prefix("ADD COLUMN IF NOT EXISTS ") else { continue };
+            let (column, before) =
+                column.trim_end_matches(',').split_once(" AFTER ").expect("it has a place");
+            let place = ddl.iter().position(|name| *name == before).expect("a column");
+            ddl.insert(place + 1, column.split(' ').next().expect("a name"));
+        }
         assert_eq!(ddl.join(","), format!("{COLUMNS},ingested_at"));
     }
 

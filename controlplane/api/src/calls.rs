@@ -98,6 +98,9 @@ pub(crate) struct Call {
     answered_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+    /// When the callee was first heard to speak after the answer; absent when it was not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_speech_at: Option<Timestamp>,
     /// From the answer to the end, or until now; absent when it was not answered.
     talk_ms: Option<u64>,
     /// Who ended it.
@@ -111,6 +114,10 @@ pub(crate) struct Call {
     packets_received: u64,
     packets_lost: u64,
     jitter_ms: f64,
+    /// How long the callee spoke.
+    speech_ms: u32,
+    /// How often the callee began to speak.
+    speech_bursts: u32,
     node: String,
     /// For the carrier's support: the Call-ID.
     call_id: String,
@@ -170,6 +177,7 @@ impl Call {
             ringing_at: stamp(facts.ringing_at, attempt.ringing_at),
             answered_at: answered.map(timestamp),
             ended_at: ended.map(timestamp),
+            first_speech_at: facts.first_speech_at.map(timestamp),
             talk_ms: talked,
             hung_up_by: facts.hung_up_by.clone(),
             digits: facts.digits.clone(),
@@ -179,6 +187,8 @@ impl Call {
             packets_received: facts.packets_received,
             packets_lost: facts.packets_lost,
             jitter_ms: facts.jitter_ms,
+            speech_ms: facts.speech_ms,
+            speech_bursts: facts.speech_bursts,
             node: facts.node.clone(),
             call_id: facts.call_id.clone(),
             detail: facts.detail.clone(),

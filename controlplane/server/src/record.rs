@@ -90,6 +90,9 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         rtp_received: u32::try_from(facts.packets_received).unwrap_or(u32::MAX),
         rtp_lost: u32::try_from(facts.packets_lost).unwrap_or(u32::MAX),
         rtp_jitter_ms: facts.jitter_ms as f32,
+        first_speech_at: facts.first_speech_at.map(|at| at.0),
+        speech_ms: facts.speech_ms,
+        speech_bursts: facts.speech_bursts,
         version,
     }
 }

@@ -150,6 +150,9 @@ pub struct EndFacts {
     /// When the first RTP packet of the callee came after the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub first_audio_at: Option<UnixMicros>,
+    /// When the callee was first heard to speak after the answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub first_speech_at: Option<UnixMicros>,
     /// `callee`, `script`, `max_length`, `operator`, `media_timeout`; empty before the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub hung_up_by: String,
@@ -171,6 +174,12 @@ pub struct EndFacts {
     /// Longest gap between two received packets, ms.
     #[serde(skip_serializing_if = "is_default")]
     pub max_gap_ms: f64,
+    /// How long the callee spoke, ms.
+    #[serde(skip_serializing_if = "is_default")]
+    pub speech_ms: u32,
+    /// How often the callee began to speak.
+    #[serde(skip_serializing_if = "is_default")]
+    pub speech_bursts: u32,
     /// Path of the recording within the node's folder; empty for none.
     #[serde(skip_serializing_if = "is_default")]
     pub recording: String,

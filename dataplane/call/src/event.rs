@@ -102,6 +102,8 @@ pub struct Stamps {
     pub answered: Option<Instant>,
     /// First packet that we sent after the answer.
     pub first_audio: Option<Instant>,
+    /// The far end was first found to speak after the answer: 40 to 100 ms after the sound began.
+    pub first_speech: Option<Instant>,
     /// The end.
     pub ended: Option<Instant>,
 }

@@ -37,6 +37,14 @@ impl Codec {
         }
     }
 
+    /// What turns the lower seven bits of a byte into its magnitude: 0 for silence, 127 for full scale.
+    pub(crate) const fn magnitude_mask(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0x7F,
+            Codec::Pcma => 0x55,
+        }
+    }
+
     /// Encodes one 16-bit sample.
     pub const fn encode(self, sample: i16) -> u8 {
         match self {

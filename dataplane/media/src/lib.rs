@@ -61,6 +61,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod session;
 pub mod tone;
+pub mod vad;
 pub mod wav;
 
 pub use codec::Codec;

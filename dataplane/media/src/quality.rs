@@ -27,6 +27,10 @@ pub struct Quality {
     pub jitter_max_ms: f32,
     /// Longest time without a packet between the first and the last, in milliseconds.
     pub max_gap_ms: u32,
+    /// How long the far end spoke after the answer, in milliseconds ([`crate::vad`]).
+    pub speech_ms: u32,
+    /// How often it began to. Stops at 65,535.
+    pub speech_bursts: u32,
     /// Dropped, for any [`crate::DropReason`].
     pub dropped: u64,
     /// When the first packet arrived; `None` when none did.

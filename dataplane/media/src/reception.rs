@@ -3,7 +3,7 @@
 //! Owned by a session, fed with each packet that passed the source check. A new SSRC or a restarted sequence begins a
 //! new run; what the runs before it expected and received stays counted.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::SAMPLE_RATE;
 use crate::rtp::Header;
@@ -248,6 +248,11 @@ impl Reception {
         self.max_gap_us / 1000
     }
 
+    /// Whether nothing has arrived for longer than `span`.
+    pub fn is_silent_for(&self, now: Instant, span: Duration) -> bool {
+        self.last.is_none_or(|last| now.saturating_duration_since(last) > span)
+    }
+
     /// When the first and the last packet arrived.
     pub fn span(&self) -> (Option<Instant>, Option<Instant>) {
         (self.first, self.last)
@@ -262,8 +267,6 @@ impl Default for Reception {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn header(ssrc: u32, sequence: u16, timestamp: u32) -> Header {

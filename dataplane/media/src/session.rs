@@ -9,7 +9,7 @@ mod reports;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dtmf::{self, Digit};
 use crate::latch::{Judgement, Latch, Latching};
@@ -19,10 +19,15 @@ use crate::recorder::{Block, BlockPool, PoolExhausted, Recorder};
 use crate::rtcp::RtcpDrop;
 use crate::rtcp::exchange::Exchange;
 use crate::rtp::{DropReason, Header, Packet, Sender};
+use crate::vad::{Turn, Vad};
 use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
 
 /// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
 const AUDIO_SAMPLES: std::ops::RangeInclusive<usize> = 40..=480;
+
+/// A far end that speaks sends packets; one from which nothing came for so long has stopped speaking. Longer than what
+/// networks hold back and then deliver at once.
+const SPEECH_GAP_MAX: Duration = Duration::from_millis(400);
 
 /// Comfort noise (RFC 3389): one level byte and up to 10 coefficients in practice.
 const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
@@ -132,6 +137,10 @@ pub enum MediaEvent {
     Digit(Digit),
     /// The last frame of the prompt went out 20 ms ago.
     PromptEnded,
+    /// The far end began to speak: at least 40 ms ago, 80 at most. Only after the answer.
+    SpeechBegan,
+    /// The far end has fallen silent, for 200 ms by now. Each follows a [`MediaEvent::SpeechBegan`].
+    SpeechEnded,
     /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
     RecordingOverrun,
 }
@@ -164,6 +173,7 @@ struct Hot {
     report_in: u16,
     sent: u64,
     reception: Reception,
+    vad: Vad,
     recorder: Option<Box<Recorder>>,
 }
 
@@ -198,6 +208,7 @@ impl MediaSession {
                 report_in: exchange.first_delay(),
                 sent: 0,
                 reception: Reception::new(),
+                vad: Vad::new(),
                 recorder: None,
             },
             cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT], exchange },
@@ -255,6 +266,9 @@ impl MediaSession {
         self.cold.digits.on_tick(now);
         let hot = &mut self.hot;
         hot.report_in = hot.report_in.saturating_sub(u16::from(hot.answered));
+        if hot.vad.is_speaking() && hot.reception.is_silent_for(now, SPEECH_GAP_MAX) {
+            hot.vad.hush();
+        }
         let far = hot.far.as_ref().filter(|far| hot.answered && far.plan.direction.sends());
         let Some(Far { plan, latch }) = far else {
             hot.sender.skip(FRAME_SAMPLES as u32);
@@ -323,12 +337,16 @@ impl MediaSession {
         }
         match received {
             Received::Audio { codec, .. } => {
+                if self.hot.answered {
+                    self.hot.vad.hear(codec, payload);
+                }
                 if let Some(recorder) = &mut self.hot.recorder {
                     recorder.received(now, &header, codec, payload);
                 }
             }
             Received::TelephoneEvent => self.cold.digits.on_payload(now, header.timestamp, payload),
-            Received::ComfortNoise | Received::Rtcp(_) | Received::Dropped(_) => {}
+            Received::ComfortNoise => self.hot.vad.hush(),
+            Received::Rtcp(_) | Received::Dropped(_) => {}
         }
         Ok(received)
     }
@@ -344,6 +362,12 @@ impl MediaSession {
         }
         if std::mem::take(&mut self.hot.prompt_ended) {
             return Some(MediaEvent::PromptEnded);
+        }
+        if let Some(turn) = self.hot.vad.poll() {
+            return Some(match turn {
+                Turn::Began => MediaEvent::SpeechBegan,
+                Turn::Ended => MediaEvent::SpeechEnded,
+            });
         }
         let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
         overrun.then_some(MediaEvent::RecordingOverrun)
@@ -376,6 +400,11 @@ impl MediaSession {
         self.hot.recorder.is_some()
     }
 
+    /// Whether the far end is speaking, by the energy of what it sends.
+    pub fn is_speaking(&self) -> bool {
+        self.hot.vad.is_speaking()
+    }
+
     /// When the newest packet that passed every check arrived: the owner's RTP time-out reads it.
     pub fn last_received(&self) -> Option<Instant> {
         self.hot.reception.span().1
@@ -404,6 +433,8 @@ impl MediaSession {
             jitter_ms,
             jitter_max_ms,
             max_gap_ms: reception.max_gap_ms(),
+            speech_ms: self.hot.vad.speech_ms(),
+            speech_bursts: self.hot.vad.bursts().into(),
             dropped: self.cold.drops.iter().copied().map(u64::from).sum(),
             first_packet,
             last_packet,

@@ -140,6 +140,9 @@ pub fn row(number: u32) -> AttemptRow {
         rtp_received: 9,
         rtp_lost: 1,
         rtp_jitter_ms: 0.25,
+        first_speech_at: Some(1_700_000_000_123_456),
+        speech_ms: 4_200,
+        speech_bursts: 3,
         version: 1,
     }
 }

@@ -25,6 +25,7 @@ mod recording_covers_the_talk;
 mod reports_both_ways;
 mod ring_limit_cancels;
 mod silent_far_end_is_hung_up;
+mod speech_of_the_callee_is_noted;
 mod state_table;
 mod unusable_answer;
 mod warm_call_allocates_nothing;

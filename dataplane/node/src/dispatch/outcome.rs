@@ -41,6 +41,7 @@ pub(super) fn ended(now: Now, shard: u16, ended: &Ended, recording: String) -> p
         answered_at_us: now.stamp(stamps.answered),
         ended_at_us: now.wall_of(stamps.ended.unwrap_or(now.at)),
         first_audio_at_us: now.stamp(stamps.first_audio),
+        first_speech_at_us: now.stamp(stamps.first_speech),
         hung_up_by: match (stamps.answered, ended.hung_up_by) {
             (Some(_), Some(by)) => by.as_str().to_owned(),
             _ => String::new(),
@@ -52,6 +53,8 @@ pub(super) fn ended(now: Now, shard: u16, ended: &Ended, recording: String) -> p
             packets_lost: quality.lost,
             jitter_ms: f64::from(quality.jitter_ms),
             max_gap_ms: f64::from(quality.max_gap_ms),
+            speech_ms: quality.speech_ms,
+            speech_bursts: quality.speech_bursts,
         }),
         recording,
         detail: ended.detail.clone(),

@@ -131,6 +131,9 @@ fn check_end(record: &Record, ended: &Ended) {
         [stamps.invited, stamps.trying, stamps.ringing, stamps.answered, stamps.first_audio, stamps.ended];
     assert!(order.iter().flatten().is_sorted(), "stages come in order: {stamps:?}");
     assert!(stamps.ended.is_some());
+    let heard = [stamps.answered, stamps.first_speech, stamps.ended];
+    assert!(stamps.first_speech.is_none() || heard.iter().flatten().is_sorted(), "{stamps:?}");
+    assert!(stamps.first_speech.is_none() || stamps.answered.is_some(), "{stamps:?}");
     assert_eq!(stamps.answered.is_some(), record.stages.contains(&Stage::Answered));
     let picked_up = matches!(ended.outcome, Outcome::Answered);
     assert!(!picked_up || stamps.answered.is_some(), "answered without an answer: {ended:?}");

@@ -1,0 +1,254 @@
+//! Voice activity: does the far end speak just now?
+//!
+//! Owned by a session, which hands it every audio frame in the order of arrival. It looks at nothing but how loud the
+//! frame is against the quietest that the stream has lately been, so it needs no model of what the far end's silence
+//! sounds like: digital silence, comfort noise, hum and a noisy street are all "the floor".
+//!
+//! Loudness is read off the G.711 code, whose magnitude is close to a logarithm: 16 codes are 6 dB. Their mean over a
+//! frame is a level, and adding up bytes is among the fastest things a processor does. How that compares with exact
+//! energy, in cost and in what it finds: `docs/decisions/0005-voice-activity-and-sample-loops.md`.
+
+use crate::{Codec, SAMPLE_RATE};
+
+/// Above the floor by so much is speech: 6 dB. Frames of steady noise stay within 3 dB of their mean.
+const ONSET_MARGIN: u16 = 6 * DB;
+
+/// Speech goes on down to here: 5 dB, so that a voice at the edge does not come and go. At 4 dB one frame of noise in two
+/// hundred would prolong it.
+const HOLD_MARGIN: u16 = 5 * DB;
+
+/// Nothing quieter is speech, whatever the floor: −50 dBm0, which is a power of −45 or so, since a mean of logarithms lies
+/// 3 to 6 dB below the logarithm of the mean. Faint callers speak at −40, idle lines murmur at −60.
+const QUIETEST_SPEECH: u16 = 16 * DB;
+
+/// What the floor is taken for while it is not known: −48 dBm0, an ordinary room. Who says "hello" in the very first
+/// frame is heard above it.
+const FIRST_FLOOR: u16 = 18 * DB;
+
+/// Sound must last so long to be speech: two frames of 20 ms. A click is over by then.
+const ONSET_MS: u16 = 40;
+
+/// Silence must last so long to end it: the hangover of ITU-T P.56, which is shorter than the pause at the end of a
+/// sentence and longer than the stop in a consonant.
+const HANGOVER_MS: u16 = 200;
+
+/// The floor is the quietest of this window and the one before, so a new one is known after 1.5 to 3 s. People pause for
+/// breath more often than that; a tone or a louder room does not.
+const WINDOW_MS: u16 = 1500;
+
+/// Length of the very first window: a call that begins in a loud room should not count as speech for long.
+const FIRST_WINDOW_MS: u16 = 500;
+
+/// How fast the level may fall: 75 dB/s. A frame of digital silence in the middle of noise, as far ends
+/// fill in for a lost packet, then moves the floor by 1.5 dB; a pause of 0.4 s by 30 dB.
+const FALL_A_SECOND: u32 = 75 * DB as u32;
+
+/// Time in which the level rises most of the way to a louder one, in milliseconds.
+const RISE_MS: u16 = 80;
+
+/// Frames shorter than this are put together: levels of less than 20 ms vary with the pitch of a voice.
+const JUDGED_SAMPLES: u16 = 160;
+
+/// Levels count in 1/32 dB from −66 dBm0, the lowest step of A-law.
+const DB: u16 = 32;
+
+/// The state of one stream. 24 bytes, since each received packet touches it.
+#[derive(Debug)]
+pub struct Vad {
+    /// Magnitude codes and samples of frames too short to be judged alone.
+    sum: u32,
+    samples: u16,
+    /// The level, following quickly upwards and not too quickly downwards.
+    level: u16,
+    /// Lowest of `level` in this window and in the one before.
+    lowest: u16,
+    lowest_before: u16,
+    /// What is left of the window, in milliseconds.
+    window_ms: u16,
+    /// While silent: how long it has been loud. While speaking: how long it has been quiet.
+    run_ms: u16,
+    speech_ms: u32,
+    bursts: u16,
+    speaking: bool,
+    /// What the owner was told last.
+    told: bool,
+}
+
+/// A change that the owner has not been told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Speech began [`ONSET_MS`] ago.
+    Began,
+    /// Speech ended [`HANGOVER_MS`] ago.
+    Ended,
+}
+
+impl Vad {
+    /// Nothing heard yet.
+    pub const fn new() -> Vad {
+        Vad {
+            sum: 0,
+            samples: 0,
+            level: 0,
+            lowest: u16::MAX,
+            lowest_before: FIRST_FLOOR,
+            window_ms: FIRST_WINDOW_MS,
+            run_ms: 0,
+            speech_ms: 0,
+            bursts: 0,
+            speaking: false,
+            told: false,
+        }
+    }
+
+    /// The next frame of the stream, of at most 60 ms.
+    pub fn hear(&mut self, codec: Codec, frame: &[u8]) {
+        self.sum += magnitude_codes(codec, frame);
+        self.samples += frame.len() as u16;
+        if self.samples >= JUDGED_SAMPLES {
+            let samples = u32::from(std::mem::take(&mut self.samples));
+            let eighths = std::mem::take(&mut self.sum) * 8 / samples;
+            let level = u16::from(LEVELS[codec as usize][eighths as usize & 0x3FF]) * (DB / 2);
+            self.judge(level, (samples * 1000 / SAMPLE_RATE) as u16);
+        }
+    }
+
+    /// The far end has said that it is silent, or has stopped sending.
+    pub fn hush(&mut self) {
+        self.speaking = false;
+        (self.run_ms, self.sum, self.samples) = (0, 0, 0);
+    }
+
+    /// Whether the far end is speaking.
+    pub fn is_speaking(&self) -> bool {
+        self.speaking
+    }
+
+    /// How long the far end has spoken in all, in milliseconds; pauses that did not end a burst are part of it.
+    pub fn speech_ms(&self) -> u32 {
+        self.speech_ms
+    }
+
+    /// How often it began to speak. Stops at 65,535.
+    pub fn bursts(&self) -> u16 {
+        self.bursts
+    }
+
+    /// The change since the last call, if any. There is at most one to tell: whoever asks later than it takes to speak
+    /// and fall silent is told nothing.
+    pub fn poll(&mut self) -> Option<Turn> {
+        if self.told == self.speaking {
+            return None;
+        }
+        self.told = self.speaking;
+        Some(if self.speaking { Turn::Began } else { Turn::Ended })
+    }
+
+    fn judge(&mut self, level: u16, ms: u16) {
+        let floor = self.follow(level, ms);
+        let margin = if self.speaking { HOLD_MARGIN } else { ONSET_MARGIN };
+        let loud = level >= (floor + margin).max(QUIETEST_SPEECH);
+        match (self.speaking, loud) {
+            (false, false) => self.run_ms = 0,
+            (false, true) => {
+                self.run_ms += ms;
+                if self.run_ms >= ONSET_MS {
+                    self.speaking = true;
+                    self.bursts = self.bursts.saturating_add(1);
+                    self.speech_ms += u32::from(std::mem::take(&mut self.run_ms));
+                }
+            }
+            (true, true) => self.speech_ms += u32::from(std::mem::take(&mut self.run_ms) + ms),
+            (true, false) => {
+                self.run_ms += ms;
+                if self.run_ms >= HANGOVER_MS {
+                    self.speaking = false;
+                    self.run_ms = 0;
+                }
+            }
+        }
+    }
+
+    /// Lets level and floor follow, and gives the floor.
+    fn follow(&mut self, level: u16, ms: u16) -> u16 {
+        if self.lowest == u16::MAX {
+            self.level = level;
+        }
+        let rise = level.saturating_sub(self.level);
+        let rise = u32::from(rise) * u32::from(ms.min(RISE_MS)) / u32::from(RISE_MS);
+        let fall = self.level.saturating_sub(level);
+        let fall = u32::from(fall).min(FALL_A_SECOND * u32::from(ms) / 1000);
+        self.level = self.level + rise as u16 - fall as u16;
+        self.lowest = self.lowest.min(self.level);
+        let floor = self.lowest.min(self.lowest_before);
+        self.window_ms = self.window_ms.saturating_sub(ms);
+        if self.window_ms == 0 {
+            self.lowest_before = std::mem::replace(&mut self.lowest, self.level);
+            self.window_ms = WINDOW_MS;
+        }
+        floor
+    }
+}
+
+impl Default for Vad {
+    fn default() -> Vad {
+        Vad::new()
+    }
+}
+
+/// The sum of the frame's magnitude codes, 0–127 each. Four lanes of 16 bits in a word, which compilers widen to whatever
+/// vectors the target has; 480 bytes add up to 15,240 at most in each.
+fn magnitude_codes(codec: Codec, frame: &[u8]) -> u32 {
+    const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
+    let mask = codec.magnitude_mask();
+    let (words, rest) = frame.as_chunks::<8>();
+    let lanes = words.iter().fold(0u64, |lanes, word| {
+        let codes =
+            (u64::from_le_bytes(*word) ^ (u64::from(mask) * 0x0101_0101_0101_0101)) & 0x7F7F_7F7F_7F7F_7F7F;
+        lanes + (codes & EVEN) + ((codes >> 8) & EVEN)
+    });
+    let rest: u32 = rest.iter().map(|&byte| u32::from((byte ^ mask) & 0x7F)).sum();
+    (0..4).map(|lane| (lanes >> (16 * lane)) as u32 & 0xFFFF).sum::<u32>() + rest
+}
+
+/// Level of a mean magnitude code, in steps of 0.5 dB from −66 dBm0, by law and eighths of a code. The logarithm of the
+/// two laws differs at low levels, where both are linear.
+static LEVELS: [[u8; 1024]; 2] = {
+    let mut tables = [[0; 1024]; 2];
+    let mut eighths = 0;
+    while eighths < 1024 {
+        let code = eighths as f64 / 8.0;
+        // G.711 table 2: segments of the biased magnitude. Table 1: two linear segments, then one for each doubling.
+        tables[Codec::Pcmu as usize][eighths] = half_decibels(132.0 * (power_of_two(code / 16.0) - 1.0));
+        let alaw = if code < 32.0 { 16.0 * code + 8.0 } else { 520.0 * power_of_two((code - 32.0) / 16.0) };
+        tables[Codec::Pcma as usize][eighths] = half_decibels(alaw);
+        eighths += 1;
+    }
+    tables
+};
+
+/// Half decibels above 8 of 32,768, which is −66 dBm0 (G.711: a sine of full scale is 3.14 dBm0).
+const fn half_decibels(magnitude: f64) -> u8 {
+    let (mut steps, mut bound) = (0, 8.0);
+    while magnitude >= bound * HALF_DECIBEL {
+        bound *= HALF_DECIBEL;
+        steps += 1;
+    }
+    steps
+}
+
+/// 10^(0.5/20).
+const HALF_DECIBEL: f64 = 1.059_253_725_177_289;
+
+/// For exponents from 0 to 8, with the sixteenth root of two by halves: exact enough for a table of half decibels.
+const fn power_of_two(exponent: f64) -> f64 {
+    let (mut whole, mut power) = (exponent, 1.0);
+    while whole >= 1.0 {
+        whole -= 1.0;
+        power *= 2.0;
+    }
+    // Taylor series of e^(x ln 2); seven terms leave 1e-6.
+    let x = whole * std::f64::consts::LN_2;
+    power
+        * (1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0))))))
+}

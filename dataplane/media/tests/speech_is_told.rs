@@ -1,0 +1,88 @@
+//! Who speaks is told to the owner once, and in numbers at the end.
+
+mod common;
+
+use std::time::Instant;
+
+use common::sound::Sound;
+use common::*;
+use peal_media::*;
+
+/// Feeds `ms` of sound as packets of 20 ms, one before each tick, and gives the events with the packet's number.
+fn play_to(
+    session: &mut MediaSession,
+    far: &mut FarEnd,
+    at: &mut Instant,
+    sound: &Sound,
+) -> Vec<(usize, MediaEvent)> {
+    let mut told = Vec::new();
+    for (number, frame) in sound.samples.chunks_exact(FRAME_SAMPLES).enumerate() {
+        let payload: Vec<u8> = frame.iter().map(|&sample| Codec::Pcma.encode(sample)).collect();
+        session.receive(*at, far.from, &far.audio(&payload));
+        tick(session, *at);
+        told.extend(events(session).into_iter().map(|event| (number, event)));
+        *at += TICK;
+    }
+    told.retain(|(_, event)| !matches!(event, MediaEvent::Latched(_)));
+    told
+}
+
+fn said(seed: u32) -> Sound {
+    let mut sound = Sound::new(seed);
+    sound.noise(2000, -50.0);
+    sound.add(1000, |sound, n| sound.noise_at(-50.0) + sound.voice_at(n, -20.0));
+    sound.noise(1000, -50.0);
+    sound
+}
+
+#[test]
+fn from_its_beginning_to_its_end() {
+    let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
+    let told = play_to(&mut session, &mut far, &mut at, &said(1));
+    let [(began, MediaEvent::SpeechBegan), (ended, MediaEvent::SpeechEnded)] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!((100..103).contains(&began) && (155..163).contains(&ended), "{told:?}");
+    assert!(!session.is_speaking());
+    let quality = session.quality();
+    assert_eq!(quality.speech_bursts, 1);
+    assert!((900..=1040).contains(&quality.speech_ms), "{quality:?}");
+}
+
+#[test]
+fn only_after_the_answer() {
+    let (mut session, mut far, mut at) = (session(), FarEnd::new(), Instant::now());
+    session.set_remote(plan());
+    // An announcement of the carrier.
+    assert_eq!(play_to(&mut session, &mut far, &mut at, &said(2)), []);
+    assert_eq!((session.is_speaking(), session.quality().speech_bursts), (false, 0));
+    session.answer();
+    assert_eq!(play_to(&mut session, &mut far, &mut at, &said(3)).len(), 2);
+    assert_eq!(session.quality().speech_bursts, 1);
+}
+
+#[test]
+fn who_stops_sending_has_stopped_speaking() {
+    let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
+    let mut sound = said(4);
+    sound.samples.truncate(2500 * 8);
+    play_to(&mut session, &mut far, &mut at, &sound);
+    assert!(session.is_speaking());
+    // Nothing comes: the far end suppresses silence, or the network is gone.
+    let mut ended = Vec::new();
+    for number in 0..100 {
+        tick(&mut session, at);
+        ended.extend(events(&mut session).into_iter().map(|event| (number, event)));
+        at += TICK;
+    }
+    let [(number, MediaEvent::SpeechEnded)] = ended[..] else { panic!("{ended:?}") };
+    assert!((19..=21).contains(&number), "{number}");
+
+    // A comfort noise packet says it at once (RFC 3389).
+    play_to(&mut session, &mut far, &mut at, &said(5));
+    let (mut session, mut far) = (answered(), FarEnd::new());
+    play_to(&mut session, &mut far, &mut at, &sound);
+    let comfort_noise = packet(rtp::Header { payload_type: 13, ..far.header }, &[60]);
+    assert_eq!(session.receive(at, far.from, &comfort_noise), Received::ComfortNoise);
+    assert_eq!(events(&mut session), [MediaEvent::SpeechEnded]);
+}
