@@ -21,7 +21,9 @@ impl Key {
     }
 }
 
+/// In the order of its fields, so that [`Slab::prefetch`] fetches the generation with the value's beginning.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<T> {
     generation: u32,
     value: Option<T>,

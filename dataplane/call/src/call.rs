@@ -8,7 +8,7 @@
 //!  (gone)              Over ◀─────────────────────────── Over ── Released ──▶ (gone)
 //! ```
 
-use std::time::Instant;
+use std::{mem::offset_of, time::Instant};
 
 use common::Outcome;
 use media::{MediaSession, PortLease};
@@ -23,24 +23,30 @@ use crate::{
     script::Run,
 };
 
-/// What a tick or a packet touches of a [`Call`] lies within so many bytes of its start.
-pub(crate) const HOT_BYTES: usize = 704;
+/// What a tick or a packet touches of a [`Call`] lies within so many bytes of its start, unless something unusual
+/// happens. The slab's generation stands before it.
+pub(crate) const HOT_BYTES: usize =
+    16 + offset_of!(Call, media) + offset_of!(Media, session) + MediaSession::HOT_BYTES;
 
-/// In the order of its fields, the hot ones first.
+/// In the order of its fields: what each tick and packet touches comes first.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Call {
-    pub media: Option<Media>,
-    pub run: Run,
-    pub stamps: Stamps,
-    pub order: Box<Order>,
-    pub state: State,
-    /// The one instant at which this call wants to be looked at next, apart from its tick.
-    pub deadline: Option<Instant>,
-    /// Since the INVITE has left; the SIP side may forget the call before its end is looked at.
-    pub call_id: String,
+    /// When the script wants to be told the time; looked at by each tick.
+    pub script_at: Option<Instant>,
     /// Set when we decide to end the call, before the far end has confirmed.
     pub given_up: Option<HungUpBy>,
+    /// A packet has left; [`Stamps::first_audio`] says when.
+    pub has_spoken: bool,
+    pub media: Option<Media>,
+    pub order: Box<Order>,
+    pub state: State,
+    pub stamps: Stamps,
+    /// Since the INVITE has left; the SIP side may forget the call before its end is looked at.
+    pub call_id: String,
+    /// The one instant at which this call wants to be looked at next, apart from its tick.
+    pub deadline: Option<Instant>,
+    pub run: Run,
     /// Why the session could not be used, if so.
     pub unusable: Option<&'static str>,
 }
@@ -57,38 +63,41 @@ pub(crate) enum State {
     Over,
 }
 
-/// The audio of a call, from INVITE to end.
+/// The audio of a call, from INVITE to end. In the order of its fields, as [`Call`] is.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Media {
-    pub session: MediaSession,
-    pub lease: PortLease,
     /// Number of the sockets behind the lease.
     pub socket: u16,
+    /// A recording was opened.
+    pub recorded: bool,
+    /// Its phase of the tick, while answered.
+    pub place: Option<Place>,
+    pub session: MediaSession,
+    pub lease: PortLease,
     pub local: LocalSession,
     /// The fork whose SDP the session runs on.
     pub fork: Option<ForkId>,
-    /// Its phase of the tick, while answered.
-    pub place: Option<Place>,
     /// The port no longer waits for an unknown source.
     pub settled: bool,
     /// Since when the far end is expected to be heard; `None` while it holds the call.
     pub heard_from: Option<Instant>,
-    /// A recording was opened.
-    pub recorded: bool,
 }
 
 impl Call {
     pub(crate) fn new(order: Box<Order>) -> Self {
         let run = Run::new(order.script.clone());
         Self {
+            script_at: None,
+            given_up: None,
+            has_spoken: false,
+            media: None,
             order,
             state: State::Waiting,
             stamps: Stamps::default(),
             call_id: String::new(),
             deadline: None,
-            media: None,
             run,
-            given_up: None,
             unusable: None,
         }
     }
@@ -127,5 +136,7 @@ mod tests {
         // With its order, its SIP side and its share of the tables it must stay under 8 KiB.
         assert!(size_of::<Call>() <= 1_280, "{}", size_of::<Call>());
         assert!(size_of::<Order>() <= 512, "{}", size_of::<Order>());
+        // Eight cache lines: as many as are fetched ahead for each packet.
+        assert!(HOT_BYTES <= 512, "{HOT_BYTES}");
     }
 }

@@ -29,8 +29,8 @@ use crate::{
     phases::Phases,
 };
 
-/// How many calls ahead of the one whose packet is written the memory is fetched: some 200 ns each, which is what
-/// memory takes.
+/// How many calls ahead of the one whose packet is written memory is fetched: each takes some 100 ns, and memory twice
+/// that.
 const FETCH_AHEAD: usize = 3;
 
 /// How often the counters are published to the node.
@@ -180,14 +180,23 @@ impl Calls {
                 return Some(transmit);
             }
             let call = self.phases.next_due()?;
-            if let Some(later) = self.phases.due_later(FETCH_AHEAD) {
-                self.calls.prefetch(later, call::HOT_BYTES);
-            }
+            self.fetch_ahead();
             let transmit = self.tick(now, call, slot);
             self.take_sip_events(now);
             if transmit.is_some() {
                 return transmit;
             }
+        }
+    }
+
+    /// Fetches a later call's memory, and the frame that a nearer one, whose memory has come meanwhile, will send.
+    fn fetch_ahead(&self) {
+        if let Some(later) = self.phases.due_later(2 * FETCH_AHEAD) {
+            self.calls.prefetch(later, call::HOT_BYTES);
+        }
+        let nearer = self.phases.due_later(FETCH_AHEAD).and_then(|key| self.calls.find(key));
+        if let Some(media) = nearer.and_then(|call| call.media.as_ref()) {
+            media.session.prefetch_frame();
         }
     }
 

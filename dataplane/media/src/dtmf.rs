@@ -105,6 +105,11 @@ impl Receiver {
         self.last = None;
     }
 
+    /// Whether time or [`Receiver::poll`] may bring a digit: one is under way or waits to be taken.
+    pub fn is_busy(&self) -> bool {
+        self.waiting[0].is_some() || self.last.is_some_and(|event| !event.ended)
+    }
+
     /// The oldest digit not yet taken.
     pub fn poll(&mut self) -> Option<Digit> {
         let digit = self.waiting[0].take()?;

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::prefetch::prefetch;
+
 use crate::dtmf::{self, Digit};
 use crate::latch::{Judgement, Latch, Latching};
 use crate::prompt::Prompt;
@@ -152,8 +154,9 @@ struct Playing {
     at: usize,
 }
 
-/// The media of one call.
+/// The media of one call. What each tick and packet touches comes first: [`MediaSession::HOT_BYTES`].
 #[derive(Debug)]
+#[repr(C)]
 pub struct MediaSession {
     hot: Hot,
     cold: Cold,
@@ -162,6 +165,8 @@ pub struct MediaSession {
 /// Read or written by each tick and packet.
 #[derive(Debug)]
 struct Hot {
+    /// A key is down at the far end, or digits wait to be taken.
+    digits: bool,
     sender: Sender,
     playing: Option<Playing>,
     far: Option<Far>,
@@ -193,11 +198,15 @@ struct Cold {
 }
 
 impl MediaSession {
+    /// What ticks and packets touch lies within so many bytes of the session's start, unless something unusual happens.
+    pub const HOT_BYTES: usize = size_of::<Hot>();
+
     /// A session without a far end, made when the call's own port is known and before anything is sent.
     pub fn new(config: SessionConfig) -> MediaSession {
         let exchange = Exchange::new(config.rtcp);
         MediaSession {
             hot: Hot {
+                digits: false,
                 sender: Sender::new(config.ssrc, config.sequence, config.timestamp),
                 playing: None,
                 far: None,
@@ -255,6 +264,15 @@ impl MediaSession {
         self.hot.playing.take().is_some()
     }
 
+    /// Begins to fetch the frame that the next tick sends.
+    pub fn prefetch_frame(&self) {
+        if let (Some(playing), Some(far)) = (&self.hot.playing, &self.hot.far)
+            && let Some(frame) = playing.prompt.frame(far.plan.codec, playing.at)
+        {
+            prefetch(frame, FRAME_SAMPLES);
+        }
+    }
+
     /// Whether a prompt is playing.
     pub fn is_playing(&self) -> bool {
         self.hot.playing.is_some()
@@ -263,8 +281,10 @@ impl MediaSession {
     /// Writes the next 20 ms into `out`, which must hold [`crate::MAX_PACKET_LEN`] bytes; `None` when nothing is to
     /// be sent. To be called every 20 ms from the call's start to its end, whether or not it is answered.
     pub fn tick(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
-        self.cold.digits.on_tick(now);
         let hot = &mut self.hot;
+        if hot.digits {
+            self.cold.digits.on_tick(now);
+        }
         hot.report_in = hot.report_in.saturating_sub(u16::from(hot.answered));
         if hot.vad.is_speaking() && hot.reception.is_silent_for(now, SPEECH_GAP_MAX) {
             hot.vad.hush();
@@ -330,7 +350,10 @@ impl MediaSession {
         let timed = !matches!(received, Received::TelephoneEvent);
         match self.hot.reception.on_packet(now, &header, timed) {
             Arrival::InOrder { .. } | Arrival::Reordered => {}
-            Arrival::NewRun => self.cold.digits.on_new_stream(),
+            Arrival::NewRun => {
+                self.cold.digits.on_new_stream();
+                self.hot.digits = self.cold.digits.is_busy();
+            }
             Arrival::Duplicate => return Err(DropReason::Duplicate),
             Arrival::TooLate => return Err(DropReason::TooLate),
             Arrival::Jump => return Err(DropReason::SequenceJump),
@@ -344,7 +367,10 @@ impl MediaSession {
                     recorder.received(now, &header, codec, payload);
                 }
             }
-            Received::TelephoneEvent => self.cold.digits.on_payload(now, header.timestamp, payload),
+            Received::TelephoneEvent => {
+                self.cold.digits.on_payload(now, header.timestamp, payload);
+                self.hot.digits = self.cold.digits.is_busy();
+            }
             Received::ComfortNoise => self.hot.vad.hush(),
             Received::Rtcp(_) | Received::Dropped(_) => {}
         }
@@ -357,8 +383,12 @@ impl MediaSession {
             let far = self.hot.far.as_ref().expect("only a negotiated far end is latched");
             return Some(MediaEvent::Latched(far.latch.destination()));
         }
-        if let Some(digit) = self.cold.digits.poll() {
-            return Some(MediaEvent::Digit(digit));
+        if self.hot.digits {
+            let digit = self.cold.digits.poll();
+            self.hot.digits = self.cold.digits.is_busy();
+            if let Some(digit) = digit {
+                return Some(MediaEvent::Digit(digit));
+            }
         }
         if std::mem::take(&mut self.hot.prompt_ended) {
             return Some(MediaEvent::PromptEnded);

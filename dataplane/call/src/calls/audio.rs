@@ -52,13 +52,16 @@ impl Calls {
         let media = call.media.as_mut()?;
         let transmit = media.session.tick(now, slot).map(|sent| {
             self.counters.rtp_sent += 1;
-            call.stamps.first_audio.get_or_insert(now);
+            if !call.has_spoken {
+                call.has_spoken = true;
+                call.stamps.first_audio = Some(now);
+            }
             Transmit { socket: Socket::Media(media.socket), to: sent.to, len: sent.len }
         });
         if media.session.is_report_due() {
             self.reporter = Some(key);
         }
-        if call.run.deadline().is_some_and(|at| at <= now) {
+        if call.script_at.is_some_and(|at| at <= now) {
             call.run.on_time(now);
             self.act(now, key);
         }
@@ -71,7 +74,6 @@ impl Calls {
     fn take_media_events(&mut self, now: Instant, key: Key) {
         loop {
             let Some(call) = self.calls.find_mut(key).filter(|call| call.given_up.is_none()) else { return };
-            let name = call.name();
             let Some(media) = call.media.as_mut() else { return };
             match media.session.poll_event() {
                 None => return,
@@ -96,7 +98,8 @@ impl Calls {
                     }
                 }
                 Some(MediaEvent::RecordingOverrun) => {
-                    self.events.push_back(Event::Recording { call: name, part: RecordingPart::Lost });
+                    let call = call.name();
+                    self.events.push_back(Event::Recording { call, part: RecordingPart::Lost });
                 }
             }
         }
@@ -104,10 +107,10 @@ impl Calls {
 
     fn take_blocks(&mut self, key: Key) {
         let Some(call) = self.calls.find_mut(key) else { return };
-        let name = call.name();
         let Some(media) = call.media.as_mut().filter(|media| media.recorded) else { return };
-        while let Some(block) = media.session.poll_block() {
-            self.events.push_back(Event::Recording { call: name, part: RecordingPart::Block(block) });
+        if let Some(block) = media.session.poll_block() {
+            let call = call.name();
+            self.events.push_back(Event::Recording { call, part: RecordingPart::Block(block) });
         }
     }
 
@@ -122,6 +125,7 @@ impl Calls {
     /// Does what the script wants.
     pub(super) fn act(&mut self, now: Instant, key: Key) {
         let Some(call) = self.calls.find_mut(key) else { return };
+        call.script_at = call.run.deadline();
         let Some(action) = call.run.poll_action() else { return };
         match (action, call.media.as_mut()) {
             (Action::Play(prompt), Some(media)) => media.session.play(prompt),
