@@ -95,7 +95,7 @@ impl ShardConfig {
 /// A group of receive buffers shared by all sockets of one role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferSizes {
-    /// How many; a power of two up to 32,768. What arrives beyond them in one turn waits in the socket's kernel queue.
+    /// How many at most; a power of two up to 32,768. The kernel gets them as they are needed. What arrives beyond them in one turn waits in the socket's kernel queue.
     pub count: u16,
     /// Largest datagram taken, in bytes. A longer one is dropped and counted as truncated.
     pub bytes: usize,

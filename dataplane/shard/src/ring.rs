@@ -196,6 +196,14 @@ impl Ring {
         }
     }
 
+    /// Gives the kernel more buffers for the sockets of the same role, if there are any: it has run out.
+    pub(crate) fn add_buffers(&mut self, socket: u16) {
+        match self.receives[usize::from(socket)].role {
+            SocketRole::Signalling => self.signalling.grow(),
+            SocketRole::Media => self.media.grow(),
+        }
+    }
+
     /// Where the datagram of a [`Completion::Datagram`] came from.
     pub(crate) fn source(&self, socket: u16, buffer: u16, bytes: usize) -> Option<SocketAddr> {
         let group = match self.receives[usize::from(socket)].role {

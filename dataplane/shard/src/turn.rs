@@ -164,7 +164,10 @@ impl<M: Machine> Engine<M> {
             Completion::ReceiveEnded { socket, errno } => {
                 match errno {
                     0 => {}
-                    libc::ENOBUFS => self.tally.receive_no_buffers += 1,
+                    libc::ENOBUFS => {
+                        self.tally.receive_no_buffers += 1;
+                        self.ring.add_buffers(socket);
+                    }
                     _ => self.tally.receive_errors += 1,
                 }
                 self.ended_receives.push(socket);

@@ -3,6 +3,9 @@
 //! A buffer is the kernel's from [`BufferRing::publish`] until a completion names it; then it is a [`Filled`], and ours
 //! until that is dropped; dropping queues it for the next `publish`. Buffers go back in batches: one release store of
 //! the tail for all that a turn has read.
+//!
+//! The kernel takes buffers in turn, so all that it has are written one after the other. It gets only as many as are
+//! needed, so that they stay in the core's cache: [`FIRST`] at the start, and twice as many whenever they ran out.
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,12 +20,17 @@ const HEADER_BYTES: usize = 16 + size_of::<libc::sockaddr_in6>();
 /// Buffers begin on a cache line of their own.
 const ALIGN: usize = 64;
 
+/// Buffers that the kernel gets at the start, if there are so many: 4 ms of 1,280 calls, in 80 KiB of cache.
+const FIRST: u16 = 256;
+
 /// One group of buffers.
 pub(super) struct BufferRing {
     group: u16,
     entries: Region,
     data: Region,
     count: u16,
+    /// Buffers below this number have been given to the kernel.
+    in_play: u16,
     stride: usize,
     buffer_bytes: usize,
     /// Where the next returned buffer goes; ahead of what is published by those returned since.
@@ -56,12 +64,23 @@ impl BufferRing {
         // SAFETY: a msghdr of all zeroes is a valid one: no name, no vectors, no control data.
         let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         template.msg_namelen = size_of::<libc::sockaddr_in6>() as u32;
-        let mut ring = Self { group, entries, data, count, stride, buffer_bytes, tail: 0, template };
-        for id in 0..count {
-            ring.give_back(id);
-        }
+        let mut ring =
+            Self { group, entries, data, count, in_play: 0, stride, buffer_bytes, tail: 0, template };
+        ring.play(FIRST);
         ring.publish();
         Ok(ring)
+    }
+
+    /// Puts twice as many buffers into play, as far as there are any: they ran out.
+    pub(super) fn grow(&mut self) {
+        self.play(self.in_play.saturating_mul(2));
+    }
+
+    fn play(&mut self, buffers: u16) {
+        for id in self.in_play..buffers.min(self.count) {
+            self.give_back(id);
+            self.in_play = id + 1;
+        }
     }
 
     /// The multishot receive of fixed file `file` into this group.
