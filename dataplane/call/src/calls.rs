@@ -25,6 +25,7 @@ use sip::Endpoint;
 
 use crate::{
     CallsConfig, Counters, Event, HungUpBy, Mail,
+    admission::Admission,
     call::{self, Call, State},
     phases::Phases,
 };
@@ -67,6 +68,7 @@ pub struct Calls {
     by_attempt: HashMap<AttemptId, Key>,
     pools: Pools,
     phases: Phases,
+    admission: Admission,
     /// The call whose tick has just found that a report is due.
     reporter: Option<Key>,
     /// When each call wants to be looked at. An entry that is not its call's present deadline is void.
@@ -89,6 +91,7 @@ impl Calls {
             by_attempt: HashMap::new(),
             pools: Pools::new(&config, &mut entropy),
             phases: Phases::new(now),
+            admission: Admission::new(),
             reporter: None,
             deadlines: BinaryHeap::new(),
             events: VecDeque::new(),
@@ -139,6 +142,12 @@ impl Calls {
         self.take_sip_events(now);
     }
 
+    /// The thread that drives these calls used this share of its core, 0–1, in the last tenth of a second or so. New calls
+    /// are refused before it is used up.
+    pub fn handle_load(&mut self, share: f32) {
+        self.admission.on_share(share);
+    }
+
     /// The time of [`Calls::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.sip.poll_timeout().is_some_and(|(at, _)| at <= now) {
@@ -159,7 +168,10 @@ impl Calls {
                 self.on_deadline(now, key);
             }
         }
-        self.phases.advance(now);
+        match self.phases.advance(now) {
+            Some(late) => self.admission.on_tick(late),
+            None => self.admission.on_idle(),
+        }
         self.take_sip_events(now);
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;

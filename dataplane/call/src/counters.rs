@@ -31,6 +31,8 @@ pub struct Counters {
     pub rtcp_late: u64,
     /// Calls that had to be refused or ended because of RTP ports.
     pub port_shortages: u64,
+    /// Calls refused because the shard's core was used up or late.
+    pub overload_refusals: u64,
     /// Milliseconds of sending that were left out because the shard came too late.
     pub tick_skipped_ms: u64,
     /// Orders for an attempt that is already here; they are ignored.

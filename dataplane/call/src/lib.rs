@@ -24,6 +24,7 @@
 //! }
 //! ```
 
+mod admission;
 mod call;
 mod calls;
 mod config;

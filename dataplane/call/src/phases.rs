@@ -5,7 +5,10 @@
 //! one packet for each and stop at any point. Everything else that the shard wakes for is moved onto the same grid
 //! ([`Phases::on_grid`]), so that it wakes once a tick, however many timers and orders there are.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use common::slab::Key;
 
@@ -92,9 +95,12 @@ impl Phases {
         self.count -= 1;
     }
 
-    /// Time has come to `now`.
-    pub(crate) fn advance(&mut self, now: Instant) {
+    /// Time has come to `now`. Returns how late the first call that is due is served; `None` when none is due.
+    pub(crate) fn advance(&mut self, now: Instant) -> Option<Duration> {
         let due_below = self.tick_at(now) + 1;
+        let late = self
+            .first_in(self.next_tick..due_below.min(self.next_tick + COUNT as u64))
+            .map(|tick| now.saturating_duration_since(self.at(tick)));
         if self.count == 0 {
             self.next_tick = due_below;
             self.served = 0;
@@ -104,6 +110,7 @@ impl Phases {
             self.served = 0;
         }
         self.due_below = self.due_below.max(due_below);
+        late
     }
 
     /// The next call whose packet is due.
@@ -126,13 +133,12 @@ impl Phases {
 
     /// When the next phase with somebody in it is due.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        if self.count == 0 {
-            return None;
-        }
-        let first = self.next_tick;
-        (first..first + COUNT as u64)
-            .find(|&tick| !self.members[tick as usize % COUNT].is_empty())
-            .map(|tick| self.at(tick))
+        self.first_in(self.next_tick..self.next_tick + COUNT as u64).map(|tick| self.at(tick))
+    }
+
+    /// The first tick of these whose phase has somebody in it.
+    fn first_in(&self, mut ticks: Range<u64>) -> Option<u64> {
+        ticks.find(|&tick| self.count > 0 && !self.members[tick as usize % COUNT].is_empty())
     }
 
     /// The first tick at or after `at`: when something that may wait for [`TICK`] is done.
@@ -253,6 +259,22 @@ mod tests {
             assert_eq!(phases.on_grid(tick), tick);
             assert_eq!(phases.on_grid(tick + Duration::from_nanos(1)), tick + TICK);
         }
+    }
+
+    #[test]
+    fn lateness_is_that_of_the_first_call_that_is_due() {
+        let start = Instant::now();
+        let mut phases = Phases::new(start);
+        assert_eq!(phases.advance(start + TICK * 7), None, "nobody is late for nobody");
+        phases.join(start + TICK * 7, key(1));
+        let due = phases.next_wake().expect("a member");
+        assert_eq!(phases.advance(due - TICK), None);
+        let late = Duration::from_micros(300);
+        assert_eq!(phases.advance(due + late), Some(late));
+        while phases.next_due().is_some() {}
+        assert_eq!(phases.advance(due + Duration::from_millis(20) + late), Some(late));
+        while phases.next_due().is_some() {}
+        assert_eq!(phases.advance(due + Duration::from_millis(90)), Some(Duration::from_millis(50)));
     }
 
     #[test]

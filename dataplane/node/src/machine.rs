@@ -32,6 +32,10 @@ impl Machine for ShardCalls {
         self.calls.anticipate(self.socket(socket), from);
     }
 
+    fn handle_load(&mut self, share: f32) {
+        self.calls.handle_load(share);
+    }
+
     fn handle_mail(&mut self, now: Instant, mail: call::Mail) {
         self.calls.handle_mail(now, mail);
     }

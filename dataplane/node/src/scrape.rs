@@ -70,8 +70,13 @@ impl Sources {
         let rtcp_sent = counter(&metric::DP_RTCP_SENT);
         let rtcp_received = counter(&metric::DP_RTCP_RECEIVED);
         let rtcp_dropped = counters(&metric::DP_RTCP_DROPPED);
+        let shed = counters(&metric::DP_CALLS_SHED);
+        let skipped = counter(&metric::DP_TICK_SKIPPED);
         for calls in self.metrics.calls_counters().values() {
             let sip = &calls.sip;
+            shed.with_label_values(&["overload"]).inc_by(calls.overload_refusals);
+            shed.with_label_values(&["ports"]).inc_by(calls.port_shortages);
+            skipped.inc_by(calls.tick_skipped_ms);
             received.inc_by(sip.datagrams_received);
             sent.inc_by(sip.datagrams_sent);
             retransmitted.inc_by(sip.requests_retransmitted + sip.responses_retransmitted);
@@ -101,10 +106,11 @@ impl Sources {
             rtcp_dropped.with_label_values(&["stranger"]).inc_by(calls.rtcp_strangers);
             rtcp_dropped.with_label_values(&["late"]).inc_by(calls.rtcp_late);
         }
-        [received, sent, retransmitted, rtp_sent, rtp_received, rtp_lost, rtcp_sent, rtcp_received]
+        [received, sent, retransmitted, rtp_sent, rtp_received, rtp_lost, rtcp_sent, rtcp_received, skipped]
             .iter()
             .flat_map(Collector::collect)
             .chain(dropped.collect())
+            .chain(shed.collect())
             .chain(rtp_dropped.collect())
             .chain(rtcp_dropped.collect())
             .collect()

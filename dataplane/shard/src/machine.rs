@@ -47,6 +47,12 @@ pub trait Machine {
         let _ = (socket, from);
     }
 
+    /// Told ten times a second while the shard is awake: the share of its core that the thread has used since, 0–1. For a
+    /// machine that refuses work before it is late with what it has.
+    fn handle_load(&mut self, share: f32) {
+        let _ = share;
+    }
+
     /// Takes one message of the node.
     fn handle_mail(&mut self, now: Instant, mail: Self::Mail);
 

@@ -3,6 +3,7 @@
 //! Each step takes a bounded bite. What a bite leaves makes the next turn begin without a wait. The law of
 //! [`Machine`] is kept here: [`Engine::drain`] follows every change, and no change is made before the drain is over.
 
+mod load;
 mod steps;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError};
 
+use self::load::Load;
 use self::steps::{Step, Steps};
 use crate::config::TurnLimits;
 use crate::counters::{ShardCounters, Tally};
@@ -35,6 +37,7 @@ pub(crate) struct Engine<M: Machine> {
     limits: TurnLimits,
     tally: Tally,
     counters: Arc<ShardCounters>,
+    load: Load,
     /// False while a drain was cut short: no change may be made.
     drained: bool,
     /// Datagrams that this turn may still drain.
@@ -71,6 +74,7 @@ impl<M: Machine> Engine<M> {
             limits,
             tally: Tally::default(),
             counters,
+            load: Load::start(),
             // A new machine may already want to send.
             drained: false,
             transmits_left: 0,
@@ -103,6 +107,12 @@ impl<M: Machine> Engine<M> {
         if !self.drained {
             self.drain(steps.now());
             steps.ended(Step::Drain);
+        }
+        if self.drained
+            && let Some(share) = self.load.share(steps.now())
+        {
+            self.machine.handle_load(share);
+            self.drain(steps.now());
         }
         let mut left = self.reap(steps.now());
         steps.ended(Step::Reap);

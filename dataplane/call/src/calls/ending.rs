@@ -49,6 +49,7 @@ impl Calls {
             // A final response may be the first of all.
             call.stamps.trying.get_or_insert(now);
         }
+        self.admission.on_set_up(false);
         let judged = verdict::of_failure(failure, call.stamps.ringing.is_some(), call.given_up);
         let detail = match judged.detail {
             "" => failure_text(failure),

@@ -28,11 +28,16 @@ impl Calls {
         }
         let (attempt, send_at) = (order.attempt, order.send_at);
         let full = self.calls.len() >= self.config.max_calls;
+        let talking = self.counters.talking;
+        let overload = self.admission.refusal(talking, self.calls.len() as u64 - talking);
         let key = self.calls.insert(Call::new(order));
         self.unreported = true;
         self.by_attempt.insert(attempt, key);
         if full {
             self.refuse(now, key, Outcome::Shed, "the shard carries as many calls as it may");
+        } else if let Some(overload) = overload {
+            self.counters.overload_refusals += 1;
+            self.refuse(now, key, Outcome::Shed, overload.explain());
         } else if send_at <= now {
             self.dial(now, key);
         } else {

@@ -211,6 +211,7 @@ impl Calls {
             *since = now;
         }
         self.counters.talking += 1;
+        self.admission.on_set_up(true);
         if call.order.record && media.session.start_recording(now, &self.config.recording).is_ok() {
             media.recorded = true;
             self.events.push_back(Event::Recording { call: name, part: RecordingPart::Open });

@@ -20,6 +20,7 @@ mod length_limit_hangs_up;
 mod nobody_responds;
 mod order_cannot_be_written;
 mod orders_keep_their_window;
+mod overload_refuses_new_calls;
 mod ports_run_out;
 mod recording_covers_the_talk;
 mod reports_both_ways;
