@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all that a newcomer needs; both set the machine up first (setup/run.sh).
 
-.PHONY: help demo up test bench lint fuzz setup setup-lint setup-test clean
+.PHONY: help demo up test bench bench-build bench-density bench-cps soak lint fuzz setup setup-lint setup-test clean
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -36,8 +36,22 @@ test: setup-test ## Every test, with a short fuzz run
 fuzz: ## Fuzz the SIP and SDP parsers for ten minutes each
 	fuzz/run.sh 600
 
-bench: setup ## CPU per call-second beside the floor, set-ups a second, import and planner figures
+bench: setup-test ## Everything below but soak, and import and planner figures; about an hour
 	benches/run.sh
+
+bench-build: setup-test
+	cargo build --release --locked --bin peal --bin peal-carrier --bin floor
+
+bench-density: bench-build ## How many calls a core carries, and what each costs beside the floor; about 40 minutes
+	python3 benches/density.py $(ARGS)
+
+bench-cps: bench-build ## How many calls a second a core sets up, beside SIPp
+	python3 benches/cps.py $(ARGS)
+
+SECONDS ?= 3600
+CALLS ?= 3000
+soak: bench-build ## Calls come and go for SECONDS (3600) with CALLS (3000) up: nothing may grow, leak or get stuck
+	python3 benches/soak.py --seconds $(SECONDS) --calls $(CALLS) $(ARGS)
 
 clean: ## Remove what was built and demo data; keeps ./data and what setup installed
 	cargo clean
