@@ -175,6 +175,8 @@ class Bench:
                     stand.wait_until(lambda: carrier.marked("ends"), seconds + 30, "the window ends", peal, carrier.process)
                     usage = before.until(Usage.of(peal.pid, place.core), calls)
                     memory = {"own_bytes": stand.own_bytes(peal.pid), "kernel_udp_bytes": stand.udp_bytes()}
+                except Failure as failure:
+                    raise Failure(f"{failure} {(place.folder / 'dial.log').read_text()[-300:]}".strip()) from failure
                 finally:
                     stand.end(peal, signal.SIGINT)
                 told.seek(0)

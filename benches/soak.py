@@ -73,6 +73,8 @@ class Soak:
                 try:
                     samples = self.campaign(carrier)
                     stuck = self.let_it_end(carrier)
+                except Failure as failure:
+                    raise Failure(f"{failure}; peal said last: {(place.folder / 'peal.log').read_text()[-800:]}") from failure
                 finally:
                     stand.end(self.peal)
             summary = carrier.stop()

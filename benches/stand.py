@@ -63,7 +63,7 @@ class Stand:
         return cls(arguments.bin.resolve(), folder, arguments.core, arguments.far_core, arguments.nice)
 
     def start(self, core, command, **files):
-        """Starts a program on one core, all its threads; `core` None: on any."""
+        """Starts a program on one core, all its threads; `core` None: on any. It finds ClickHouse's engine from our root."""
 
         def settle():
             if core is not None:
@@ -71,7 +71,7 @@ class Stand:
             if self.nice:
                 os.setpriority(os.PRIO_PROCESS, 0, self.nice)
 
-        return subprocess.Popen([str(word) for word in command], preexec_fn=settle, cwd=self.folder, **files)
+        return subprocess.Popen([str(word) for word in command], preexec_fn=settle, cwd=ROOT, **files)
 
     def carrier(self, *options):
         return Carrier(self, options)
