@@ -10,8 +10,9 @@ use std::time::Duration;
 /// usual work, a wave of answers.
 const SHARE_MAX: f32 = 0.85;
 
-/// Mean lateness of ticks above which no call is taken. Ticks are late by some 0.1 ms when all is well.
-const LATE_MAX: Duration = Duration::from_millis(2);
+/// Mean lateness of ticks above which no call is taken: half a packet time, which a jitter buffer still takes. Ticks are
+/// late by less than 1 ms when all is well.
+const LATE_MAX: Duration = Duration::from_millis(10);
 
 /// What a talking call uses of a core, as long as too few are up to tell: a careful guess.
 const COST_UNKNOWN: f32 = 300e-6;
@@ -19,10 +20,9 @@ const COST_UNKNOWN: f32 = 300e-6;
 /// So many calls must be up before their cost is taken from what the thread uses.
 const CALLS_TO_TELL: u64 = 100;
 
-/// Weights of the newest share, tick and end in their means: of about the last half second, quarter of a second, and 64
-/// calls.
+/// Weights of the newest share, tick and end in their means: of about the last half second, second, and 64 calls.
 const SHARE_WEIGHT: f32 = 0.2;
-const LATE_WEIGHT: f32 = 1.0 / 64.0;
+const LATE_WEIGHT: f32 = 1.0 / 256.0;
 const ANSWER_WEIGHT: f32 = 1.0 / 64.0;
 
 /// Why no call is taken.
@@ -129,11 +129,11 @@ mod tests {
     fn lateness_stops_new_calls_and_a_hiccup_does_not() {
         let mut admission = shard(0.1);
         (0..100).for_each(|_| admission.on_tick(Duration::from_micros(100)));
-        admission.on_tick(Duration::from_millis(60));
+        admission.on_tick(Duration::from_secs(2));
         assert_eq!(admission.refusal(10, 0), None);
-        (0..200).for_each(|_| admission.on_tick(Duration::from_millis(4)));
+        (0..500).for_each(|_| admission.on_tick(Duration::from_millis(12)));
         assert_eq!(admission.refusal(10, 0), Some(Overload::Late));
-        (0..200).for_each(|_| admission.on_tick(Duration::from_micros(100)));
+        (0..500).for_each(|_| admission.on_tick(Duration::from_micros(100)));
         assert_eq!(admission.refusal(10, 0), None);
     }
 }
