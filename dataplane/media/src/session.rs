@@ -470,7 +470,7 @@ impl MediaSession {
             last_packet,
             reports_sent,
             reports_received,
-            far: self.cold.exchange.far(),
+            far: self.cold.exchange.far(self.hot.sent),
         }
     }
 }

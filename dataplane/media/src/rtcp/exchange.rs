@@ -294,13 +294,13 @@ impl Exchange {
         self.far_left
     }
 
-    /// What the far end said of us; `None` when it never did.
-    pub fn far(&self) -> Option<FarReport> {
+    /// What the far end said of us, who have sent so many packets; `None` when it never did.
+    pub fn far(&self, packets: u64) -> Option<FarReport> {
         let far = self.far.as_ref()?;
         let jitter_ms = |units: u32| units as f32 * 1000.0 / SAMPLE_RATE as f32;
         let rtt_ms = |units: u32| units as f32 * 1000.0 / 65_536.0;
         Some(FarReport {
-            lost: u64::from(far.lost_by_others) + u64::from(far.lost),
+            lost: packets.min(u64::from(far.lost_by_others) + u64::from(far.lost)),
             fraction_lost_max: f32::from(far.fraction_max) / 256.0,
             jitter_ms: jitter_ms(far.jitter),
             jitter_max_ms: jitter_ms(far.jitter_max),
