@@ -28,12 +28,12 @@ lint: setup-lint ## Format and lints, as CI runs them
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test: setup-test ## Every test, with a short fuzz run
-	fuzz/run.sh 20
+	fuzz/run.sh 10
 	cargo test --workspace --doc --locked --quiet
 	cargo build --workspace --bins --locked
 	cargo nextest run --workspace --locked --no-fail-fast
 
-fuzz: ## Fuzz the SIP and SDP parsers for ten minutes each
+fuzz: ## Fuzz what reads SIP, SDP, RTP and RTCP for ten minutes each
 	fuzz/run.sh 600
 
 bench: setup-test ## Everything below but soak, and import and planner figures; about an hour

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes both targets for SECONDS each (default 20) and fails on a crash, whose input it leaves in fuzz/artifacts.
+# Fuzzes every target for SECONDS each (default 20) and fails on a crash, whose input it leaves in fuzz/artifacts.
 # Works on the stable toolchain: the coverage passes come from LLVM, no sanitizer is linked.
 set -eu
 cd "$(dirname "$0")"
@@ -31,3 +31,5 @@ run() {
 run sip_endpoint seeds/sip_endpoint "$corpora/rfc4475-torture/bitexact" "$corpora/cve-repro" \
     "$corpora/rfc3665-3666-messages" "$corpora/sipgo-torture-fuzz" "$corpora/kamailio-sip"
 run sdp seeds/sdp "$corpora/cve-repro" "$corpora/libosip2-test-res"
+run rtp seeds/rtp "$corpora/cve-repro"
+run rtcp seeds/rtcp "$corpora/cve-repro"
