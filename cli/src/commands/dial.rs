@@ -273,6 +273,12 @@ fn summary(report: &DialReport) -> Value {
     for result in &report.results {
         *outcomes.entry(result.outcome.as_str()).or_default() += 1;
     }
+    // What far ends told by RTCP, of the calls in which they did.
+    let media: Vec<_> = report.results.iter().filter_map(|result| result.ended.as_ref()?.media).collect();
+    let mean = |values: Vec<f64>| match values.len() {
+        0 => Value::Null,
+        count => Value::from((values.iter().sum::<f64>() / count as f64 * 100.0).round() / 100.0),
+    };
     let cpu = report.usage.cpu.as_secs_f64();
     let per = |count: f64| if count > 0.0 { Value::from((cpu / count * 1e6).round()) } else { Value::Null };
     json!({
@@ -290,6 +296,11 @@ fn summary(report: &DialReport) -> Value {
         "rtp_sent": report.rtp_packets.0,
         "rtp_received": report.rtp_packets.1,
         "rtp_lost": report.rtp_lost,
+        "rtcp_sent": report.rtcp_packets.0,
+        "rtcp_received": report.rtcp_packets.1,
+        "far_lost": media.iter().filter_map(|media| media.far_lost).reduce(|all, lost| all + lost),
+        "far_jitter_ms": mean(media.iter().filter_map(|media| media.far_jitter_ms).collect()),
+        "rtt_ms": mean(media.iter().filter_map(|media| media.rtt_ms).collect()),
     })
 }
 

@@ -129,6 +129,12 @@ pub struct AttemptRow {
     pub speech_ms: u32,
     /// How often the callee began to speak.
     pub speech_bursts: u32,
+    /// RTP packets of ours that the far end did not get, by its own word (RTCP); empty when it told nothing.
+    pub far_lost: Option<u32>,
+    /// Interarrival jitter at the far end by its last word, ms; empty when it told nothing.
+    pub far_jitter_ms: Option<f32>,
+    /// The last round trip (RFC 3550 section 6.4.1), ms; empty when the far end answered no report of ours.
+    pub rtt_ms: Option<f32>,
 
     /// Which row of the same attempt wins: the highest. Use the time of recording, unix µs.
     pub version: u64,

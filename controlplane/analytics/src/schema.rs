@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     // A view keeps the columns of the day it was made, so it is made again.
     Migration { version: 2, statements: &[ATTEMPT_SPEECH, ATTEMPT_FINAL] },
+    Migration { version: 3, statements: &[ATTEMPT_FAR_END, ATTEMPT_FINAL] },
 ];
 
 /// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
@@ -38,7 +39,7 @@ line_group,caller_id,node,shard,priority,attempt_no,epoch,verdicts,route_tries,o
 sip_status,q850,hangup_by,error,intent_at,invite_at,first_response_at,ringing_at,early_media_at,answered_at,\
 ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,digits,recording,recording_bytes,\
 recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,\
-first_speech_at,speech_ms,speech_bursts,version";
+first_speech_at,speech_ms,speech_bursts,far_lost,far_jitter_ms,rtt_ms,version";
 
 /// One row an attempt.
 ///
@@ -116,6 +117,13 @@ ALTER TABLE attempt
     ADD COLUMN IF NOT EXISTS first_speech_at Nullable(DateTime64(6, 'UTC')) CODEC(Delta, ZSTD) AFTER rtp_jitter_ms,
     ADD COLUMN IF NOT EXISTS speech_ms UInt32 AFTER first_speech_at,
     ADD COLUMN IF NOT EXISTS speech_bursts UInt32 AFTER speech_ms";
+
+/// What the far end tells of our stream by RTCP. Empty in rows from before, and where it told nothing.
+const ATTEMPT_FAR_END: &str = "\
+ALTER TABLE attempt
+    ADD COLUMN IF NOT EXISTS far_lost Nullable(UInt32) AFTER speech_bursts,
+    ADD COLUMN IF NOT EXISTS far_jitter_ms Nullable(Float32) AFTER far_lost,
+    ADD COLUMN IF NOT EXISTS rtt_ms Nullable(Float32) AFTER far_jitter_ms";
 
 /// The table with replaced rows left out: what people should ask.
 const ATTEMPT_FINAL: &str = "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL";

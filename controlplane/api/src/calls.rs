@@ -118,6 +118,12 @@ pub(crate) struct Call {
     speech_ms: u32,
     /// How often the callee began to speak.
     speech_bursts: u32,
+    /// Packets of ours that the far end did not get, by its own word (RTCP); absent when it told nothing.
+    far_lost: Option<u64>,
+    /// Interarrival jitter at the far end by its last word.
+    far_jitter_ms: Option<f64>,
+    /// The last round trip; absent when the far end answered no report of ours.
+    rtt_ms: Option<f64>,
     node: String,
     /// For the carrier's support: the Call-ID.
     call_id: String,
@@ -189,6 +195,9 @@ impl Call {
             jitter_ms: facts.jitter_ms,
             speech_ms: facts.speech_ms,
             speech_bursts: facts.speech_bursts,
+            far_lost: facts.far_lost,
+            far_jitter_ms: facts.far_jitter_ms,
+            rtt_ms: facts.rtt_ms,
             node: facts.node.clone(),
             call_id: facts.call_id.clone(),
             detail: facts.detail.clone(),

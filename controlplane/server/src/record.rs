@@ -93,6 +93,9 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         first_speech_at: facts.first_speech_at.map(|at| at.0),
         speech_ms: facts.speech_ms,
         speech_bursts: facts.speech_bursts,
+        far_lost: facts.far_lost.map(|lost| u32::try_from(lost).unwrap_or(u32::MAX)),
+        far_jitter_ms: facts.far_jitter_ms.map(|ms| ms as f32),
+        rtt_ms: facts.rtt_ms.map(|ms| ms as f32),
         version,
     }
 }

@@ -180,6 +180,15 @@ pub struct EndFacts {
     /// How often the callee began to speak.
     #[serde(skip_serializing_if = "is_default")]
     pub speech_bursts: u32,
+    /// RTP packets of ours that the far end did not get, by its own word (RTCP); `None` when it told nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub far_lost: Option<u64>,
+    /// Interarrival jitter at the far end by its last word, ms.
+    #[serde(skip_serializing_if = "is_default")]
+    pub far_jitter_ms: Option<f64>,
+    /// The last round trip, ms; `None` when the far end answered no report of ours.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rtt_ms: Option<f64>,
     /// Path of the recording within the node's folder; empty for none.
     #[serde(skip_serializing_if = "is_default")]
     pub recording: String,

@@ -163,6 +163,8 @@ pub struct DialReport {
     pub rtp_packets: (u64, u64),
     /// RTP packets that never came.
     pub rtp_lost: u64,
+    /// RTCP reports sent, and datagrams taken.
+    pub rtcp_packets: (u64, u64),
 }
 
 /// A running dial.

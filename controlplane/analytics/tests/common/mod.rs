@@ -143,6 +143,9 @@ pub fn row(number: u32) -> AttemptRow {
         first_speech_at: Some(1_700_000_000_123_456),
         speech_ms: 4_200,
         speech_bursts: 3,
+        far_lost: answered.then_some(0x0A0A),
+        far_jitter_ms: answered.then_some(0.125),
+        rtt_ms: number.is_multiple_of(2).then_some(40.5),
         version: 1,
     }
 }

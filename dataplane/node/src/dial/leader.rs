@@ -135,6 +135,7 @@ impl Leader {
             sip_messages: (sum(|c| c.sip.datagrams_sent), sum(|c| c.sip.datagrams_received)),
             rtp_packets: (sum(|c| c.rtp_sent), sum(|c| c.rtp_received)),
             rtp_lost: sum(|c| c.rtp_lost),
+            rtcp_packets: (sum(|c| c.rtcp_sent), sum(|c| c.rtcp_received)),
         })
     }
 

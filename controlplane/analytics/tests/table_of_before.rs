@@ -1,0 +1,49 @@
+//! A database of an older version gets the columns that came since, and keeps its rows.
+
+mod common;
+
+use common::{analytics, engine, hasty, rows, spool};
+use peal_analytics::{AttemptRow, Scope, Shipper};
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = engine(&folder.path().join("clickhouse")).await;
+    let (analytics, spool) = (analytics(&engine), spool(&folder.path().join("spool")));
+    analytics.migrate().await.expect("migrates");
+    let shipper = Shipper::start(spool.clone(), analytics.clone(), hasty());
+    let sent = rows(0..20);
+    spool.append(&sent).expect("room");
+    shipper.shipped(spool.end()).await;
+
+    // As the first version made it: the columns are taken away again, and with them what they held.
+    for statement in [
+        "ALTER TABLE attempt DROP COLUMN first_speech_at, DROP COLUMN speech_ms, DROP COLUMN speech_bursts, \
+             DROP COLUMN far_lost, DROP COLUMN far_jitter_ms, DROP COLUMN rtt_ms",
+        "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL",
+        "TRUNCATE TABLE schema_history",
+        "INSERT INTO schema_history (version) VALUES (1)",
+    ] {
+        analytics.client().query(statement).execute().await.expect(statement);
+    }
+    analytics.migrate().await.expect("migrates");
+
+    let without = |row: &AttemptRow| AttemptRow {
+        first_speech_at: None,
+        speech_ms: 0,
+        speech_bursts: 0,
+        far_lost: None,
+        far_jitter_ms: None,
+        rtt_ms: None,
+        ..row.clone()
+    };
+    let read = analytics.attempts(&Scope::default(), 100).await.expect("rows");
+    assert_eq!(read, sent.iter().map(without).collect::<Vec<_>>());
+    // And takes what is new, in the view as in the table.
+    let more = rows(20..40);
+    spool.append(&more).expect("room");
+    shipper.shipped(spool.end()).await;
+    let sum = "SELECT sum(far_lost) FROM attempt_final";
+    let lost: Option<u64> = analytics.client().query(sum).fetch_one().await.expect("a sum");
+    assert_eq!(lost, Some(more.iter().filter_map(|row| row.far_lost).map(u64::from).sum()));
+}
