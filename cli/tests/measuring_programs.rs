@@ -56,7 +56,10 @@ fn density_counts_every_packet_of_every_call() {
         ] {
             assert!(row[name].is_number(), "{name}: {row}");
         }
-        assert!(row["holds"].is_boolean() && row["features"] == "+vad+dtmf" && row["codec"] == "PCMA", "{row}");
+        assert!(
+            row["holds"].is_boolean() && row["features"] == "+vad+dtmf" && row["codec"] == "PCMA",
+            "{row}"
+        );
     }
 }
 
@@ -67,7 +70,11 @@ fn set_ups_are_counted_beside_sipp() {
         assert!(told[name].is_null() || told[name].as_f64() > Some(0.0), "{told}");
     }
     for caller in ["peal", "sipp"] {
-        assert_eq!((&told[caller][0]["calls"], &told[caller][0]["failed"]), (&100.into(), &0.into()), "{told}");
+        assert_eq!(
+            (&told[caller][0]["calls"], &told[caller][0]["failed"]),
+            (&100.into(), &0.into()),
+            "{told}"
+        );
     }
 }
 

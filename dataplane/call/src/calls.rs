@@ -148,6 +148,16 @@ impl Calls {
         self.admission.on_share(share);
     }
 
+    /// Makes the packets ready that are due at `now`. Part of [`Calls::handle_timeout`], for drivers that want them to
+    /// leave before anything else is done.
+    pub fn handle_tick(&mut self, now: Instant) {
+        match self.phases.advance(now) {
+            Some(late) => self.admission.on_tick(late),
+            None if self.phases.is_empty() => self.admission.on_idle(),
+            None => {}
+        }
+    }
+
     /// The time of [`Calls::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.sip.poll_timeout().is_some_and(|(at, _)| at <= now) {
@@ -168,10 +178,7 @@ impl Calls {
                 self.on_deadline(now, key);
             }
         }
-        match self.phases.advance(now) {
-            Some(late) => self.admission.on_tick(late),
-            None => self.admission.on_idle(),
-        }
+        self.handle_tick(now);
         self.take_sip_events(now);
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;

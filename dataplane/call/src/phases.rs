@@ -126,6 +126,11 @@ impl Phases {
         None
     }
 
+    /// Whether nobody sends.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The call whose packet is due so many calls after that of the last [`Phases::next_due`], if it is of the same phase.
     pub(crate) fn due_later(&self, calls: usize) -> Option<Key> {
         self.members[self.next_tick as usize % COUNT].get(self.served + calls - 1).copied()

@@ -32,6 +32,10 @@ impl Machine for ShardCalls {
         self.calls.anticipate(self.socket(socket), from);
     }
 
+    fn handle_tick(&mut self, now: Instant) {
+        self.calls.handle_tick(now);
+    }
+
     fn handle_load(&mut self, share: f32) {
         self.calls.handle_load(share);
     }

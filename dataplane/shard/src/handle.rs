@@ -150,6 +150,7 @@ fn prepare(config: &ShardConfig, sockets: &[Socket], bell: i32) -> Result<Ring, 
     if let Some(core) = config.core {
         os_thread::pin_to(core).map_err(|source| StartError::Pin { core, source })?;
     }
+    os_thread::sleep_exactly();
     let roles: Vec<SocketRole> = config.sockets.iter().map(|spec| spec.role).collect();
     let files: Vec<i32> = sockets.iter().map(|socket| socket.as_raw_fd()).collect();
     Ok(Ring::open(&config.sizes, &roles, &files, bell)?)

@@ -6,11 +6,11 @@
 //!
 //! ```text
 //!            mail (bounded queue, bell in the ring)          events (bounded queue)
-//!   node ───────────────────────────────┐   ┌──────────────────────────────▶ node
-//!                                       ▼   │
-//!   turn:  reap ──▶ mail ──▶ timers ──▶ submit and wait ──▶ next turn
-//!            │        │        │
-//!            └────────┴────────┴─▶ one change, then drain: datagrams and events
+//!   node ───────────────────────────────────┐   ┌──────────────────────────▶ node
+//!                                           ▼   │
+//!   turn:  tick ──▶ submit ──▶ reap ──▶ mail ──▶ timers ──▶ submit ──▶ sleep ──▶ next turn
+//!            │                   │        │        │
+//!            └───────────────────┴────────┴────────┴─▶ one change, then drain: datagrams and events
 //! ```
 //!
 //! # A complete shard

@@ -53,6 +53,12 @@ pub trait Machine {
         let _ = share;
     }
 
+    /// Makes ready what has to leave on time at `now`, such as the packets of a tick. The first change of each turn, so
+    /// that neither arrivals nor mail delay it.
+    fn handle_tick(&mut self, now: Instant) {
+        let _ = now;
+    }
+
     /// Takes one message of the node.
     fn handle_mail(&mut self, now: Instant, mail: Self::Mail);
 

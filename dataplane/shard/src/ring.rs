@@ -170,8 +170,22 @@ impl Ring {
         self.after_enter(outcome, tally)
     }
 
-    /// True if a completion can be read without a system call.
-    pub(crate) fn has_completion(&mut self) -> bool {
+    /// Hands everything queued to the kernel, and only then takes in what has arrived. No system call when there is
+    /// neither.
+    pub(crate) fn submit_and_collect(&mut self, tally: &mut Tally) {
+        let submission = self.uring.submission();
+        if !submission.is_empty() || submission.taskrun() {
+            drop(submission);
+            self.submit(tally);
+        }
+    }
+
+    /// True if something has arrived, whether or not the kernel has made completions of it yet.
+    pub(crate) fn has_arrivals(&mut self) -> bool {
+        self.has_completion() || self.uring.submission().taskrun()
+    }
+
+    fn has_completion(&mut self) -> bool {
         self.pending.is_some() || !self.uring.completion().is_empty()
     }
 

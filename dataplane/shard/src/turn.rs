@@ -1,4 +1,4 @@
-//! The shard's turn: reap completions, read mail, fire timers, submit, wait.
+//! The shard's turn: send what is due, reap completions, read mail, fire timers, submit, wait.
 //!
 //! Each step takes a bounded bite. What a bite leaves makes the next turn begin without a wait. The law of
 //! [`Machine`] is kept here: [`Engine::drain`] follows every change, and no change is made before the drain is over.
@@ -108,6 +108,14 @@ impl<M: Machine> Engine<M> {
             self.drain(steps.now());
             steps.ended(Step::Drain);
         }
+        if self.drained {
+            self.machine.handle_tick(steps.now());
+            self.drain(steps.now());
+            steps.ended(Step::Tick);
+        }
+        // Here and not at the end, so that what is due leaves before the kernel takes in what has arrived.
+        self.ring.submit_and_collect(&mut self.tally);
+        steps.ended(Step::Submit);
         if self.drained
             && let Some(share) = self.load.share(steps.now())
         {
@@ -145,7 +153,7 @@ impl<M: Machine> Engine<M> {
         while let Some(socket) = self.ended_receives.pop() {
             self.ring.arm_receive(socket, &mut self.tally);
         }
-        if bite == 0 && (!self.ahead.is_empty() || self.ring.has_completion()) {
+        if bite == 0 && (!self.ahead.is_empty() || self.ring.has_arrivals()) {
             self.tally.bite_completions += 1;
             return Left::Work;
         }
@@ -309,13 +317,13 @@ impl<M: Machine> Engine<M> {
 
     /// Submits, and sleeps until there is something to do.
     ///
-    /// Two sleeps, since wake-ups are dear. The first lasts `gather` or until the machine's deadline; arrivals do not end
-    /// it: it asks for more completions than sockets have operations, and the kernel does not wake a thread for
-    /// fewer than it asked for. Mail need not ring the bell either, since the queue is looked at right after. Only if
-    /// nothing has come by then does the shard fall asleep for real, to be woken by the first datagram or mail.
+    /// Two sleeps, since wake-ups are dear. The first lasts `gather` or until the machine's deadline, and no arrival ends
+    /// it; the ring does not even take arrivals in, so that they do not delay what is due then. Mail need not ring the bell
+    /// either, since the queue is looked at right after. Only if nothing has come by then does the shard fall asleep for
+    /// real, to be woken by the first datagram or mail.
     fn wait(&mut self, stop: Option<Stop>, left: Left) {
+        self.ring.submit_and_collect(&mut self.tally);
         if left == Left::Work {
-            self.ring.submit(&mut self.tally);
             return;
         }
         let now = Instant::now();
@@ -326,27 +334,22 @@ impl<M: Machine> Engine<M> {
         };
         if !self.limits.gather.is_zero() {
             let until = deadline.map_or(now + self.limits.gather, |due| due.min(now + self.limits.gather));
-            self.sleep(self.limits.completions, now, Some(until));
-            if deadline == Some(until) || self.ring.has_completion() || !self.mailbox.is_empty() {
+            std::thread::sleep(until.saturating_duration_since(now));
+            if deadline == Some(until) || self.ring.has_arrivals() || !self.mailbox.is_empty() {
                 return;
             }
         }
         if self.held_event.is_some() {
-            self.sleep(1, Instant::now(), deadline);
+            self.sleep(deadline);
         } else if self.mailbox.fall_asleep(stop) {
-            self.sleep(1, Instant::now(), deadline);
+            self.sleep(deadline);
             self.mailbox.wake_up();
         }
     }
 
-    fn sleep(&mut self, want: usize, now: Instant, until: Option<Instant>) {
-        let timeout = until.map(|until| until.saturating_duration_since(now));
-        self.ring.submit_and_wait(want, timeout, &mut self.tally);
-        if let Some(until) = until {
-            // Sends are made inside the call: coming back late means that they took long.
-            let late = Instant::now().saturating_duration_since(until);
-            steps::report_late_return(late, self.limits.long, &mut self.tally);
-        }
+    fn sleep(&mut self, until: Option<Instant>) {
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        self.ring.submit_and_wait(1, timeout, &mut self.tally);
     }
 
     fn may_end(&self, stop: Option<Stop>, left: Left) -> bool {

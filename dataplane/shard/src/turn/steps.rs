@@ -8,6 +8,8 @@ use crate::counters::Tally;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Drain,
+    Tick,
+    Submit,
     Reap,
     Mail,
     Timers,
@@ -51,15 +53,8 @@ impl Steps {
             Step::Drain => tally.long_turns_drain += 1,
             Step::Reap => tally.long_turns_reap += 1,
             Step::Mail => tally.long_turns_mail += 1,
-            Step::Timers => tally.long_turns_timers += 1,
+            Step::Timers | Step::Tick => tally.long_turns_timers += 1,
+            Step::Submit => tally.long_turns_submit += 1,
         }
-    }
-}
-
-/// Counts a submission that came back `late` after its deadline.
-pub(super) fn report_late_return(late: Duration, limit: Duration, tally: &mut Tally) {
-    tally.longest_turn_us = tally.longest_turn_us.max(late.as_micros() as u64);
-    if late > limit {
-        tally.long_turns_submit += 1;
     }
 }
