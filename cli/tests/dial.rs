@@ -47,6 +47,26 @@ fn calls_play_record_and_are_told_about() {
 }
 
 #[test]
+fn tapped_audio_is_counted_and_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let heard = dir.path().join("heard.wav");
+    let carrier = carrier(Behaviour::Person);
+    let to = format!("sip:100@{}", carrier.addresses()[0]);
+    let output = run(&["--json", "dial", &to, "--tap-to", text(&heard), "--hold", "1s"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&told["tap_dropped"], &told["tap_gaps"]), (&0.into(), &0.into()), "{told}");
+    assert!(told["tap_chunks"].as_u64() >= Some(8), "{told}");
+    let samples = hound::WavReader::open(&heard).expect("a WAV file").into_samples::<i16>();
+    assert!(samples.map(|s| s.expect("a sample")).any(|s| s.unsigned_abs() > 500), "the callee is heard");
+
+    let output = run(&["--json", "dial", &to, "--tap", "--count", "5", "--hold", "500ms"]);
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(told["tap_chunks"].as_u64() >= Some(5 * 3), "{told}");
+    assert!(told["tap_delay_p99_ms"].as_u64() >= told["tap_delay_p50_ms"].as_u64(), "{told}");
+}
+
+#[test]
 fn a_call_that_nobody_answers_fails_with_its_outcome() {
     let carrier = carrier(Behaviour::Busy);
     let to = format!("sip:100@{}", carrier.addresses()[0]);
@@ -93,12 +113,14 @@ fn what_cannot_be_done_is_said() {
     std::fs::write(&not_audio, "hello").expect("a file");
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port().to_string();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["dial", "100"], "sip:"),
         (&["dial", "sip:100@no-such-host.invalid"], "no-such-host.invalid"),
         (&["dial", "sip:100@127.0.0.1", "--play", text(&not_audio)], "WAV"),
         (&["dial", "sip:100@127.0.0.1", "--play", "/nowhere/x.wav"], "/nowhere/x.wav"),
         (&["dial", "sip:100@127.0.0.1", "--cps", "0"], "cps"),
+        (&["dial", "sip:100@127.0.0.1", "--tap-to", "/nowhere/x.wav"], "/nowhere/x.wav"),
+        (&["dial", "sip:100@127.0.0.1", "--tap-to", "x.wav", "--count", "2"], "--count"),
         (&["dial", "sip:100@127.0.0.1", "--sip-port", &port], &port),
     ];
     for (arguments, needle) in cases {

@@ -83,6 +83,13 @@ metrics! {
     DP_RTCP_RECEIVED = "peal_dataplane_rtcp_datagrams_received_total", Counter, [];
     /// RTCP datagrams dropped, by reason; `stranger` is a source that belongs to no call.
     DP_RTCP_DROPPED = "peal_dataplane_rtcp_datagrams_dropped_total", Counter, ["reason"];
+    /// Chunks of tapped audio that shards handed to the listener.
+    DP_TAP_CHUNKS = "peal_dataplane_tap_chunks_sent_total", Counter, [];
+    /// Chunks of tapped audio dropped, by reason: `displaced` was not taken in time, for `no_buffer` the listener holds too
+    /// many.
+    DP_TAP_DROPPED = "peal_dataplane_tap_chunks_dropped_total", Counter, ["reason"];
+    /// From handing over a chunk of tapped audio to its taking by the listener; the oldest of each look.
+    DP_LISTENER_LAG = "peal_dataplane_listener_lag_seconds", Histogram(WORK_SECONDS), [];
     // Data plane: shard.
     /// CPU time of the shard threads.
     DP_SHARD_CPU = "peal_dataplane_shard_cpu_seconds_total", Counter, ["shard"];

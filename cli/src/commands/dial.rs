@@ -12,7 +12,7 @@ use clap::Args;
 use common::{CallsPerSecond, Outcome};
 use node::{
     PortRange,
-    dial::{Dial, DialConfig, DialEvent, DialLine, DialReport, DialStage, Local},
+    dial::{Dial, DialConfig, DialEvent, DialLine, DialReport, DialStage, DialTap, Local},
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,12 @@ pub struct DialArgs {
     /// WAV file to record to: we are left, the callee is right; with several calls -1, -2, … is added
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
+    /// Hand what the callees say to a listener while they say it, and tell how much came and how late
+    #[arg(long)]
+    tap: bool,
+    /// The same, and write it to a WAV file; of a single call
+    #[arg(long, value_name = "WAV")]
+    tap_to: Option<PathBuf>,
     /// Calls to make in all
     #[arg(long, default_value_t = 1, value_name = "N")]
     count: usize,
@@ -143,6 +149,9 @@ pub fn run(args: &DialArgs, json: bool) -> Result<()> {
         }
         show::object(false, &summary)?;
     }
+    if let Some(error) = report.tap.and_then(|tap| tap.error) {
+        bail!("--tap-to: {error}");
+    }
     ensure!(report.results.iter().any(|result| result.outcome == Outcome::Answered), "no call was answered");
     Ok(())
 }
@@ -166,6 +175,10 @@ impl DialArgs {
             .play
             .as_ref()
             .map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display())));
+        ensure!(
+            self.tap_to.is_none() || self.count == 1,
+            "--tap-to: one file holds one call; leave --count out"
+        );
         let count = self.count.clamp(1, self.max_calls as usize);
         let ports = match self.rtp_ports {
             0 => count.clamp(*RTP_PORTS.start(), *RTP_PORTS.end()),
@@ -210,6 +223,10 @@ impl DialArgs {
             play: play.transpose()?,
             hold: self.hold,
             record: self.record.as_ref().map(|path| record_stem(path)).transpose()?,
+            tap: match &self.tap_to {
+                Some(path) => Some(DialTap::Wav(path.clone())),
+                None => self.tap.then_some(DialTap::Count),
+            },
             max_ring: self.max_ring,
             max_call: Duration::from_secs(86_400),
         })
@@ -281,7 +298,7 @@ fn summary(report: &DialReport) -> Value {
     };
     let cpu = report.usage.cpu.as_secs_f64();
     let per = |count: f64| if count > 0.0 { Value::from((cpu / count * 1e6).round()) } else { Value::Null };
-    json!({
+    let mut summary = json!({
         "calls": report.results.len(),
         "outcomes": outcomes,
         "elapsed_s": report.elapsed.as_secs_f64(),
@@ -301,7 +318,17 @@ fn summary(report: &DialReport) -> Value {
         "far_lost": media.iter().filter_map(|media| media.far_lost).reduce(|all, lost| all + lost),
         "far_jitter_ms": mean(media.iter().filter_map(|media| media.far_jitter_ms).collect()),
         "rtt_ms": mean(media.iter().filter_map(|media| media.rtt_ms).collect()),
-    })
+    });
+    if let Some(tap) = &report.tap {
+        summary["tap_chunks"] = tap.chunks.into();
+        summary["tap_dropped"] = tap.dropped.into();
+        summary["tap_gaps"] = tap.gaps.into();
+        summary["tap_audio_s"] = tap.audio.as_secs_f64().into();
+        summary["tap_silence_s"] = tap.silence.as_secs_f64().into();
+        summary["tap_delay_p50_ms"] = (tap.delay_p50.as_millis() as u64).into();
+        summary["tap_delay_p99_ms"] = (tap.delay_p99.as_millis() as u64).into();
+    }
+    summary
 }
 
 #[cfg(test)]

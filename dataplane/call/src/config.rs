@@ -4,6 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use media::BlockPool;
 
+use crate::TapQueue;
+
 /// An RTP socket and the RTCP socket beside it, as they stand in SDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaPort {
@@ -33,4 +35,6 @@ pub struct CallsConfig {
     pub media_timeout: Duration,
     /// Buffers for recordings, shared by all shards of the node.
     pub recording: BlockPool,
+    /// Where the audio of tapped calls goes. Without it no call is tapped, whatever its order says.
+    pub tap: Option<TapQueue>,
 }

@@ -29,6 +29,12 @@ pub struct Counters {
     pub rtcp_strangers: u64,
     /// RTCP datagrams that came after their call.
     pub rtcp_late: u64,
+    /// Chunks of tapped audio handed over, those that were displaced included.
+    pub tap_chunks: u64,
+    /// Chunks that the listener had not taken when others needed their place.
+    pub tap_displaced: u64,
+    /// Chunks that were lost because no buffer was free.
+    pub tap_lost: u64,
     /// Calls that had to be refused or ended because of RTP ports.
     pub port_shortages: u64,
     /// Calls refused because the shard's core was used up or late.

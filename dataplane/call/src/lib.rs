@@ -34,11 +34,13 @@ mod negotiate;
 mod order;
 mod phases;
 mod script;
+mod tap;
 mod verdict;
 
 pub use calls::{Calls, Socket, Transmit};
 pub use config::{CallsConfig, MediaPort};
 pub use counters::Counters;
 pub use event::{CallName, Ended, Event, RecordingPart, Stage, Stamps};
-pub use order::{HungUpBy, Mail, Order};
+pub use order::{HungUpBy, Mail, Order, Tap};
 pub use script::{Script, Step};
+pub use tap::{TapQueue, Tapped};

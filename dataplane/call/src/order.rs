@@ -41,6 +41,8 @@ pub struct Order {
     pub script: Arc<Script>,
     /// Whether the call is recorded from the answer on.
     pub record: bool,
+    /// Whose audio goes to the listener, from the answer on.
+    pub tap: Tap,
     /// From INVITE to answer; then CANCEL.
     pub max_ring: Duration,
     /// From answer to the end; then BYE.
@@ -50,6 +52,16 @@ pub struct Order {
     /// And not after this: a later one would break the line's calls per second. Then the order is handed back as
     /// [`Event::Missed`](crate::Event::Missed).
     pub send_by: Instant,
+}
+
+/// Whose audio a tap hands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tap {
+    /// Nobody's.
+    #[default]
+    Off,
+    /// The callee's.
+    Callee,
 }
 
 /// What the node sends to the calls of a shard.

@@ -51,6 +51,7 @@ pub mod codec;
 pub mod dtmf;
 pub mod g711;
 pub mod latch;
+pub mod pool;
 pub mod ports;
 pub mod prompt;
 pub mod quality;
@@ -60,20 +61,24 @@ pub mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod session;
+pub mod tap;
 pub mod tone;
+mod track;
 pub mod vad;
 pub mod wav;
 
 pub use codec::Codec;
 pub use dtmf::Digit;
 pub use latch::Latching;
+pub use pool::PoolExhausted;
 pub use ports::{Collision, Lookup, PortIndex, PortLease, PortMode, Ports, PortsConfig, PortsExhausted};
 pub use prompt::{Prompt, PromptError};
 pub use quality::Quality;
-pub use recorder::{Block, BlockPool, PoolExhausted};
+pub use recorder::{Block, BlockPool};
 pub use rtcp::{FarReport, MAX_RTCP_LEN, RtcpDrop};
 pub use rtp::{DropReason, MAX_PACKET_LEN};
 pub use session::{Direction, MediaEvent, MediaPlan, MediaSession, Received, SessionConfig, Transmit};
+pub use tap::{Chunk, ChunkPool};
 
 /// Samples a second of everything in this crate: G.711 and telephone-event both run at 8 kHz (RFC 3551 section 4.5.14).
 pub const SAMPLE_RATE: u32 = 8000;

@@ -6,6 +6,7 @@
 //! for a block buffer that the recording's pool has not made before.
 
 mod reports;
+mod tapping;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,12 +16,14 @@ use common::prefetch::prefetch;
 
 use crate::dtmf::{self, Digit};
 use crate::latch::{Judgement, Latch, Latching};
+use crate::pool::PoolExhausted;
 use crate::prompt::Prompt;
 use crate::reception::{Arrival, Reception};
-use crate::recorder::{Block, BlockPool, PoolExhausted, Recorder};
+use crate::recorder::{Block, BlockPool, Recorder};
 use crate::rtcp::RtcpDrop;
 use crate::rtcp::exchange::Exchange;
 use crate::rtp::{DropReason, Header, Packet, Sender};
+use crate::tap::Tap;
 use crate::vad::{Turn, Vad};
 use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
 
@@ -180,6 +183,7 @@ struct Hot {
     reception: Reception,
     vad: Vad,
     recorder: Option<Box<Recorder>>,
+    tap: Option<Box<Tap>>,
 }
 
 /// The far end, once negotiated.
@@ -219,6 +223,7 @@ impl MediaSession {
                 reception: Reception::new(),
                 vad: Vad::new(),
                 recorder: None,
+                tap: None,
             },
             cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT], exchange },
         }
@@ -365,6 +370,9 @@ impl MediaSession {
                 }
                 if let Some(recorder) = &mut self.hot.recorder {
                     recorder.received(now, &header, codec, payload);
+                }
+                if let Some(tap) = &mut self.hot.tap {
+                    tap.received(now, &header, codec, payload);
                 }
             }
             Received::TelephoneEvent => {

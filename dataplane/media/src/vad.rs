@@ -2,7 +2,7 @@
 //!
 //! Owned by a session, which hands it every audio frame in the order of arrival. It looks at nothing but how loud the
 //! frame is against the quietest that the stream has lately been, so it needs no model of what the far end's silence
-//! sounds like: digital silence, comfort noise, hum and a noisy street are all "the floor".
+//! sounds like: digital silence, comfort noise, hum and a noisy street are all its noise floor, below just "floor".
 //!
 //! Loudness is read off the G.711 code, whose magnitude is close to a logarithm: 16 codes are 6 dB. Their mean over a
 //! frame is a level, and adding up bytes is among the fastest things a processor does. How that compares with exact

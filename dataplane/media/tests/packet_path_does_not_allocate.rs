@@ -1,4 +1,4 @@
-//! Once a call is up, ticks, packets, digits, recording and RTCP take no memory from the allocator.
+//! Once a call is up, ticks, packets, digits, recording, tap and RTCP take no memory from the allocator.
 
 mod common;
 #[path = "common/rtcp.rs"]
@@ -21,6 +21,8 @@ fn a_warm_call_allocates_nothing() {
     let mut session = answered();
     session.play(stairs(1000));
     session.start_recording(start, &pool).unwrap();
+    let chunks = ChunkPool::new(2);
+    session.start_tap(start, &chunks);
 
     let mut far_end = FarEnd::new();
     let packets: Vec<Vec<u8>> = (0..400)
@@ -32,6 +34,7 @@ fn a_warm_call_allocates_nothing() {
     let mut out = [0; MAX_PACKET_LEN];
     let block = Block { ssrc: 0x5EA1, lost: 1, ..Block::default() };
     let report = reports::sender_report(far_end.header.ssrc, 1 << 40, Some(block));
+    let mut tapped = 0;
     let (mut at, mut blocks, mut digits, mut reports) = (start, 0, 0, 0);
     let mut run = |packets: &[Vec<u8>]| {
         for packet in packets {
@@ -43,6 +46,9 @@ fn a_warm_call_allocates_nothing() {
                 digits += u32::from(matches!(event, MediaEvent::Digit(_)));
             }
             blocks += u32::from(session.poll_block().is_some());
+            while let Some(chunk) = session.poll_tap(at) {
+                tapped += chunk.expect("a free buffer").heard();
+            }
             if session.poll_rtcp(at, &mut out).is_some() {
                 reports += 1;
                 assert_eq!(ports.lookup_rtcp(lease.port(), far_rtcp()), Lookup::Call(1));
@@ -56,5 +62,6 @@ fn a_warm_call_allocates_nothing() {
     let counted = allocation_counter::measure(|| run(&packets[100..]));
     assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
     assert_eq!((blocks, digits), (9, 8));
+    assert!(tapped >= 380 * FRAME_SAMPLES, "{tapped}");
     assert!(reports >= 2, "{reports} reports");
 }

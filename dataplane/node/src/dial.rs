@@ -4,6 +4,7 @@
 //! calls to a list of destinations. Everything below it, from the line's gate to the sockets, is what runs in production.
 
 mod leader;
+mod tap;
 mod usage;
 
 use std::net::IpAddr;
@@ -17,9 +18,12 @@ use common::{CallsPerSecond, Outcome};
 pub use proto::v1::{Ended, MediaQuality};
 
 use crate::config::{NodeConfig, PortRange};
+use crate::listener::Listen;
 use crate::node::{Node, StartError};
 use crate::shell::NodeError;
 use leader::Leader;
+use tap::{Counted, Counting};
+pub use tap::{DialTap, TapReport};
 pub use usage::Usage;
 
 /// What is to be dialled, and how.
@@ -39,6 +43,8 @@ pub struct DialConfig {
     pub hold: Duration,
     /// Folder and file name stem for recordings: with more than one call, `-1`, `-2`, … is added.
     pub record: Option<(PathBuf, String)>,
+    /// What to do with what the callees say, while they say it.
+    pub tap: Option<DialTap>,
     /// From INVITE to answer; then CANCEL. 1 ms to 10 min.
     pub max_ring: Duration,
     /// From answer to BYE. 1 ms to 24 h.
@@ -165,6 +171,8 @@ pub struct DialReport {
     pub rtp_lost: u64,
     /// RTCP reports sent, and datagrams taken.
     pub rtcp_packets: (u64, u64),
+    /// What the listener was handed, if the calls were tapped.
+    pub tap: Option<TapReport>,
 }
 
 /// A running dial.
@@ -179,11 +187,14 @@ impl Dial {
     /// Starts dialling.
     pub fn start(config: DialConfig) -> Result<Self, StartError> {
         let (down_sender, down) = crossbeam_channel::bounded(leader::DOWN_CAPACITY);
-        let node = Node::start_alone(node_config(&config), down, config.record.is_some())?;
+        let counted = Counted::default();
+        let listen = config.tap.as_ref().map(|tap| Counting::new(tap, counted.clone())).transpose()?;
+        let listen = listen.map(|listen| Box::new(listen) as Box<dyn Listen>);
+        let node = Node::start_alone(node_config(&config), down, config.record.is_some(), listen)?;
         // Unbounded, since a reader of progress must never hold up calls: some ten small events a call.
         let (event_sender, events) = crossbeam_channel::unbounded();
         let (stop, stopped) = crossbeam_channel::bounded(2);
-        let leader = Leader::new(config, node, down_sender, event_sender, stopped);
+        let leader = Leader::new(config, node, counted, down_sender, event_sender, stopped);
         let thread = std::thread::Builder::new().name("peal-dial".to_owned()).spawn(move || leader.lead())?;
         Ok(Self { events, stop, thread })
     }

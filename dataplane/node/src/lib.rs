@@ -33,6 +33,7 @@ mod assets;
 mod http;
 mod journal;
 mod line;
+mod listener;
 mod machine;
 mod node;
 mod refusal;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use call::{Calls, CallsConfig, MediaPort, Socket};
+use call::{Calls, CallsConfig, MediaPort, Socket, TapQueue};
 use media::BlockPool;
 use shard::{Bound, Machine, SocketIndex, SocketRole, SocketSpec, Transmit};
 use sip::EndpointConfig;
@@ -129,7 +129,13 @@ impl ShardPlan {
     }
 
     /// The machine, once the sockets are bound.
-    pub(crate) fn build(&self, bound: &Bound, pool: BlockPool, seeds: [u64; 2]) -> ShardCalls {
+    pub(crate) fn build(
+        &self,
+        bound: &Bound,
+        pool: BlockPool,
+        tap: Option<TapQueue>,
+        seeds: [u64; 2],
+    ) -> ShardCalls {
         let signalling = bound.of_role(SocketRole::Signalling).next().expect("the first socket").local;
         let public = |local: SocketAddr| SocketAddr::new(self.config.public_address(), local.port());
         let media: Vec<_> = bound.of_role(SocketRole::Media).map(|socket| public(socket.local)).collect();
@@ -149,6 +155,7 @@ impl ShardPlan {
             send_silence: self.config.send_silence,
             media_timeout: std::time::Duration::from_secs(u64::from(self.config.media_timeout_s)),
             recording: pool,
+            tap,
         };
         ShardCalls { calls: Calls::new(Instant::now(), config, seeds[1]), first_rtcp, is_told: false }
     }

@@ -9,7 +9,7 @@ use common::Outcome;
 use common::metric::{self, Kind, Metric};
 use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
 /// Handles to what the dispatcher counts itself. What shards, journal and link count is summed at scrape.
@@ -25,6 +25,7 @@ pub struct Metrics {
     refused: IntCounterVec,
     blocks_lost: Arc<AtomicU64>,
     recordings: IntCounterVec,
+    listener_lag: HistogramVec,
     /// The latest of each shard.
     calls: Arc<Mutex<BTreeMap<u16, call::Counters>>>,
 }
@@ -44,6 +45,7 @@ impl Metrics {
             refused: register(&registry, counters(&metric::DP_ORDERS_REFUSED)),
             blocks_lost: Arc::default(),
             recordings: register(&registry, counters(&metric::DP_RECORDINGS)),
+            listener_lag: register(&registry, histograms(&metric::DP_LISTENER_LAG)),
             calls: Arc::default(),
             registry,
         }
@@ -82,6 +84,11 @@ impl Metrics {
 
     pub(crate) fn refused(&self, reason: &str) {
         self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// How late the listener takes chunks.
+    pub(crate) fn listener_lag(&self) -> Histogram {
+        self.listener_lag.with_label_values(&[] as &[&str])
     }
 
     pub(crate) fn block_lost(&self) {

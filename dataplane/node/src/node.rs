@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use call::TapQueue;
 use crossbeam_channel::{Receiver, Sender};
 use disk::{DiskConfig, DiskError, JournalError};
 use link::{Down, Hello, Link, LinkConfig};
@@ -20,6 +22,7 @@ use crate::config::{InvalidConfig, NodeConfig};
 use crate::dispatch::{Dispatch, Input, Recovered, Settings};
 use crate::http;
 use crate::journal::Store;
+use crate::listener::{self, Listen, Listener};
 use crate::machine::ShardPlan;
 use crate::metrics::Metrics;
 use crate::scrape::{ShardView, Sources};
@@ -59,6 +62,14 @@ pub enum StartError {
     Metrics {
         /// As configured.
         address: SocketAddr,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The file for tapped audio.
+    #[error("cannot write {}: {source}", path.display())]
+    TapFile {
+        /// As asked for.
+        path: PathBuf,
         /// What the kernel said.
         source: std::io::Error,
     },
@@ -105,32 +116,35 @@ impl Node {
         let parts = Parts {
             down: link.down().clone(),
             connects: link.connects(),
-            listen: Some(config.metrics),
+            serve: Some(config.metrics),
             store,
             recovered,
             disk: Some(disk),
             active_calls,
+            listen: None,
         };
         Self::assemble(config, parts, Some(link))
     }
 
     /// Starts a node that is led by whoever holds the other end of `down`, keeps no journal, and listens on no port but
-    /// those of its calls. It records when `records` is set.
+    /// those of its calls. It records when `records` is set, and taps calls for `listen`, if there is one.
     pub(crate) fn start_alone(
         config: NodeConfig,
         down: Receiver<Down>,
         records: bool,
+        listen: Option<Box<dyn Listen>>,
     ) -> Result<Self, StartError> {
         config.check()?;
         let disk = records.then(|| Recordings::start(DiskConfig::new(&config.recordings))).transpose()?;
         let parts = Parts {
             down,
             connects: Arc::default(),
-            listen: None,
+            serve: None,
             store: Store::Nowhere { last: 0 },
             recovered: Recovered::default(),
             disk,
             active_calls: Arc::default(),
+            listen,
         };
         Self::assemble(config, parts, None)
     }
@@ -139,14 +153,19 @@ impl Node {
         let metrics = Metrics::new();
         let (input_sender, inputs) = crossbeam_channel::bounded(INPUTS_MAX);
         let side = Side::start(input_sender.clone(), config.address.is_ipv6())?;
-        let listener = match parts.listen {
+        let http = match parts.serve {
             Some(address) => {
                 let bound = side.runtime().block_on(http::bind(address));
                 Some(bound.map_err(|source| StartError::Metrics { address, source })?)
             }
             None => None,
         };
-        let shards = start_shards(&config)?;
+        let calls_a_shard = config.max_calls as usize / usize::from(config.shards).max(1);
+        let tapped_shards = if parts.listen.is_some() { config.shards } else { 0 };
+        let taps: Vec<_> = (0..tapped_shards).map(|_| listener::queue(calls_a_shard)).collect();
+        let shards = start_shards(&config, &taps)?;
+        let hears = |listen| Listener::start(taps, listen, metrics.listener_lag());
+        let listener = parts.listen.map(hears).transpose()?;
         let sip_addresses: Vec<SocketAddr> = shards
             .iter()
             .flat_map(|shard| shard.bound().of_role(SocketRole::Signalling))
@@ -167,9 +186,9 @@ impl Node {
             ready: AtomicBool::new(false),
         });
         let mut metrics_address = None;
-        if let Some(listener) = listener {
-            metrics_address = listener.local_addr().ok();
-            side.runtime().spawn(http::serve(listener, sources.clone()));
+        if let Some(http) = http {
+            metrics_address = http.local_addr().ok();
+            side.runtime().spawn(http::serve(http, sources.clone()));
         }
         if let Some(disk) = &parts.disk {
             for repaired in &disk.disk().repaired {
@@ -183,6 +202,7 @@ impl Node {
             ipv6: config.address.is_ipv6(),
             drain: config.drain(),
             day_folders: link.is_some(),
+            listens: listener.is_some(),
         };
         let shell = Shell {
             dispatch: Dispatch::new(Now::read(), settings, metrics, parts.recovered),
@@ -193,6 +213,7 @@ impl Node {
             shards,
             store: parts.store,
             disk: parts.disk,
+            listener,
             side,
             sources: sources.clone(),
             active_calls: parts.active_calls,
@@ -263,14 +284,17 @@ impl Drop for Node {
 struct Parts {
     down: Receiver<Down>,
     connects: Arc<AtomicU64>,
-    listen: Option<SocketAddr>,
+    /// Where metrics are served.
+    serve: Option<SocketAddr>,
     store: Store,
     recovered: Recovered,
     disk: Option<Recordings>,
     active_calls: Arc<AtomicU32>,
+    listen: Option<Box<dyn Listen>>,
 }
 
-fn start_shards(config: &NodeConfig) -> Result<Shards, StartError> {
+/// Of `taps` there is one for each shard, or none at all.
+fn start_shards(config: &NodeConfig, taps: &[TapQueue]) -> Result<Shards, StartError> {
     raise_file_limit(config);
     let pool = BlockPool::new(2 * config.max_calls as usize + SPARE_BLOCKS);
     let mut shards = Vec::new();
@@ -279,7 +303,8 @@ fn start_shards(config: &NodeConfig) -> Result<Shards, StartError> {
         shard_config.core = config.cores.get(usize::from(plan.index)).copied();
         let seeds = [u64::from_le_bytes(random()?), u64::from_le_bytes(random()?)];
         let (index, pool) = (plan.index, pool.clone());
-        let started = Shard::start(shard_config, move |bound| plan.build(bound, pool, seeds));
+        let tap = taps.get(usize::from(index)).cloned();
+        let started = Shard::start(shard_config, move |bound| plan.build(bound, pool, tap, seeds));
         shards.push(started.map_err(|source| StartError::Shard { index, source })?);
     }
     Ok(shards)

@@ -67,6 +67,8 @@ impl Sources {
         let rtp_received = counter(&metric::DP_RTP_RECEIVED);
         let rtp_dropped = counters(&metric::DP_RTP_DROPPED);
         let rtp_lost = counter(&metric::DP_RTP_LOST);
+        let tap_chunks = counter(&metric::DP_TAP_CHUNKS);
+        let tap_dropped = counters(&metric::DP_TAP_DROPPED);
         let rtcp_sent = counter(&metric::DP_RTCP_SENT);
         let rtcp_received = counter(&metric::DP_RTCP_RECEIVED);
         let rtcp_dropped = counters(&metric::DP_RTCP_DROPPED);
@@ -93,6 +95,9 @@ impl Sources {
             rtp_sent.inc_by(calls.rtp_sent);
             rtp_received.inc_by(calls.rtp_received);
             rtp_lost.inc_by(calls.rtp_lost);
+            tap_chunks.inc_by(calls.tap_chunks);
+            tap_dropped.with_label_values(&["displaced"]).inc_by(calls.tap_displaced);
+            tap_dropped.with_label_values(&["no_buffer"]).inc_by(calls.tap_lost);
             for (reason, count) in DropReason::ALL.iter().zip(calls.rtp_dropped) {
                 rtp_dropped.with_label_values(&[reason.as_str()]).inc_by(count);
             }
@@ -106,14 +111,26 @@ impl Sources {
             rtcp_dropped.with_label_values(&["stranger"]).inc_by(calls.rtcp_strangers);
             rtcp_dropped.with_label_values(&["late"]).inc_by(calls.rtcp_late);
         }
-        [received, sent, retransmitted, rtp_sent, rtp_received, rtp_lost, rtcp_sent, rtcp_received, skipped]
-            .iter()
-            .flat_map(Collector::collect)
-            .chain(dropped.collect())
-            .chain(shed.collect())
-            .chain(rtp_dropped.collect())
-            .chain(rtcp_dropped.collect())
-            .collect()
+        [
+            received,
+            sent,
+            retransmitted,
+            rtp_sent,
+            rtp_received,
+            rtp_lost,
+            tap_chunks,
+            rtcp_sent,
+            rtcp_received,
+            skipped,
+        ]
+        .iter()
+        .flat_map(Collector::collect)
+        .chain(dropped.collect())
+        .chain(shed.collect())
+        .chain(rtp_dropped.collect())
+        .chain(tap_dropped.collect())
+        .chain(rtcp_dropped.collect())
+        .collect()
     }
 
     fn of_shards(&self) -> Vec<MetricFamily> {

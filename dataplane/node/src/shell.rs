@@ -18,6 +18,7 @@ use shard::{MailRefused, ShardHandle, Stop};
 use crate::clock::Now;
 use crate::dispatch::{Action, ClosedRecording, Dispatch, Input, Phase, RecordingJob};
 use crate::journal::Store;
+use crate::listener::Listener;
 use crate::scrape::Sources;
 use crate::side::Side;
 
@@ -76,6 +77,7 @@ pub(crate) struct Shell {
     pub(crate) shards: Shards,
     pub(crate) store: Store,
     pub(crate) disk: Option<Recordings>,
+    pub(crate) listener: Option<Listener>,
     pub(crate) side: Side,
     pub(crate) sources: Arc<Sources>,
     pub(crate) active_calls: Arc<AtomicU32>,
@@ -370,6 +372,7 @@ impl Shell {
         }
         self.sources.ready.store(false, Ordering::Relaxed);
         drop(self.disk.take());
+        drop(self.listener.take());
         drop(self.store);
         self.side.stop();
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{CallsPerSecond, Outcome};
 use loadtest::{Algorithm, Behaviour, Carrier, CarrierConfig, LineAuth, LineConfig, Mix};
 use peal_node::PortRange;
-use peal_node::dial::{Dial, DialConfig, DialEvent, DialLine, DialStage, Local};
+use peal_node::dial::{Dial, DialConfig, DialEvent, DialLine, DialStage, DialTap, Local};
 
 fn dial(address: String) -> DialConfig {
     DialConfig {
@@ -37,6 +37,7 @@ fn dial(address: String) -> DialConfig {
         play: None,
         hold: Duration::from_millis(300),
         record: None,
+        tap: None,
         max_ring: Duration::from_secs(30),
         max_call: Duration::from_secs(60),
     }
@@ -66,6 +67,47 @@ fn many_calls_keep_the_lines_limits() {
     let summary = carrier.stop().expect("a summary");
     assert_eq!((summary.invites, summary.answered, summary.open), (40, 40, 0));
     assert!(summary.holds(), "{summary:?}");
+}
+
+#[test]
+fn what_callees_say_is_heard_while_they_say_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("heard.wav");
+    let (carrier, address) = carrier(Behaviour::Person, |_| {});
+    let mut config = dial(address);
+    (config.count, config.line.max_calls) = (1, 1);
+    config.hold = Duration::from_millis(1_500);
+    config.tap = Some(DialTap::Wav(file.clone()));
+    let report = Dial::start(config).expect("it starts").wait().expect("a report");
+    let ended = report.results[0].ended.as_ref().expect("the call was made");
+    assert!(ended.first_speech_at_us > ended.answered_at_us, "{ended:?}");
+    assert!(ended.media.as_ref().is_some_and(|media| media.speech_bursts >= 1 && media.speech_ms > 100));
+
+    let tap = report.tap.expect("it was tapped");
+    assert_eq!((tap.dropped, tap.gaps, &tap.error), (0, 0, &None));
+    let samples = hound::WavReader::open(&file).expect("a WAV file").into_samples::<i16>();
+    let samples: Vec<i16> = samples.map(|sample| sample.expect("16 bits")).collect();
+    assert_eq!(samples.len() as u128 / 8, tap.audio.as_millis());
+    // The person waits for 0.3 s, and then says "hello?" for 0.6 s.
+    let first = samples.iter().position(|sample| sample.unsigned_abs() > 500).expect("somebody spoke");
+    assert!(samples[..first].iter().all(|sample| sample.unsigned_abs() <= 500));
+    let loud = samples[first..].iter().filter(|sample| sample.unsigned_abs() > 500).count();
+    assert!((1_000..5_000).contains(&loud), "{loud} samples of 4,800 that swing");
+    drop(carrier);
+}
+
+#[test]
+fn many_calls_are_tapped_at_once() {
+    let (carrier, address) = carrier(Behaviour::Machine, |_| {});
+    let mut config = dial(address);
+    config.tap = Some(DialTap::Count);
+    let report = Dial::start(config).expect("it starts").wait().expect("a report");
+    let tap = report.tap.expect("they were tapped");
+    assert_eq!((tap.dropped, tap.gaps), (0, 0));
+    let answered = report.results.iter().filter(|result| result.outcome == Outcome::Answered).count();
+    assert!(answered == 40 && tap.chunks >= 2 * 40, "{answered} answered, {tap:?}");
+    assert!(tap.audio > tap.silence && tap.delay_p50 <= tap.delay_p99, "{tap:?}");
+    drop(carrier);
 }
 
 #[test]

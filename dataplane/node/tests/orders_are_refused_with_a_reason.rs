@@ -98,6 +98,16 @@ fn a_full_node_a_full_journal_a_failing_disk() {
 }
 
 #[test]
+fn a_tap_where_nobody_listens() {
+    let mut world = World::ready();
+    let callee = wire::order::Tap::Callee.into();
+    world.order_as(wire::Order { tap: callee, ..world::order(1) });
+    assert_eq!(world.refusal_of(1), Some(Reason::BadOrder));
+    world.order_as(wire::Order { tap: 77, ..world::order(2) });
+    assert_eq!(world.refusal_of(2), Some(Reason::BadOrder));
+}
+
+#[test]
 fn a_shard_whose_queue_is_full() {
     let mut world = World::ready();
     world.order(1);

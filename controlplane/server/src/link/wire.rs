@@ -54,6 +54,7 @@ pub(crate) fn order(
         max_call_ms: order.max_call_ms,
         expires_at_us: expires_at.0,
         recording: attempt.to_string(),
+        tap: v1::order::Tap::Nobody.into(),
     }
 }
 

@@ -10,7 +10,7 @@ use media::{Lookup, MediaEvent, Received};
 
 use super::{Calls, Socket, Transmit};
 use crate::{
-    Event, HungUpBy, Stage,
+    Event, HungUpBy, Stage, Tapped,
     call::{Call, State},
     event::RecordingPart,
     script::Action,
@@ -58,6 +58,7 @@ impl Calls {
             }
             Transmit { socket: Socket::Media(media.socket), to: sent.to, len: sent.len }
         });
+        let tapped = media.session.is_tapped();
         if media.session.is_report_due() {
             self.reporter = Some(key);
         }
@@ -67,6 +68,9 @@ impl Calls {
         }
         self.take_media_events(now, key);
         self.take_blocks(key);
+        if tapped {
+            self.take_chunks(now, key);
+        }
         transmit
     }
 
@@ -111,6 +115,22 @@ impl Calls {
         if let Some(block) = media.session.poll_block() {
             let call = call.name();
             self.events.push_back(Event::Recording { call, part: RecordingPart::Block(block) });
+        }
+    }
+
+    /// Hands over what a tap has ready.
+    pub(super) fn take_chunks(&mut self, now: Instant, key: Key) {
+        let (Some(call), Some(tap)) = (self.calls.find_mut(key), &self.config.tap) else { return };
+        let name = call.name();
+        let Some(media) = call.media.as_mut() else { return };
+        while let Some(chunk) = media.session.poll_tap(now) {
+            let Ok(chunk) = chunk else {
+                self.counters.tap_lost += 1;
+                continue;
+            };
+            self.counters.tap_chunks += 1;
+            let displaced = tap.put(Tapped { call: name, chunk, given: now });
+            self.counters.tap_displaced += u64::from(displaced.is_some());
         }
     }
 

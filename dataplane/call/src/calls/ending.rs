@@ -35,7 +35,7 @@ impl Calls {
             }
             State::Talking { sip } => {
                 call.stamps.ended = Some(now);
-                self.silence(key);
+                self.silence(now, key);
                 let _ = self.sip.hang_up(now, sip, Some(CallReason::Q850(cause)));
             }
             State::Over => {}
@@ -93,7 +93,7 @@ impl Calls {
     }
 
     fn end(&mut self, now: Instant, key: Key, mut ended: Box<Ended>) {
-        self.silence(key);
+        self.silence(now, key);
         let Some(call) = self.calls.find_mut(key) else { return };
         if call.state == State::Over {
             return;
@@ -113,8 +113,8 @@ impl Calls {
         self.events.push_back(Event::Ended(ended));
     }
 
-    /// Takes the call off the tick and closes its recording. The session stays for its numbers.
-    fn silence(&mut self, key: Key) {
+    /// Takes the call off the tick and closes its recording and its tap. The session stays for its numbers.
+    fn silence(&mut self, now: Instant, key: Key) {
         let Some(call) = self.calls.find_mut(key) else { return };
         let name = call.name();
         let Some(media) = call.media.as_mut() else { return };
@@ -126,11 +126,13 @@ impl Calls {
             }
             self.events.push_back(Event::Recording { call: name, part: RecordingPart::Close });
         }
+        media.session.end_tap();
         let calls = &mut self.calls;
         self.phases.leave(place, |moved, place| {
             let media = calls.find_mut(moved).and_then(|call| call.media.as_mut());
             media.expect("who has a place in a phase has media").place = Some(place);
         });
+        self.take_chunks(now, key);
     }
 }
 

@@ -8,7 +8,7 @@ use sip::{CallEvent, CallHandle, ForkId, OfferAnswer, Output};
 
 use super::Calls;
 use crate::{
-    Event, HungUpBy, Stage,
+    Event, HungUpBy, Stage, Tap,
     call::State,
     event::RecordingPart,
     negotiate::{SDP_BYTES_MAX, explain},
@@ -215,6 +215,11 @@ impl Calls {
         if call.order.record && media.session.start_recording(now, &self.config.recording).is_ok() {
             media.recorded = true;
             self.events.push_back(Event::Recording { call: name, part: RecordingPart::Open });
+        }
+        if call.order.tap == Tap::Callee
+            && let Some(tap) = &self.config.tap
+        {
+            media.session.start_tap(now, tap.chunks());
         }
         call.run.start(now);
         self.look_after(now, key);

@@ -1,7 +1,7 @@
-//! Once a call talks, its packets, ticks and reports take no memory from the allocator, recording included.
+//! Once a call talks, its packets, ticks and reports take no memory from the allocator, recording and tap included.
 
 use media::rtcp::report::{SenderInfo, write};
-use peal_call::{Event, RecordingPart, Socket};
+use peal_call::{Event, RecordingPart, Socket, Tap, TapQueue};
 
 use crate::common::*;
 
@@ -11,9 +11,11 @@ const WINDOWS: u64 = 12;
 
 #[test]
 fn packets_ticks_and_reports_of_a_talking_call_allocate_nothing() {
-    let mut pair = Pair::new();
+    // Nobody reads it.
+    let tap = TapQueue::new(4, 0);
+    let mut pair = Pair::configured(4, 0, Link::perfect(), |config| config.tap = Some(tap.clone()));
     let mut order = pair.order();
-    (order.script, order.record) = (plays(1_000), true);
+    (order.script, order.record, order.tap) = (plays(1_000), true, Tap::Callee);
     pair.place(order);
     pair.run(ms(4_005));
     let (far, rtcp, ssrc) = (pair.far().rtp, pair.far().rtcp(), 9);
@@ -57,6 +59,8 @@ fn packets_ticks_and_reports_of_a_talking_call_allocate_nothing() {
     }
     let counters = pair.calls.counters();
     let reports = sent - 45 * WINDOWS;
+    assert_eq!(tap.in_use(), 4, "nobody reads");
+    assert!(pair.calls.counters().tap_displaced >= 5);
     assert!(reports > 0 && blocks > 0, "{reports} reports, {blocks} blocks");
     assert_eq!((counters.rtcp_received, counters.rtcp_dropped[0]), (2 * WINDOWS, WINDOWS));
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use common::{AttemptId, Epoch, Outcome};
 use crossbeam_channel::{Receiver, Sender};
 use link::{Down, Uplink};
-use proto::v1::{self as wire, asset_request, event, from_node, progress, refused, step, to_node};
+use proto::v1::{self as wire, asset_request, event, from_node, order, progress, refused, step, to_node};
 use tokio::sync::mpsc;
 
-use super::{DialConfig, DialEvent, DialReport, DialResult, DialStage, Usage};
+use super::tap::Counted;
+use super::{DialConfig, DialEvent, DialReport, DialResult, DialStage, TapReport, Usage};
 use crate::clock::Now;
 use crate::node::Node;
 use crate::shell::NodeError;
@@ -32,6 +33,7 @@ const LEASE: Duration = Duration::from_secs(30 * 24 * 3_600);
 pub(super) struct Leader {
     config: DialConfig,
     node: Node,
+    counted: Counted,
     down: Sender<Down>,
     up: mpsc::Receiver<wire::FromNode>,
     events: Sender<DialEvent>,
@@ -53,6 +55,7 @@ impl Leader {
     pub(super) fn new(
         config: DialConfig,
         node: Node,
+        counted: Counted,
         down: Sender<Down>,
         events: Sender<DialEvent>,
         stopped: Receiver<()>,
@@ -61,6 +64,7 @@ impl Leader {
         let leader = Self {
             config,
             node,
+            counted,
             down,
             up,
             events,
@@ -136,6 +140,11 @@ impl Leader {
             rtp_packets: (sum(|c| c.rtp_sent), sum(|c| c.rtp_received)),
             rtp_lost: sum(|c| c.rtp_lost),
             rtcp_packets: (sum(|c| c.rtcp_sent), sum(|c| c.rtcp_received)),
+            tap: self
+                .config
+                .tap
+                .is_some()
+                .then(|| TapReport { dropped: sum(|c| c.tap_displaced + c.tap_lost), ..self.counted.read() }),
         })
     }
 
@@ -163,6 +172,10 @@ impl Leader {
             max_call_ms: millis(self.config.max_call),
             expires_at_us: now.wall.saturating_add(LEASE).0,
             recording: recording.unwrap_or_default(),
+            tap: match self.config.tap {
+                Some(_) => order::Tap::Callee.into(),
+                None => order::Tap::Nobody.into(),
+            },
         }));
     }
 

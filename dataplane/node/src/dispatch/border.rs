@@ -22,6 +22,8 @@ pub struct Settings {
     pub drain: Duration,
     /// Whether recordings lie in a folder for each day, or all in one.
     pub day_folders: bool,
+    /// Whether there is a listener, so that calls can be tapped.
+    pub listens: bool,
 }
 
 /// What happened outside.

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use call::Tap;
 use common::{AttemptId, Epoch, LineId, ScriptId, UnixMicros};
 use media::Latching;
+use proto::v1::order::Tap as WireTap;
 use proto::v1::refused::Reason;
 
 use super::call_table::{Call, Stage};
@@ -89,6 +91,9 @@ impl Dispatch {
         if !self.journal_usable {
             return Some(Refusal::new(Reason::JournalFull, "the journal takes nothing more"));
         }
+        if order.tap() != WireTap::Nobody && !self.settings.listens {
+            return Some(Refusal::new(Reason::BadOrder, "tap: this node has no listener"));
+        }
         if order.record && self.recording_failed {
             return Some(Refusal::new(Reason::RecordingFailed, "recordings cannot be written"));
         }
@@ -151,6 +156,10 @@ impl Dispatch {
             latching: Latching::SameHost,
             script,
             record: order.record,
+            tap: match order.tap() {
+                WireTap::Nobody => Tap::Off,
+                WireTap::Callee => Tap::Callee,
+            },
             max_ring: millis(order.max_ring_ms),
             max_call: millis(order.max_call_ms),
             // Set when it gets its slot.
@@ -177,6 +186,9 @@ fn check(now: Now, order: &proto::v1::Order) -> Result<Instant, Refusal> {
     }
     if order.max_call_ms == 0 || millis(order.max_call_ms) > MAX_CALL {
         return bad("max_call_ms must be 1 to 86400000");
+    }
+    if WireTap::try_from(order.tap).is_err() {
+        return bad("tap is none of those that are known");
     }
     if order.record && !is_stem(&order.recording) {
         return bad("recording is not a file name");

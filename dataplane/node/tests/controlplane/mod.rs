@@ -222,6 +222,7 @@ impl ControlPlane {
             max_call_ms: 60_000,
             expires_at_us: Now::read().wall.saturating_add(Duration::from_secs(60)).0,
             recording: format!("call-{dial}"),
+            tap: wire::order::Tap::Nobody.into(),
         }));
     }
 }

@@ -62,6 +62,7 @@ impl World {
             ipv6: false,
             drain: Duration::from_secs(60),
             day_folders: true,
+            listens: false,
         };
         let mut world = Self {
             now,
@@ -313,6 +314,7 @@ pub fn order(n: u32) -> wire::Order {
         max_call_ms: 60_000,
         expires_at_us: 0,
         recording: String::new(),
+        tap: wire::order::Tap::Nobody.into(),
     }
 }
 

@@ -49,6 +49,7 @@ impl Pair {
             send_silence: true,
             media_timeout: ms(10_000),
             recording: pool.clone(),
+            tap: None,
         };
         change(&mut config);
         Self {
@@ -89,6 +90,7 @@ impl Pair {
             latching: Latching::SameHost,
             script: plays(10),
             record: false,
+            tap: peal_call::Tap::Off,
             max_ring: ms(30_000),
             max_call: ms(60_000),
             send_at: self.now,
