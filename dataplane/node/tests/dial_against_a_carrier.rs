@@ -5,7 +5,7 @@ mod controlplane;
 use std::time::Duration;
 
 use common::{CallsPerSecond, Outcome};
-use loadtest::{Algorithm, Behaviour, Carrier, CarrierConfig, LineAuth, LineConfig, Mix};
+use loadtest::{Algorithm, Behaviour, Carrier, CarrierConfig, LineAuth, LineConfig, Mix, RtcpMode};
 use peal_node::PortRange;
 use peal_node::dial::{Dial, DialConfig, DialEvent, DialLine, DialStage, DialTap, Local};
 
@@ -150,6 +150,34 @@ fn one_call_with_password_prompt_and_recording() {
     assert_eq!(ended.sip_status, 200);
     assert!(ended.media.as_ref().is_some_and(|media| media.packets_sent >= 10), "{ended:?}");
     assert!(carrier.stop().expect("a summary").holds());
+}
+
+#[test]
+fn each_end_tells_what_it_hears() {
+    let line = LineConfig::new("a", "127.0.0.1:0".parse().expect("an address"));
+    let carrier = Carrier::start(CarrierConfig {
+        rules: vec!["4*=person:ring=0.1:talk=60:digits=".parse().expect("a rule")],
+        rtcp: RtcpMode::Mux,
+        rtcp_interval: Duration::from_millis(200),
+        ..CarrierConfig::new(vec![line])
+    })
+    .expect("a carrier");
+    let mut config = dial(carrier.addresses()[0].to_string());
+    // The first report leaves after 3.75 s at the latest.
+    (config.count, config.hold) = (4, Duration::from_millis(4_500));
+    let report = Dial::start(config).expect("it starts").wait().expect("a report");
+    let rtcp = carrier.stop().expect("a summary").rtcp;
+    for result in &report.results {
+        let media = result.ended.as_ref().and_then(|ended| ended.media).expect("it was answered");
+        assert!(media.packets_received > 0, "{media:?}");
+        assert!(
+            media.far_lost == Some(0) && media.far_jitter_ms.is_some() && media.rtt_ms.is_some(),
+            "{media:?}"
+        );
+    }
+    assert_eq!((rtcp.calls, rtcp.unreported, rtcp.malformed, rtcp.implausible), (4, 0, 0, 0), "{rtcp:?}");
+    assert!(rtcp.blocks >= 4 && rtcp.round_trip_max_us > 0, "ours were answers to theirs: {rtcp:?}");
+    assert!(report.rtcp_packets.0 >= 4 && report.rtcp_packets.1 >= 40, "{:?}", report.rtcp_packets);
 }
 
 #[test]
