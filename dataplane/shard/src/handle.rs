@@ -11,12 +11,12 @@ use std::{io, thread};
 use crossbeam_channel::Receiver;
 use socket2::Socket;
 
-use crate::config::{ShardConfig, SocketRole};
+use crate::config::{ShardConfig, Sizes, SocketRole};
 use crate::counters::{ShardCounters, Tally};
 use crate::error::{RingRefused, StartError};
 use crate::machine::Machine;
 use crate::mail::{MailSender, Mailbox, Stop};
-use crate::ring::Ring;
+use crate::ring::{self, Ring};
 use crate::socket::{self, Bound};
 use crate::thread as os_thread;
 use crate::turn::Engine;
@@ -65,6 +65,23 @@ impl Shard {
         let thread_id = reported.recv().unwrap_or(Err(StartError::Panicked))?;
         let mail = mailbox.sender();
         Ok(ShardHandle { mailbox, mail, events, counters, bound, thread: Some(thread), thread_id })
+    }
+}
+
+impl Shard {
+    /// Opens a ring as a shard of these sizes would and closes it again, to learn before anything else is opened whether
+    /// the kernel lets this process have one.
+    pub fn try_ring(sizes: &Sizes) -> Result<(), RingRefused> {
+        let bell = open_bell().map_err(|error| RingRefused::explain("the bell", error, None))?;
+        Ring::open(sizes, &[], &[], bell.as_raw_fd()).map(drop)
+    }
+
+    /// Memory of a shard of so many sockets that counts against the limit of locked memory (`ulimit -l`), bytes.
+    ///
+    /// Linux 6.14 and newer count the queues of a ring and its tables of buffers there, for all processes of a user
+    /// together, unless the process has CAP_IPC_LOCK. Older ones from 5.12 on count nothing of what a shard registers.
+    pub fn locked_bytes(sizes: &Sizes, sockets: usize) -> u64 {
+        ring::locked_bytes(sizes, sockets)
     }
 }
 

@@ -30,6 +30,12 @@ use crate::error::RingRefused;
 /// Longest wait for the kernel to end what was cancelled. Cancelling takes microseconds; a second means a broken kernel.
 const CANCEL_WAIT: Timespec = Timespec::new().sec(1);
 
+/// For [`locked_bytes`]: the smallest page there is, the kernel's `struct io_rings` without its entries (rounded up to
+/// cache lines), an entry of a table of buffers.
+const PAGE_BYTES: u64 = 4_096;
+const RING_HEADER_BYTES: u64 = 128;
+const BUFFER_ENTRY_BYTES: u64 = size_of::<io_uring::types::BufRingEntry>() as u64;
+
 /// What a completion means.
 pub(crate) enum Completion {
     /// A datagram of `bytes` (its header included) lies in `buffer` of the socket's group.
@@ -352,22 +358,39 @@ impl Drop for Ring {
 }
 
 fn build(sizes: &Sizes, sockets: usize) -> io::Result<IoUring> {
-    // Room for every completion that can be outstanding: each buffer filled, each send of two batches refused, each
-    // receive ended. So the queue does not overflow.
-    let completions = usize::from(sizes.signalling_buffers.count)
-        + usize::from(sizes.media_buffers.count)
-        + 2 * sizes.submissions as usize
-        + 2 * sockets
-        + 16;
     IoUring::builder()
         .setup_single_issuer()
         .setup_defer_taskrun()
         .setup_taskrun_flag()
         .setup_submit_all()
         .setup_clamp()
-        .setup_cqsize(completions.next_power_of_two() as u32)
+        .setup_cqsize(completion_entries(sizes, sockets))
         .dontfork()
         .build(sizes.submissions)
+}
+
+/// Room for every completion that can be outstanding: each buffer filled, each send of two batches refused, each
+/// receive ended. So the queue does not overflow.
+fn completion_entries(sizes: &Sizes, sockets: usize) -> u32 {
+    let entries = usize::from(sizes.signalling_buffers.count)
+        + usize::from(sizes.media_buffers.count)
+        + 2 * sizes.submissions as usize
+        + 2 * sockets
+        + 16;
+    entries.next_power_of_two() as u32
+}
+
+/// Memory of the ring that the kernel counts as locked: both queues and the tables of the two groups of buffers, in whole
+/// pages. The buffers themselves are ours and not locked.
+pub(crate) fn locked_bytes(sizes: &Sizes, sockets: usize) -> u64 {
+    let pages = |bytes: u64| bytes.next_multiple_of(PAGE_BYTES);
+    let submissions = u64::from(sizes.submissions);
+    let completions = u64::from(completion_entries(sizes, sockets));
+    let tables = [sizes.signalling_buffers, sizes.media_buffers];
+    // The heads and tails of both queues are in front of the completions, the order of the submissions behind them.
+    pages(RING_HEADER_BYTES + completions * size_of::<cqueue::Entry>() as u64 + submissions * 4)
+        + pages(submissions * size_of::<squeue::Entry>() as u64)
+        + tables.iter().map(|table| pages(u64::from(table.count) * BUFFER_ENTRY_BYTES)).sum::<u64>()
 }
 
 fn require_operations(uring: &IoUring) -> Result<(), RingRefused> {

@@ -76,7 +76,6 @@ pub(crate) fn open_all(config: &ShardConfig) -> Result<(Vec<Socket>, Bound), Sta
         bound.sockets.push(BoundSocket { index, role: spec.role, local, clamped });
         sockets.push(socket);
     }
-    report_clamped(&bound);
     Ok((sockets, bound))
 }
 
@@ -125,17 +124,4 @@ fn size_queues(socket: &Socket, bytes: usize) -> std::io::Result<Option<Clamped>
     // Linux doubles what is asked for, to cover its own overhead, and tells the doubled value (socket(7)).
     let (receive, send) = (socket.recv_buffer_size()? / 2, socket.send_buffer_size()? / 2);
     Ok((receive < bytes || send < bytes).then_some(Clamped { asked: bytes, receive, send }))
-}
-
-/// One line for all sockets: they are clamped alike.
-fn report_clamped(bound: &Bound) {
-    let Some(first) = bound.clamped().next().and_then(|socket| socket.clamped) else { return };
-    tracing::warn!(
-        shard = bound.shard,
-        sockets = bound.clamped().count(),
-        asked_bytes = first.asked,
-        receive_bytes = first.receive,
-        send_bytes = first.send,
-        "socket queues are smaller than configured; raise net.core.rmem_max and net.core.wmem_max"
-    );
 }
