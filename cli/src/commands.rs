@@ -1,5 +1,6 @@
 //! The commands that do something on this machine.
 
+pub mod capacity;
 pub mod config;
 pub mod controlplane;
 pub mod dataplane;

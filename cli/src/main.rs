@@ -5,6 +5,7 @@
 //! | `up` | both planes and ClickHouse on this machine, with one data folder |
 //! | `dataplane`, `controlplane` | one plane |
 //! | `dial` | calls without a control plane, to try a line |
+//! | `capacity` | what a number of calls needs; whether this machine has it |
 //! | `demo` | `up` against a carrier of our own, with a verdict |
 //! | `campaign`, `line`, `list`, `prompt`, `script`, `calls`, `sql`, `status` | the API of a running control plane |
 //! | `config`, `completions` | what can be configured; completions for the shell |
@@ -26,7 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     admin::Admin,
     api_client::{Api, ApiArgs},
-    commands::{config as show_config, controlplane, dataplane, demo, dial, up},
+    commands::{capacity, config as show_config, controlplane, dataplane, demo, dial, up},
     config::LogFormat,
 };
 
@@ -52,6 +53,7 @@ enum Command {
     /// Run a control plane
     Controlplane(ConfigFile),
     Dial(Box<dial::DialArgs>),
+    Capacity(Box<capacity::CapacityArgs>),
     Demo(demo::DemoArgs),
     #[command(flatten)]
     Admin(Box<Admin>),
@@ -95,6 +97,10 @@ fn run(cli: Cli) -> Result<()> {
         Command::Dial(args) => {
             init_log("warn", LogFormat::Text);
             dial::run(&args, json)
+        }
+        Command::Capacity(args) => {
+            init_log("warn", LogFormat::Text);
+            capacity::run(&args, json)
         }
         Command::Demo(args) => {
             init_log("warn", LogFormat::Text);

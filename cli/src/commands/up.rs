@@ -41,6 +41,8 @@ pub fn run(args: &UpArgs) -> Result<()> {
     }
     make_private(&data)?;
     crate::init_log(&config.log.level, config.log.format);
+    // The node asks again and tells its warnings; here it is only to be known before the control plane and ClickHouse run.
+    node::limits::admit(&config.node)?;
     let interrupted = interrupts::watch()?;
     crate::runtime()?.block_on(serve(config, data, interrupted))
 }

@@ -218,6 +218,7 @@ impl Dial {
 
 fn node_config(config: &DialConfig) -> NodeConfig {
     let local = config.local.clone();
+    let most_calls = config.line.max_calls.min(u32::try_from(config.count).unwrap_or(u32::MAX));
     NodeConfig {
         name: "dial".to_owned(),
         address: local.address,
@@ -226,7 +227,7 @@ fn node_config(config: &DialConfig) -> NodeConfig {
         rtp_own_ports: local.rtp_own_ports,
         shards: local.shards,
         cores: local.cores,
-        max_calls: config.line.max_calls.saturating_add(leader::AHEAD as u32).min(1_000_000),
+        max_calls: most_calls.saturating_add(leader::AHEAD as u32).min(1_000_000),
         recordings: config.record.as_ref().map(|(folder, _)| folder.clone()).unwrap_or_default(),
         user_agent: local.user_agent,
         send_silence: local.send_silence,

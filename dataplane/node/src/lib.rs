@@ -13,18 +13,22 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`capacity`] | what a number of calls needs |
 //! | [`config`] | the `[node]` table of the configuration |
 //! | [`dispatch`] | all decisions, in virtual time |
 //! | [`dial`] | calls without a control plane: `peal dial` |
+//! | [`limits`] | whether the machine allows what is configured |
 //! | [`metrics`] | what is counted |
 //!
 //! [`Node::start`] starts it all; [`Node::stop`] drains it, and a second time ends it.
 
+pub mod capacity;
 pub mod clock;
 pub mod config;
 pub mod dial;
 pub mod dispatch;
 pub mod gate;
+pub mod limits;
 pub mod metrics;
 pub mod outbox;
 pub mod seen;

@@ -22,6 +22,7 @@ use crate::config::{InvalidConfig, NodeConfig};
 use crate::dispatch::{Dispatch, Input, Recovered, Settings};
 use crate::http;
 use crate::journal::Store;
+use crate::limits;
 use crate::listener::{self, Listen, Listener};
 use crate::machine::ShardPlan;
 use crate::metrics::Metrics;
@@ -40,6 +41,9 @@ pub enum StartError {
     /// A value of the configuration.
     #[error(transparent)]
     Config(#[from] InvalidConfig),
+    /// The machine.
+    #[error(transparent)]
+    Limits(#[from] limits::TooLow),
     /// The journal.
     #[error("node.data: {0}")]
     Journal(#[from] JournalError),
@@ -94,6 +98,7 @@ impl Node {
     /// Starts a node that is led by the control plane of the configuration.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
         config.check()?;
+        admit(&config)?;
         let (store, recovered) = Store::open(&config)?;
         let disk = Recordings::start(DiskConfig::new(&config.recordings))?;
         let boot = random::<16>()?;
@@ -135,6 +140,7 @@ impl Node {
         listen: Option<Box<dyn Listen>>,
     ) -> Result<Self, StartError> {
         config.check()?;
+        admit(&config)?;
         let disk = records.then(|| Recordings::start(DiskConfig::new(&config.recordings))).transpose()?;
         let parts = Parts {
             down,
@@ -295,7 +301,6 @@ struct Parts {
 
 /// Of `taps` there is one for each shard, or none at all.
 fn start_shards(config: &NodeConfig, taps: &[TapQueue]) -> Result<Shards, StartError> {
-    raise_file_limit(config);
     let pool = BlockPool::new(2 * config.max_calls as usize + SPARE_BLOCKS);
     let mut shards = Vec::new();
     for plan in ShardPlan::all(config) {
@@ -310,18 +315,18 @@ fn start_shards(config: &NodeConfig, taps: &[TapQueue]) -> Result<Shards, StartE
     Ok(shards)
 }
 
-/// Each RTP and RTCP port is a descriptor; the usual soft limit of 1,024 is for programs that use `select`.
-fn raise_file_limit(config: &NodeConfig) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let needed = config.media_sockets() as u64 + 1_024;
-    if limit.current.is_some_and(|current| current < needed) {
-        let raised =
-            Rlimit { current: limit.maximum.map(|maximum| maximum.min(needed)).or(Some(needed)), ..limit };
-        if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, "cannot raise the limit of open files");
-        }
+/// Refuses a machine that does not allow what is configured, before anything is opened.
+fn admit(config: &NodeConfig) -> Result<(), StartError> {
+    for warning in limits::admit(config)? {
+        tracing::warn!(
+            found = warning.found,
+            needed = warning.needed,
+            remedy = warning.remedy,
+            "{}",
+            warning.what
+        );
     }
+    Ok(())
 }
 
 /// Bytes that nobody can guess.
