@@ -9,8 +9,8 @@ mod price;
 
 use serde::Serialize;
 
+pub(crate) use self::price::SPARE_DESCRIPTORS;
 use self::price::*;
-pub(crate) use self::price::{DISK_LOCKED_BYTES, SPARE_DESCRIPTORS};
 
 /// The calls that are to be carried.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,7 +173,7 @@ impl Capacity {
                 kernel: (sockets * SOCKET_BYTES) as u64 + shards as u64 * locked,
                 kernel_queues: (packets * STALL_S * PACKET_BYTES) as u64,
             },
-            locked_bytes: shards as u64 * locked + nodes as u64 * DISK_LOCKED_BYTES,
+            locked_bytes: shards as u64 * locked + nodes as u64 * locked_beside_shards(),
             packets_per_s: packets,
             bits_per_s: bytes * 8.0,
             disk_bytes_per_s: recordings * RECORDED_BYTES_PER_S + cps * JOURNAL_BYTES_PER_CALL,
@@ -186,6 +186,12 @@ pub(crate) fn of_config(sockets: u64, shards: u64, max_calls: u64, locked_bytes:
     let calls = max_calls as f64 * CALL_BYTES;
     let idle = PROCESS_BYTES + shards as f64 * SHARD_BYTES;
     (idle + calls + sockets as f64 * SOCKET_BYTES) as u64 + locked_bytes + queued_bytes(max_calls)
+}
+
+/// Locked memory of a node beside its shards, bytes: the disk's rings, and two that were opened to see whether it may be
+/// done, whose memory the kernel gives back some time after they are closed.
+pub(crate) fn locked_beside_shards() -> u64 {
+    DISK_LOCKED_BYTES + 2 * shard::Shard::locked_bytes(&shard::Sizes::default(), 0)
 }
 
 /// What so many calls put into kernel queues while a shard is held up, bytes.

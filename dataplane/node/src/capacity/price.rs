@@ -83,4 +83,4 @@ pub(super) const RECORDED_BYTES_PER_S: f64 = 32_000.0;
 pub(super) const JOURNAL_BYTES_PER_CALL: f64 = 1_500.0;
 
 /// Locked memory of the two rings of journal and recordings, 512 entries each: 32 KiB of submissions, 20 of completions.
-pub(crate) const DISK_LOCKED_BYTES: u64 = 2 * 52 * 1_024;
+pub(super) const DISK_LOCKED_BYTES: u64 = 2 * 52 * 1_024;

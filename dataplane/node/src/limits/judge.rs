@@ -36,7 +36,7 @@ impl Need {
             descriptors: sockets + capacity::SPARE_DESCRIPTORS,
             shards,
             max_calls,
-            locked_bytes: locked + capacity::DISK_LOCKED_BYTES,
+            locked_bytes: locked + capacity::locked_beside_shards(),
             memory: capacity::of_config(sockets, shards, max_calls, locked),
             queue_bytes: sizes.media_socket_bytes.max(sizes.signalling_socket_bytes) as u64,
         }
