@@ -134,9 +134,10 @@ class Bench:
                    "--core", place.core, "--far-core", place.far_core]
         with (place.folder / "floor.log").open("a") as log:
             # It pins its own threads.
-            done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=log, text=True, check=False)
-        if done.returncode == 0:
-            found = json.loads(done.stdout)["floor_us"]
+            floor = place.start(None, command, stdout=subprocess.PIPE, stderr=log, text=True)
+            told, _ = floor.communicate()
+        if floor.returncode == 0:
+            found = json.loads(told)["floor_us"]
             self.floors[calls] = min(found, self.floors.get(calls, found))
         return self.floors.get(calls)
 
@@ -161,8 +162,9 @@ class Bench:
                 raise Failure(f"{needed / 1e9:.0f} GB of recordings do not fit on this disk")
         window = ["--measure-calls", calls, "--measure-seconds", seconds, "--measure-settle", arguments.settle]
         with place.carrier("--rule", rule, "--rtcp", arguments.rtcp, *window, "--measure-marks", place.folder / "marks") as carrier:
-            command = [place.bin / "peal", "--json", "dial", f"sip:100@{carrier.address}", "--count", calls, "--cps", arguments.cps,
-                       "--max-calls", 10_000, "--codecs", arguments.codec, "--play", place.prompt(), "--hold", f"{life + 60:.0f}s",
+            command = [place.bin / "peal", "--json", "dial", f"sip:100@{carrier.address}", "--cps", arguments.cps,
+                       # A call that was shed while the others are set up is replaced.
+                       "--max-calls", calls, "--count", calls + calls // 20 + 1, "--codecs", arguments.codec, "--play", place.prompt(), "--hold", f"{life + 60:.0f}s",
                        "--cores", place.core, "--rtp-ports", arguments.rtp_ports, *arguments.dial.split()]
             for option in options:
                 command += [option, recordings / "call.wav"] if option == "--record" else [option]

@@ -3,6 +3,7 @@
 Standard library only. Nothing here judges: the carrier does, from its own ledger.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -70,6 +71,10 @@ class Stand:
                 os.sched_setaffinity(0, {core})
             if self.nice:
                 os.setpriority(os.PRIO_PROCESS, 0, self.nice)
+                # Where the kernel shares time out by session first, the priority of a process counts in its session only.
+                os.setsid()
+                with contextlib.suppress(OSError):
+                    pathlib.Path("/proc/self/autogroup").write_text(str(self.nice))
 
         return subprocess.Popen([str(word) for word in command], preexec_fn=settle, cwd=ROOT, **files)
 
