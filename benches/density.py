@@ -210,6 +210,8 @@ def describe(features, calls, codec, usage, memory, summary, dial):
         **memory, "far": far,
         "rtcp": {name: rtcp[name] for name in ("received", "unreported", "malformed", "implausible", "lost_told")},
     }
+    # What the side thread got of what the callees said, by its own count.
+    row.update({name: dial[name] for name in ("tap_audio_s", "tap_dropped", "tap_delay_p99_ms") if name in dial})
     if not row["holds"] and (far["dropped"] or far["cpu_share"] > 0.97 or far["late_p99_ms"] > 5):
         row["limit"] = "the far end: it was late or full itself"
     return row
