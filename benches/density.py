@@ -17,8 +17,8 @@ from stand import Failure, Usage, say
 
 # What the callee does, and what we are told, for each set of features. Voice activity and key presses are always watched for:
 # without them the callee says nothing that would have to be found.
-QUIET = "*=person:ring=0:hangup=caller:voice=silence"
-TALKING = "*=person:ring=0:hangup=caller:voice=speech:press=1:digits=159*0#:again=5"
+QUIET = "*=person:delay=0:ring=0:hangup=caller:voice=silence"
+TALKING = "*=person:delay=0:ring=0:hangup=caller:voice=speech:press=1:digits=159*0#:again=5"
 FEATURES = {
     "prompt": (QUIET, []),
     "+vad+dtmf": (TALKING, []),

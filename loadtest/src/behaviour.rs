@@ -150,7 +150,7 @@ impl FromStr for Mix {
 
 /// A behaviour for the numbers that match. Text form: `PATTERN=BEHAVIOUR[:KEY=VALUE]...`.
 ///
-/// The pattern is a number with at most one `*`: `+1555*`, `*99`, `+15550001111`. Keys: `ring`, `talk`, `press`
+/// The pattern is a number with at most one `*`: `+1555*`, `*99`, `+15550001111`. Keys: `delay`, `ring`, `talk`, `press`
 /// (seconds, before scaling), `digits` (keys to press), `again` (seconds, before scaling, from one press of all keys to the next),
 /// `voice` (`speech` or `silence`), `hangup` (`callee` or `caller`).
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +159,7 @@ pub struct Rule {
     /// `None`: the pattern had no `*`, the number must equal the prefix.
     suffix: Option<String>,
     behaviour: Behaviour,
+    delay: Option<Duration>,
     ring: Option<Duration>,
     talk: Option<Duration>,
     press: Option<Duration>,
@@ -189,7 +190,7 @@ impl FromStr for Rule {
             ParseError::new(
                 "rule",
                 text,
-                "expected PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
+                "expected PATTERN=BEHAVIOUR[:delay=S][:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
                  [:hangup=callee|caller]",
             )
         };
@@ -207,6 +208,7 @@ impl FromStr for Rule {
             prefix: prefix.to_owned(),
             suffix,
             behaviour,
+            delay: None,
             ring: None,
             talk: None,
             press: None,
@@ -217,6 +219,7 @@ impl FromStr for Rule {
         };
         for option in options {
             match option.split_once('=').ok_or_else(bad)? {
+                ("delay", value) => rule.delay = seconds(value)?,
                 ("ring", value) => rule.ring = seconds(value)?,
                 ("talk", value) => rule.talk = seconds(value)?,
                 ("press", value) => rule.press = seconds(value)?,
@@ -312,6 +315,7 @@ impl Callees {
         if let Some(rule) = rule {
             let scaled =
                 |fixed: Option<Duration>, own: Duration| fixed.map_or(own, |d| d.mul_f64(self.scale));
+            plan.delay = scaled(rule.delay, plan.delay);
             plan.ring = scaled(rule.ring, plan.ring);
             plan.talk = scaled(rule.talk, plan.talk);
             plan.press = scaled(rule.press, plan.press);

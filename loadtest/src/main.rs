@@ -43,7 +43,7 @@ struct Serve {
     #[arg(
         long = "rule",
         value_name = "RULE",
-        help = "PATTERN=BEHAVIOUR[:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
+        help = "PATTERN=BEHAVIOUR[:delay=S][:ring=S][:talk=S][:press=S][:digits=KEYS][:again=S][:voice=speech|silence]\
                 [:hangup=callee|caller]; the first that matches wins"
     )]
     rules: Vec<Rule>,
