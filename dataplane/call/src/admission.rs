@@ -20,6 +20,13 @@ const COST_UNKNOWN: f32 = 300e-6;
 /// So many calls must be up before their cost is taken from what the thread uses.
 const CALLS_TO_TELL: u64 = 100;
 
+/// Time that is caught up after a stop ([`crate::phases`]).
+const CAUGHT_UP: Duration = Duration::from_millis(100);
+
+/// Of the calls that ring, so many are taken to be answered at least: a carrier that refused everything for a second says
+/// nothing about those who ring now.
+const ANSWERED_MIN: f32 = 0.2;
+
 /// Weights of the newest share, tick and end in their means: of about the last half second, second, and 64 calls.
 const SHARE_WEIGHT: f32 = 0.2;
 const LATE_WEIGHT: f32 = 1.0 / 256.0;
@@ -64,8 +71,9 @@ impl Admission {
         self.share += (share - self.share) * SHARE_WEIGHT;
     }
 
-    /// A tick was served so late.
+    /// A tick was served so late. One long stop counts as what is caught up after it, and not for its whole length.
     pub(crate) fn on_tick(&mut self, late: Duration) {
+        let late = late.min(CAUGHT_UP);
         self.late_s += (late.as_secs_f32() - self.late_s) * LATE_WEIGHT;
     }
 
@@ -86,7 +94,7 @@ impl Admission {
             return Some(Overload::Late);
         }
         let cost = if talking < CALLS_TO_TELL { COST_UNKNOWN } else { self.share / talking as f32 };
-        let promised = pending as f32 * self.answered * cost;
+        let promised = pending as f32 * self.answered.max(ANSWERED_MIN) * cost;
         (self.share + promised > SHARE_MAX).then_some(Overload::Busy)
     }
 }

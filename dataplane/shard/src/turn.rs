@@ -144,7 +144,16 @@ impl<M: Machine> Engine<M> {
         let mut bite = self.limits.completions;
         while self.drained && bite > 0 {
             self.look_ahead();
-            let Some(completion) = self.ahead.pop_front() else { break };
+            let Some(completion) = self.ahead.pop_front() else {
+                // One call takes in some tens of datagrams of a socket and leaves the rest for the next.
+                if !self.ring.has_arrivals() {
+                    break;
+                }
+                self.ring.publish_buffers();
+                bite -= 1;
+                self.ring.submit_and_collect(&mut self.tally);
+                continue;
+            };
             bite -= 1;
             self.on_completion(now, completion);
         }
