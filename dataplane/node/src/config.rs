@@ -22,8 +22,8 @@ pub struct NodeConfig {
     /// UDP port of the first shard's SIP socket; shard n has port + n. Default 5060.
     pub sip_port: u16,
     /// UDP ports for RTP and RTCP, split evenly among the shards: RTP on the even ones, RTCP on the odd one above each.
-    /// Default 20000 to 23999. A port carries many calls, but at most one whose far address is not known yet, so each shard needs as many as it has
-    /// calls ringing at once.
+    /// Default 20000 to 23999. One that another program has stops the start. A port carries many calls, but at most one
+    /// whose far address is not known yet, so each shard needs as many as it has calls ringing at once.
     pub rtp_ports: PortRange,
     /// Of the RTP ports, how many are kept for lines that ask for a port of their own for each call
     /// (`media_ports = "own"`), in all shards together. Default 200. Such a call holds its port for 30 s beyond its end.

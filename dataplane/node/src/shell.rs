@@ -25,7 +25,7 @@ use crate::side::Side;
 /// Inputs taken of one kind before the others have their turn.
 const BITE: usize = 256;
 /// Pause after a round in which there was something to do: what comes meanwhile is taken in one round, for one wake-up,
-/// however many calls are set up. Adds up to itself to the way of an order; [`GRACE`](crate::gate::GRACE) covers it.
+/// however many calls are set up. Adds up to itself to the way of an order, which is handed over that much ahead.
 const GATHER: Duration = Duration::from_millis(2);
 /// How soon what was refused is tried again.
 const RETRY: Duration = Duration::from_millis(2);

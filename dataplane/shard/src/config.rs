@@ -105,7 +105,7 @@ pub struct BufferSizes {
 #[derive(Clone, Debug)]
 pub struct Sizes {
     /// Entries of the submission queue: datagrams that leave with one system call. A power of two up to 32,768.
-    /// Default 1,024: three phases of 6,000 calls. A full queue costs one more system call, nothing else.
+    /// Default 1,024: the packets of a 4 ms tick of 5,000 calls. A full queue costs one more system call.
     pub submissions: u32,
     /// Receive buffers for signalling. Default 256 of 65,535 bytes (RFC 3261 section 18.1.1); pages that no datagram
     /// reached are never touched.
