@@ -89,6 +89,7 @@ fn call(number: usize, prompt: &Arc<Prompt>) -> Call {
         remote: far,
         remote_rtcp: far,
         rtcp_mux: true,
+        wants_rtcp: true,
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(101),

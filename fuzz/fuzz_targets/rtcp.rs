@@ -31,6 +31,7 @@ fuzz_target!(|input: &[u8]| {
         remote: far,
         remote_rtcp: far_rtcp,
         rtcp_mux: false,
+        wants_rtcp: true,
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(101),

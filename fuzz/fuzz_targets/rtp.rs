@@ -23,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
         remote: sources[0],
         remote_rtcp: sources[1],
         rtcp_mux: false,
+        wants_rtcp: true,
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(101),

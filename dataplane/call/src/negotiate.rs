@@ -95,6 +95,7 @@ impl LocalSession {
             remote: agreed.remote,
             remote_rtcp: agreed.remote_rtcp,
             rtcp_mux: agreed.rtcp_mux,
+            wants_rtcp: !agreed.remote.ip().is_unspecified(),
             codec: match agreed.codec {
                 sdp::Codec::Pcmu => Codec::Pcmu,
                 sdp::Codec::Pcma => Codec::Pcma,

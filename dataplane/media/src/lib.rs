@@ -23,6 +23,7 @@
 //!     remote: far,
 //!     remote_rtcp: far,
 //!     rtcp_mux: true,
+//!     wants_rtcp: true,
 //!     codec: Codec::Pcma,
 //!     payload_type: 8,
 //!     telephone_event: Some(101),

@@ -89,6 +89,8 @@ pub struct MediaPlan {
     pub remote_rtcp: SocketAddr,
     /// RTCP shares the RTP port, at both ends (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether it takes RTCP. Not while it holds the call with the address 0.0.0.0 (RFC 3264 section 8.4).
+    pub wants_rtcp: bool,
     /// What we send. The other law is understood on its static payload type too, since both are in our offers and a
     /// far end may switch between them at any time.
     pub codec: Codec,

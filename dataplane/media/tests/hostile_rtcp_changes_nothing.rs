@@ -6,7 +6,7 @@ mod reports;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::*;
 use peal_media::rtcp::compound::Block;
@@ -183,6 +183,32 @@ fn only_the_source_that_is_heard_can_say_bye() {
     assert_eq!(session.receive_rtcp(now, far_rtcp(), &bye(THEIRS)), Ok(()));
     assert!(session.far_left());
     assert!(tick(&mut session, now).is_some(), "the call goes on");
+}
+
+#[test]
+fn a_round_trip_of_more_than_ten_seconds_is_none() {
+    let start = Instant::now();
+    let mut session = talking(start);
+    let mut out = [0; MAX_PACKET_LEN];
+    let len = (0..400)
+        .find_map(|_| {
+            tick(&mut session, start);
+            session.poll_rtcp(start, &mut out)
+        })
+        .expect("a report within 8 s")
+        .len;
+    let last_sr = (reports::read(&out[..len]).0.unwrap() >> 16) as u32;
+    let mut rtt_max = |after_s: u64, delay_s: u32| {
+        let block = Block { last_sr, delay: delay_s << 16, ..block() };
+        let bytes = reports::receiver_report(THEIRS, Some(block));
+        let now = start + Duration::from_secs(after_s);
+        assert_eq!(session.receive_rtcp(now, far_rtcp(), &bytes), Ok(()));
+        session.quality().far.unwrap().rtt_max_ms
+    };
+    // On hold for minutes, and then answered as if it had just been heard.
+    assert_eq!([(600, 0), (600, 1), (3_600, 3_500), (11, 0)].map(|(s, d)| rtt_max(s, d)), [None; 4]);
+    assert_eq!(rtt_max(10, 0), Some(10_000.0));
+    assert_eq!(rtt_max(605, 600), Some(10_000.0), "a report that was kept for as long is well answered");
 }
 
 /// Bytes that look more and more like reports.

@@ -128,9 +128,11 @@ impl Calls {
         let call = self.calls.find_mut(key).ok_or(OVER)?;
         let media = call.media.as_mut().ok_or(OVER)?;
         if plan.remote.ip().is_unspecified() {
-            // On hold the old way (RFC 3264 section 8.4): nothing is sent, and what comes still comes from where it did.
+            // On hold the old way (RFC 3264 section 8.4): neither RTP nor RTCP is sent, and what comes still comes from where
+            // it did. Whether both share a port is part of the address.
             if let Some(before) = media.session.plan() {
-                (plan.remote, plan.remote_rtcp) = (before.remote, before.remote_rtcp);
+                (plan.remote, plan.remote_rtcp, plan.rtcp_mux) =
+                    (before.remote, before.remote_rtcp, before.rtcp_mux);
             }
         } else {
             let pool = self.pools.of(call.order.port_mode);
@@ -146,9 +148,9 @@ impl Calls {
                     "the far end uses one address for two calls on one of our ports; give the line ports of its own",
                 );
             }
-        }
-        if !plan.rtcp_mux {
-            self.pools.of(call.order.port_mode).expect_rtcp(now, &mut media.lease, plan.remote_rtcp);
+            if !plan.rtcp_mux {
+                pool.expect_rtcp(now, &mut media.lease, plan.remote_rtcp);
+            }
         }
         media.session.set_remote(plan);
         media.heard_from = match plan.direction {

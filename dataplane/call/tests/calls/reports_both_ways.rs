@@ -111,6 +111,44 @@ fn on_hold_reports_go_on() {
 }
 
 #[test]
+fn on_hold_without_an_address_reports_pause_and_go_on_where_they_were() {
+    let mut pair = Pair::new();
+    // The old way, and said without `a=rtcp-mux`: the far end has no address to share a port of.
+    let hold = offer("0.0.0.0:20000", sip::sdp::Direction::SendRecv, 2);
+    let callee = Callee { mux: true, ..Callee::answers() }.reinvite(6_000, hold).then(6_001, Act::Hush);
+    pair.callees([callee.reinvite(30_000, offer("10.0.0.2:20000", sip::sdp::Direction::SendRecv, 3))]);
+    let mut order = pair.order();
+    order.script = plays(2_000);
+    pair.place(order);
+    pair.run(ms(6_500));
+    let before = pair.far().reports.len();
+    assert!(before > 0 && pair.far().reports.iter().all(|report| report.from == rtp_socket(0)));
+    let heard = pair.calls.counters().rtcp_received;
+    let bytes = answer(&pair, 0);
+    pair.inject(pair.far().rtp, rtp_socket(0), &bytes);
+    assert_eq!(pair.calls.counters().rtcp_received, heard + 1, "what they tell is still heard");
+    pair.run(ms(23_000));
+    assert_eq!(pair.far().reports.len(), before, "neither RTP nor RTCP (RFC 3264 section 8.4)");
+    pair.run(ms(10_000));
+    let after = &pair.far().reports[before..];
+    assert!(!after.is_empty(), "with an address they go on");
+    let beside = (rtcp_socket(0), addr("10.0.0.2:20001"));
+    assert!(after.iter().all(|report| (report.from, report.to) == beside), "as the new offer says");
+}
+
+#[test]
+fn who_answers_without_an_address_is_sent_nothing() {
+    let mut pair = Pair::new();
+    pair.callees([Callee::answers().at("0.0.0.0:20000").then(1_011, Act::Hush)]);
+    let mut order = pair.order();
+    order.script = plays(2_000);
+    pair.place(order);
+    pair.run(ms(12_000));
+    assert_eq!(pair.calls.counters().talking, 1);
+    assert_eq!((pair.calls.counters().rtcp_sent, pair.calls.counters().rtp_sent), (0, 0));
+}
+
+#[test]
 fn a_bye_in_rtcp_ends_nothing() {
     let mut pair = Pair::new();
     let mut order = pair.order();

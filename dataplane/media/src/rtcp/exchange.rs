@@ -27,6 +27,10 @@ const REMEMBERED: usize = 4;
 /// A delay which the far end may overstate by rounding, in 1/65536 s: 1/16 s. The round trip then counts as 0.
 const ROUNDING: u32 = 1 << 12;
 
+/// A round trip beyond this is none, in 1/65536 s: ten seconds. Nobody talks over such a line; but who answers a report
+/// from before a hold, or says that it kept one for no time, would make a round trip of the whole time since.
+const ROUND_TRIP_MAX: u32 = 10 << 16;
+
 /// Jitter beyond this is no jitter: ten seconds.
 const JITTER_MAX: u32 = 10 * SAMPLE_RATE;
 
@@ -41,9 +45,9 @@ pub struct FarReport {
     pub jitter_ms: f32,
     /// The highest jitter that it reported, in milliseconds.
     pub jitter_max_ms: f32,
-    /// Round trip as of its last answer to a report of ours, in milliseconds; `None` when it answered none.
+    /// Round trip as of its last answer to a report of ours, 0–10,000 ms; `None` when it answered none in that time.
     pub rtt_ms: Option<f32>,
-    /// The longest round trip, in milliseconds.
+    /// The longest round trip, 0–10,000 ms.
     pub rtt_max_ms: Option<f32>,
 }
 
@@ -259,7 +263,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// From our report to the far end and back, without the time that the far end kept it (RFC 3550 section 6.4.1).
+    /// From our report to the far end and back, without the time that the far end kept it (RFC 3550 section 6.4.1). Of an
+    /// answer with which that cannot be told the other numbers still count.
     fn round_trip(&self, now: Instant, block: &Block) -> Option<u32> {
         if block.last_sr == 0 || !self.remembered.contains(&block.last_sr) {
             return None;
@@ -267,7 +272,7 @@ impl Exchange {
         let here = middle(ntp(now.saturating_duration_since(self.joined?)));
         let away = here.wrapping_sub(block.last_sr);
         match away.checked_sub(block.delay) {
-            Some(rtt) => Some(rtt),
+            Some(rtt) => (rtt <= ROUND_TRIP_MAX).then_some(rtt),
             None if block.delay - away <= ROUNDING => Some(0),
             None => None,
         }

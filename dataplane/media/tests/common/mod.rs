@@ -27,6 +27,7 @@ pub fn plan() -> MediaPlan {
         remote: far(),
         remote_rtcp: far_rtcp(),
         rtcp_mux: false,
+        wants_rtcp: true,
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(EVENTS),
