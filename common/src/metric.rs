@@ -101,8 +101,9 @@ metrics! {
     DP_SHARD_NO_BUFFERS = "peal_dataplane_shard_receive_buffers_exhausted_total", Counter, ["shard"];
     /// Datagrams that the kernel refused to send, by reason.
     DP_SHARD_SEND_ERRORS = "peal_dataplane_shard_send_errors_total", Counter, ["shard", "reason"];
-    /// Calls that a shard refused or ended: `overload`, its core is used up or late; `ports`, no RTP port was free, or the
-    /// far end's address was another call's on the same port.
+    /// Calls that a shard refused or ended: `overload`, its core is used up or late; `full`, it carries as many as it may
+    /// (another shard may have taken either); `ports`, no RTP port was free, or the far end's address was another call's
+    /// on the same port.
     DP_CALLS_SHED = "peal_dataplane_calls_shed_total", Counter, ["reason"];
     /// Time whose packets were left out because a shard stood still, milliseconds.
     DP_TICK_SKIPPED = "peal_dataplane_tick_skipped_milliseconds_total", Counter, [];

@@ -102,6 +102,11 @@ impl Call {
         }
     }
 
+    /// Whether neither the answer nor the end has come.
+    pub(crate) fn is_being_set_up(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Dialling { .. })
+    }
+
     pub(crate) fn name(&self) -> CallName {
         CallName { attempt: self.order.attempt, route_try: self.order.route_try, line: self.order.line }
     }

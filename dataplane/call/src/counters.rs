@@ -37,8 +37,10 @@ pub struct Counters {
     pub tap_lost: u64,
     /// Calls that had to be refused or ended because of RTP ports.
     pub port_shortages: u64,
-    /// Calls refused because the shard's core was used up or late.
+    /// Orders declined because the shard's core was used up or late.
     pub overload_refusals: u64,
+    /// Orders declined because the shard had [`CallsConfig::max_calls`](crate::CallsConfig::max_calls).
+    pub full_refusals: u64,
     /// Milliseconds of sending that were left out because the shard came too late.
     pub tick_skipped_ms: u64,
     /// Orders for an attempt that is already here; they are ignored.
@@ -47,6 +49,8 @@ pub struct Counters {
     pub missed_orders: u64,
     /// Gauge: calls from order to release.
     pub calls: u64,
+    /// Gauge: calls from order to the answer or its absence.
+    pub setting_up: u64,
     /// Gauge: answered calls.
     pub talking: u64,
 }

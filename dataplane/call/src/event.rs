@@ -5,10 +5,10 @@ use std::time::Instant;
 use common::{AttemptId, LineId, Outcome, digits::Digit};
 use media::{Block, Codec, Quality};
 
-use crate::{Counters, HungUpBy, Order};
+use crate::{Counters, HungUpBy, Order, admission::Overload};
 
-/// Something that the node has to know. For each order: either [`Event::Missed`] alone, or events that close with
-/// [`Event::Ended`] once and [`Event::Released`] once, in this order.
+/// Something that the node has to know. For each order: either [`Event::Missed`] or [`Event::Declined`] alone, or events
+/// that close with [`Event::Ended`] once and [`Event::Released`] once, in this order.
 #[derive(Debug)]
 pub enum Event {
     /// A stage of the call was reached.
@@ -29,6 +29,13 @@ pub enum Event {
     },
     /// The order was taken after [`Order::send_by`]; nothing has left.
     Missed(Box<Order>),
+    /// The shard has enough to do. Nothing has left, and another shard may take the order.
+    Declined {
+        /// As it came.
+        order: Box<Order>,
+        /// What the shard has enough of.
+        why: Overload,
+    },
     /// Part of a recording.
     Recording {
         /// Which call.

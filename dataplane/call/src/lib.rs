@@ -24,7 +24,7 @@
 //! }
 //! ```
 
-mod admission;
+pub mod admission;
 mod call;
 mod calls;
 mod config;

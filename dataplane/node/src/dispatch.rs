@@ -10,7 +10,8 @@
 //! ```text
 //!          checks          script, address       place on the line,     Begun on disk     slot
 //!  order ────────▶ Parked ────────────────▶ Waiting ──────────▶ Journalling ──────▶ Ready ──────▶ Mailed ─▶ Over ─▶ (gone)
-//!                    │                        │  turn comes up       │                │ ▲ missed  │ Ended   Released
+//!                    │                        │  turn comes up       │                │ ▲ missed, │ Ended   Released
+//!                    │                        │                      │                │ │ declined│
 //!                    ▼                        ▼                      ▼                ▼ └─────────┘
 //!                 Refused                  Refused                Refused          Refused
 //! ```
@@ -27,6 +28,7 @@ mod line_table;
 mod outcome;
 mod pacing;
 mod recovery;
+mod shard_table;
 mod shards;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -48,6 +50,7 @@ pub use border::{Action, ClosedRecording, Input, RecordingJob, Settings};
 use call_table::CallTable;
 pub use leaving::Phase;
 pub use recovery::Recovered;
+use shard_table::ShardTable;
 
 /// Time between heartbeats, and the longest that the dispatcher sleeps.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -92,8 +95,7 @@ pub struct Dispatch {
     recording_failed: bool,
     /// Recordings not closed yet: route try, line, path.
     recordings: BTreeMap<AttemptId, (u32, LineId, String)>,
-    /// Calls on each shard.
-    shard_load: Vec<u32>,
+    shards: ShardTable,
     /// Route tries of a predecessor that had ended and whose last messages it took with it.
     unreleased: VecDeque<(Instant, TryKey, LineId)>,
     heartbeat_at: Instant,
@@ -105,7 +107,7 @@ impl Dispatch {
     /// A dispatcher that goes on where the journal ends.
     pub fn new(now: Now, settings: Settings, metrics: Metrics, recovered: Recovered) -> Self {
         let mut dispatch = Self {
-            shard_load: vec![0; usize::from(settings.shards)],
+            shards: ShardTable::new(settings.shards),
             settings,
             metrics,
             phase: Phase::Running,

@@ -77,6 +77,7 @@ impl Sources {
         for calls in self.metrics.calls_counters().values() {
             let sip = &calls.sip;
             shed.with_label_values(&["overload"]).inc_by(calls.overload_refusals);
+            shed.with_label_values(&["full"]).inc_by(calls.full_refusals);
             shed.with_label_values(&["ports"]).inc_by(calls.port_shortages);
             skipped.inc_by(calls.tick_skipped_ms);
             received.inc_by(sip.datagrams_received);

@@ -49,7 +49,7 @@ impl Calls {
             // A final response may be the first of all.
             call.stamps.trying.get_or_insert(now);
         }
-        self.admission.on_set_up(false);
+        self.admission.on_set_up(false, self.counters.setting_up);
         let judged = verdict::of_failure(failure, call.stamps.ringing.is_some(), call.given_up);
         let detail = match judged.detail {
             "" => failure_text(failure),
@@ -100,6 +100,7 @@ impl Calls {
         }
         ended.stamps.ended = Some(*call.stamps.ended.get_or_insert(now));
         ended.call_id = std::mem::take(&mut call.call_id);
+        self.counters.setting_up -= u64::from(call.is_being_set_up());
         call.state = State::Over;
         call.deadline = None;
         if let Some(Media { session, lease, recorded, .. }) = call.media.take() {
@@ -120,6 +121,7 @@ impl Calls {
         let Some(media) = call.media.as_mut() else { return };
         let Some(place) = media.place.take() else { return };
         self.counters.talking -= 1;
+        self.admission.on_end();
         if media.recorded {
             for block in media.session.finish_recording().into_iter().flatten() {
                 self.events.push_back(Event::Recording { call: name, part: RecordingPart::Block(block) });

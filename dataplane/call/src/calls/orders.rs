@@ -9,6 +9,7 @@ use sip::InviteRequest;
 use super::{Calls, pools::Taken};
 use crate::{
     Event, Order, Stage,
+    admission::Overload,
     call::{Call, Media, State},
     negotiate::{LocalSession, SDP_BYTES_MAX},
     verdict,
@@ -27,22 +28,30 @@ impl Calls {
             return;
         }
         let (attempt, send_at) = (order.attempt, order.send_at);
-        let full = self.calls.len() >= self.config.max_calls;
-        let talking = self.counters.talking;
-        let overload = self.admission.refusal(talking, self.calls.len() as u64 - talking);
-        let key = self.calls.insert(Call::new(order));
         self.unreported = true;
+        if let Some(why) = self.overload() {
+            match why {
+                Overload::Full => self.counters.full_refusals += 1,
+                Overload::Busy | Overload::Late => self.counters.overload_refusals += 1,
+            }
+            self.events.push_back(Event::Declined { order, why });
+            return;
+        }
+        let key = self.calls.insert(Call::new(order));
+        self.counters.setting_up += 1;
         self.by_attempt.insert(attempt, key);
-        if full {
-            self.refuse(now, key, Outcome::Shed, "the shard carries as many calls as it may");
-        } else if let Some(overload) = overload {
-            self.counters.overload_refusals += 1;
-            self.refuse(now, key, Outcome::Shed, overload.explain());
-        } else if send_at <= now {
+        if send_at <= now {
             self.dial(now, key);
         } else {
             self.set_deadline(key, send_at);
         }
+    }
+
+    fn overload(&self) -> Option<Overload> {
+        if self.calls.len() >= self.config.max_calls {
+            return Some(Overload::Full);
+        }
+        self.admission.refusal(self.counters.talking, self.counters.setting_up)
     }
 
     /// Sends the INVITE, unless its window is over.
@@ -139,6 +148,7 @@ impl Calls {
     pub(super) fn remove(&mut self, now: Instant, key: Key) -> Call {
         let call = self.calls.remove(key).expect("a call is removed once, by whoever ends it");
         self.by_attempt.remove(&call.order.attempt);
+        self.counters.setting_up -= u64::from(call.is_being_set_up());
         if self.calls.is_empty() {
             // What the last call counted must not wait for the next one.
             self.next_report = now;

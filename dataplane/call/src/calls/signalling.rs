@@ -87,6 +87,7 @@ impl Calls {
 
     fn on_answered(&mut self, now: Instant, key: Key, sip: CallHandle, fork: ForkId, sdp: Option<&[u8]>) {
         let Some(call) = self.calls.find_mut(key) else { return };
+        self.counters.setting_up -= u64::from(call.is_being_set_up());
         call.state = State::Talking { sip };
         // Without SDP in the 2xx, what the same fork said before is the answer (RFC 3261 section 13.2.1); so is what
         // was said without a tag, since nobody else can have said it.
@@ -213,7 +214,7 @@ impl Calls {
             *since = now;
         }
         self.counters.talking += 1;
-        self.admission.on_set_up(true);
+        self.admission.on_set_up(true, self.counters.setting_up);
         if call.order.record && media.session.start_recording(now, &self.config.recording).is_ok() {
             media.recorded = true;
             self.events.push_back(Event::Recording { call: name, part: RecordingPart::Open });

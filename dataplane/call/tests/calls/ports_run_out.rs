@@ -1,7 +1,8 @@
-//! More calls are set up at once than there are ports, or than the shard may carry: the rest is shed.
+//! More calls are set up at once than there are ports, or than the shard may carry: the rest is shed or handed back.
 
 use common::Outcome;
 use media::PortMode;
+use peal_call::admission::Overload;
 
 use crate::common::*;
 
@@ -46,10 +47,11 @@ fn a_far_end_that_never_speaks_gives_its_port_back_after_the_answer() {
 }
 
 #[test]
-fn a_full_shard_sheds() {
+fn a_full_shard_hands_orders_back() {
     let mut pair = Pair::configured(4, 0, Link::perfect(), |config| config.max_calls = 2);
     let placed: Vec<_> = (0..3).map(|_| pair.call()).collect();
-    assert_eq!(pair.record(placed[2]).end().outcome, Outcome::Shed);
+    assert_eq!(pair.record(placed[2]).declined, Some(Overload::Full));
+    assert_eq!(pair.calls.counters().full_refusals, 1);
     pair.run_until_idle();
     assert_eq!(pair.record(placed[1]).end().outcome, Outcome::Answered);
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use call::Mail;
+use call::admission::Overload;
 use common::LineId;
 use proto::v1::refused::Reason;
 use proto::v1::{Begun, event};
@@ -114,7 +115,7 @@ impl Dispatch {
         line.ready.pop_front();
         let slot = line.gate.reserve(now.at);
         let expires = self.calls.find(&key).expect("just found").expires;
-        let shard = self.least_loaded();
+        let shard = self.shards.choose(now.at);
         let mut mailed = None;
         self.calls.change(&key, |stage| match stage {
             Stage::Ready(order) => {
@@ -125,19 +126,31 @@ impl Dispatch {
         });
         let mut order = mailed.expect("the stage was looked at");
         (order.send_at, order.send_by) = (slot.send_at, slot.send_by.min(expires));
-        self.shard_load[usize::from(shard)] += 1;
+        self.shards.enter(shard);
         self.actions.push_back(Action::Mail { shard, mail: Mail::Order(order) });
         true
     }
 
-    /// A shard was too late, or had no room: the order needs another slot.
+    /// A shard was too late: the order needs another slot.
     pub(super) fn on_missed(&mut self, now: Now, order: Box<call::Order>) {
+        self.hand_back(now, order, None);
+    }
+
+    /// A shard has enough to do: the order needs another shard, and another slot.
+    pub(super) fn on_declined(&mut self, now: Now, shard: u16, order: Box<call::Order>, why: Overload) {
+        let another = self.shards.on_declined(now.at, shard);
+        let refusal = (!another).then(|| Refusal::new(Reason::Full, why.explain()));
+        self.hand_back(now, order, refusal);
+    }
+
+    /// Takes an order back from a shard that sent nothing of it. Without a refusal it waits for its turn again.
+    fn hand_back(&mut self, now: Now, order: Box<call::Order>, refusal: Option<Refusal>) {
         let (key, id) = ((order.attempt, order.route_try), order.line);
         let Some(Stage::Mailed { shard, hung_up }) = self.calls.find(&key).map(|call| &call.stage) else {
             return;
         };
         let (shard, hung_up) = (*shard, *hung_up);
-        self.shard_load[usize::from(shard)] -= 1;
+        self.shards.leave(shard);
         self.calls.change(&key, |_| Stage::Ready(order));
         let refusal = if hung_up {
             Refusal::new(Reason::HungUp, "")
@@ -145,6 +158,8 @@ impl Dispatch {
             Refusal::new(Reason::Draining, "the node is stopping")
         } else if !self.has_lease(now.at) {
             Refusal::new(Reason::NoLease, "the lease ran out")
+        } else if let Some(refusal) = refusal {
+            refusal
         } else {
             let line = self.lines.get_mut(&id).expect("a line with calls stays in the table");
             line.ready.push_front(key);
@@ -157,7 +172,7 @@ impl Dispatch {
     pub(super) fn on_mail_refused(&mut self, now: Now, order: &call::Order) {
         let key = (order.attempt, order.route_try);
         let Some(Stage::Mailed { shard, .. }) = self.calls.find(&key).map(|call| &call.stage) else { return };
-        self.shard_load[usize::from(*shard)] -= 1;
+        self.shards.leave(*shard);
         self.refuse(now, key, Refusal::new(Reason::Full, "the shard's queue is full"));
     }
 
@@ -165,12 +180,6 @@ impl Dispatch {
         for key in self.calls.expired(now.at) {
             self.refuse(now, key, Refusal::new(Reason::Expired, "waited too long for its turn"));
         }
-    }
-
-    fn least_loaded(&self) -> u16 {
-        let least = self.shard_load.iter().enumerate().min_by_key(|(_, load)| **load);
-        let (shard, _) = least.expect("there is at least one shard");
-        shard as u16
     }
 
     /// Writes `Begun` of the oldest calls again, so that a long call does not keep the whole journal.

@@ -24,6 +24,7 @@ impl Dispatch {
             Event::Ended(ended) => self.on_ended(now, shard, &ended),
             Event::Released { call } => self.on_released(now, call),
             Event::Missed(order) => self.on_missed(now, order),
+            Event::Declined { order, why } => self.on_declined(now, shard, order, why),
             Event::Recording { call, part } => self.on_recording(call, part),
             Event::Counters(counters) => self.metrics.set_calls_counters(shard, *counters),
         }
@@ -57,7 +58,7 @@ impl Dispatch {
             return;
         };
         if let Stage::Over { shard } | Stage::Mailed { shard, .. } = call.stage {
-            self.shard_load[usize::from(shard)] -= 1;
+            self.shards.leave(shard);
         }
         if let Some(line) = self.lines.get_mut(&call.line) {
             line.gate.leave();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use common::{AttemptId, Outcome};
-use peal_call::{Counters, Ended, Event, Order, RecordingPart, Stage};
+use peal_call::{Counters, Ended, Event, Order, RecordingPart, Stage, admission::Overload};
 
 /// What was told of one order.
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub struct Record {
     pub ended: Option<Ended>,
     pub released: bool,
     pub missed: Option<Box<Order>>,
+    pub declined: Option<Overload>,
     /// Positions and lengths in samples, and the audio of both sides.
     pub blocks: Vec<(u64, usize)>,
     pub left: Vec<u8>,
@@ -23,7 +24,7 @@ pub struct Record {
 
 impl Record {
     pub fn is_over(&self) -> bool {
-        self.released || self.missed.is_some()
+        self.released || self.missed.is_some() || self.declined.is_some()
     }
 
     #[track_caller]
@@ -56,6 +57,14 @@ impl Books {
                 );
                 record.missed = Some(order);
             }
+            Event::Declined { order, why } => {
+                let record = self.open(order.attempt);
+                assert!(
+                    record.stages.is_empty() && record.ended.is_none(),
+                    "a declined order has no other news"
+                );
+                record.declined = Some(why);
+            }
             Event::Progress { call, stage, .. } => {
                 let record = self.open(call.attempt);
                 assert!(record.ended.is_none(), "{stage:?} after the end");
@@ -87,6 +96,8 @@ impl Books {
         assert_eq!(counters.calls, here, "calls that are not released");
         let talking = self.records.values().filter(|record| record.may_talk()).count() as u64;
         assert!(counters.talking <= talking, "{} talk, {talking} are answered", counters.talking);
+        let set_up = self.records.values().filter(|record| record.is_being_set_up()).count() as u64;
+        assert_eq!(counters.setting_up, set_up, "calls without an answer or an end");
         let missed = self.records.values().filter(|record| record.missed.is_some()).count() as u64;
         assert_eq!(counters.missed_orders, missed);
     }
@@ -100,6 +111,10 @@ impl Books {
 }
 
 impl Record {
+    fn is_being_set_up(&self) -> bool {
+        !self.is_over() && self.ended.is_none() && !self.stages.contains(&Stage::Answered)
+    }
+
     fn may_talk(&self) -> bool {
         self.ended.is_none() && self.stages.contains(&Stage::Answered)
     }

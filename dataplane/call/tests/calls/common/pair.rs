@@ -190,7 +190,7 @@ impl Pair {
     pub fn check_nothing_is_left(&mut self, shared: usize, own: usize) {
         assert!(self.is_idle());
         let counters = self.calls.counters();
-        assert_eq!((counters.calls, counters.talking), (0, 0));
+        assert_eq!((counters.calls, counters.setting_up, counters.talking), (0, 0, 0));
         assert_eq!(self.pool.in_use(), 0, "recording buffers");
         self.run(media::ports::REST + ms(40_000));
         self.callees([Callee::silent()]);
