@@ -7,6 +7,7 @@
 
 mod price;
 
+use call::admission::{ANSWERED_MIN, SET_UPS, SHARE_MAX};
 use serde::Serialize;
 
 pub(crate) use self::price::SPARE_DESCRIPTORS;
@@ -75,7 +76,9 @@ pub struct Capacity {
     pub max_calls: u32,
     /// Machines, each with its own address.
     pub nodes: u32,
-    /// Shards, one core each.
+    /// Cores' worth of work that the shards do.
+    pub busy: f64,
+    /// Shards, one core each, of which admission leaves a part free for bursts.
     pub shards: u32,
     /// Cores, those of the side threads included.
     pub cores: u32,
@@ -132,7 +135,7 @@ impl Capacity {
 
         let extras = if load.record { RECORD_SHARE } else { 0.0 } + if load.tap { TAP_SHARE } else { 0.0 };
         let busy = (calls * (1.0 + extras) + listening) * load.call_us * 1e-6 + cps * SET_UP_US * 1e-6;
-        let shards = (busy / SHARE_MAX).ceil().max(1.0);
+        let shards = shards(load, busy);
         let side_cores = cps * SIDE_CORES_PER_CPS;
 
         let resting = if load.own_ports { cps * REST_S } else { 0.0 };
@@ -159,6 +162,7 @@ impl Capacity {
             setting_up: setting_up as u32,
             max_calls: (calls + setting_up) as u32,
             nodes: nodes as u32,
+            busy,
             shards: shards as u32,
             cores: cores as u32,
             shared_rtp_ports: shared as u32,
@@ -179,6 +183,29 @@ impl Capacity {
             disk_bytes_per_s: recordings * RECORDED_BYTES_PER_S + cps * JOURNAL_BYTES_PER_CALL,
         }
     }
+}
+
+/// The fewest shards that carry `busy` cores' worth of work and take all new calls: admission counts in what those will
+/// cost that ring, as far as not as many end meanwhile.
+fn shards(load: &Load, busy: f64) -> f64 {
+    let calls = f64::from(load.calls).max(1.0);
+    let mut shards = (busy / f64::from(SHARE_MAX)).ceil().max(1.0);
+    while busy * (1.0 + promised(load, shards) / calls) > shards * f64::from(SHARE_MAX) {
+        shards += 1.0;
+    }
+    shards
+}
+
+/// Calls for which admission keeps room beside those that are up, in all shards together: of each shard's ringing ones, at
+/// the peak, those that will be answered, less those that end while so many ring as do on the mean; both by means over so
+/// few set-ups that they swing, for which two deviations are added.
+fn promised(load: &Load, shards: f64) -> f64 {
+    let cps = load.rate();
+    let ringing = cps * load.ring_s / shards;
+    let answered = peak(ringing) * load.answer_rate.max(f64::from(ANSWERED_MIN));
+    let ended = (f64::from(load.calls) / load.talk_s / cps).min(load.answer_rate);
+    let swing = 2.0 * (load.answer_rate / f64::from(SET_UPS)).sqrt();
+    ((answered - ringing * (ended - swing)) * shards).max(0.0)
 }
 
 /// Memory of a node that is as full as its configuration allows, recordings apart, bytes.

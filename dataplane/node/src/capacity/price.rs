@@ -13,9 +13,6 @@ pub(super) const TAP_SHARE: f64 = 0.30;
 /// CPU microseconds of setting a call up and tearing it down, on the shard. 72 here (`make bench-cps`).
 pub(super) const SET_UP_US: f64 = 72.0;
 
-/// Share of a core above which a shard takes no new call (`call`'s admission).
-pub(super) const SHARE_MAX: f64 = 0.85;
-
 /// Cores of dispatcher, journal and link for each new call a second: 0.1 to 0.2 for 1,000 here.
 pub(super) const SIDE_CORES_PER_CPS: f64 = 0.2e-3;
 
