@@ -3,9 +3,10 @@
 //! The samples are G.711 as they came, laid in order by their RTP timestamps; what was lost is silence. A chunk leaves as
 //! soon as it is complete, and otherwise when the far end is [`WAIT_SAMPLES`] past it, so that the listener hears with
 //! little delay and a late packet is still in its place. The far end's clock leads: where it is a little faster or slower
-//! than ours, nothing is cut out or put in. Only when nothing comes do chunks of silence leave by our clock.
+//! than ours ([`SKEW_MAX`]), nothing is cut out or put in. Only when nothing comes do chunks of silence leave by our clock.
 //!
-//! Nobody is waited for: without a free buffer the chunk is lost, and the position of the next one shows the gap.
+//! Nobody is waited for: without a free buffer the chunk is lost, and the position of the next one shows the gap. The last
+//! chunk needs none to tell that the call's audio ended.
 //!
 //! Fed by the session with each packet, asked for chunks after each tick.
 
@@ -33,13 +34,18 @@ const BUFFER_SAMPLES: usize = CHUNK_SAMPLES + WAIT_SAMPLES + FRAME_SAMPLES + AHE
 /// silence but goes on at the present.
 const CATCH_UP_SAMPLES: usize = 5 * CHUNK_SAMPLES;
 
+/// A far end's clock may be faster than ours by one part in so many: 1 %, a hundred times what clocks are off. One that
+/// runs ahead of that is out of order, and must not make more audio than a call has time for.
+const SKEW_MAX: u64 = 100;
+
 /// Buffers for the chunks of a shard.
 pub type ChunkPool = Pool<CHUNK_SAMPLES>;
 
 /// A piece of what the far end said. Dropping it gives its memory back to its pool.
 #[derive(Debug)]
 pub struct Chunk {
-    buffer: Buffer,
+    /// None in a last chunk whose samples were lost.
+    buffer: Option<Buffer>,
     codec: Codec,
     position: u64,
     len: u16,
@@ -61,7 +67,7 @@ impl Chunk {
 
     /// The samples, encoded in [`Chunk::codec`]: [`CHUNK_SAMPLES`], or fewer in the last chunk of a call.
     pub fn samples(&self) -> &[u8] {
-        &self.buffer.bytes[..usize::from(self.len)]
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer.bytes[..usize::from(self.len)])
     }
 
     /// How many of the samples were received; the others are silence in their place.
@@ -77,6 +83,20 @@ impl Chunk {
     /// Whether the call's audio ends here.
     pub fn is_last(&self) -> bool {
         self.last
+    }
+
+    /// The same without its samples, whose memory goes back at once; its position is then where they ended, and shows the
+    /// gap. For a last chunk that there is no other room for: that the audio ended must still be told.
+    pub fn without_samples(self) -> Chunk {
+        let len = u64::from(self.len);
+        Chunk {
+            buffer: None,
+            position: self.position + len,
+            begins: self.begins + span(len),
+            len: 0,
+            heard: 0,
+            ..self
+        }
     }
 }
 
@@ -118,9 +138,12 @@ impl Tap {
     pub fn received(&mut self, now: Instant, header: &Header, codec: Codec, payload: &[u8]) {
         let arrived = samples_between(self.origin, now);
         self.arrived = arrived;
-        let present = (arrived.saturating_sub(self.base) as usize).max(self.track.written());
-        let window = Window { base: self.base, present };
-        let place = self.track.put(&mut self.samples, window, arrived, header, codec, payload);
+        let by_clock = arrived.saturating_sub(self.base) as usize;
+        let fastest = (arrived + arrived / SKEW_MAX).saturating_sub(self.base) as usize;
+        let window = Window { base: self.base, present: by_clock.max(self.track.written()).min(fastest) };
+        // A stream that begins while the one before was ahead of our clock goes on where that has come to.
+        let begins = arrived.max(self.base);
+        let place = self.track.put(&mut self.samples, window, begins, header, codec, payload);
         for (number, heard) in self.heard.iter_mut().enumerate() {
             let chunk = number * CHUNK_SAMPLES..(number + 1) * CHUNK_SAMPLES;
             let part = place.end.min(chunk.end).saturating_sub(place.start.max(chunk.start));
@@ -133,19 +156,22 @@ impl Tap {
         self.ending = true;
     }
 
-    /// Whether the last chunk was given, or was lost.
+    /// Whether the last chunk was given.
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// The next chunk that is due, or the news that it was lost for want of a buffer. To be asked until there is none.
+    /// The next chunk that is due, or the news that it was lost for want of a buffer. To be asked until there is none. The
+    /// last always comes: without a buffer it has no samples.
     pub fn poll(&mut self, now: Instant) -> Option<Result<Chunk, PoolExhausted>> {
         if self.ending {
             let left = self.track.written();
             return (!self.over).then(|| self.hand_over(left.min(CHUNK_SAMPLES), left <= CHUNK_SAMPLES));
         }
         const DUE: usize = CHUNK_SAMPLES + WAIT_SAMPLES;
-        if usize::from(self.heard[0]) == CHUNK_SAMPLES || self.track.written() >= DUE {
+        let written = self.track.written();
+        // Who says the same place anew has filled it without having come to its end.
+        if (usize::from(self.heard[0]) == CHUNK_SAMPLES && written >= CHUNK_SAMPLES) || written >= DUE {
             return Some(self.hand_over(CHUNK_SAMPLES, false));
         }
         let present = samples_between(self.origin, now);
@@ -162,19 +188,24 @@ impl Tap {
 
     fn hand_over(&mut self, len: usize, last: bool) -> Result<Chunk, PoolExhausted> {
         self.track.hush_to(&mut self.samples, len);
-        let chunk = self.pool.take().map(|mut buffer| {
+        let buffer = self.pool.take().map(|mut buffer| {
             buffer.bytes[..len].copy_from_slice(&self.samples[..len]);
-            let begins = Duration::from_micros(self.base * 1_000_000 / u64::from(SAMPLE_RATE));
-            Chunk {
-                buffer,
-                codec: self.track.codec(),
-                position: self.base,
-                len: len as u16,
-                heard: self.heard[0],
-                begins: self.origin + begins,
-                last,
-            }
+            buffer
         });
+        let chunk = |buffer| Chunk {
+            buffer,
+            codec: self.track.codec(),
+            position: self.base,
+            len: len as u16,
+            heard: self.heard[0],
+            begins: self.origin + span(self.base),
+            last,
+        };
+        let chunk = match buffer {
+            Ok(buffer) => Ok(chunk(Some(buffer))),
+            Err(PoolExhausted) if last => Ok(chunk(None).without_samples()),
+            Err(PoolExhausted) => Err(PoolExhausted),
+        };
         self.over = last;
         self.samples.copy_within(len..self.track.written(), 0);
         self.track.advance(len);
@@ -190,4 +221,8 @@ impl Tap {
         self.track.forget();
         self.heard = [0; 3];
     }
+}
+
+fn span(samples: u64) -> Duration {
+    Duration::from_micros(samples * 1_000_000 / u64::from(SAMPLE_RATE))
 }

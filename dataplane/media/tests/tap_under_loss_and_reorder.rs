@@ -192,6 +192,49 @@ fn a_clock_that_differs_loses_nothing() {
     }
 }
 
+/// Twenty seconds of packets on time whose headers `spoil` has changed, and the call's chunks.
+fn hear_spoiled(spoil: impl Fn(u32, &mut FarEnd)) -> Tapped {
+    let mut far = FarEnd::new();
+    let sent: Vec<Vec<u8>> = (0..1_000)
+        .map(|n| {
+            spoil(n, &mut far);
+            far.audio(&[1; FRAME_SAMPLES])
+        })
+        .collect();
+    hear(&on_time(&sent), 20_000.0)
+}
+
+#[test]
+fn who_runs_ahead_of_the_clock_makes_no_more_audio_than_there_is_time_for() {
+    let spoils: [&dyn Fn(u32, &mut FarEnd); 5] = [
+        &|_, far| far.header.timestamp += 160,
+        &|_, far| far.header.timestamp += 800,
+        &|_, far| far.header.timestamp += 960,
+        &|n, far| far.header.timestamp += if n % 3 == 0 { 900 } else { 0 },
+        // Another source with each packet, all of them in one place.
+        &|n, far| far.header.ssrc = n,
+    ];
+    for (number, spoil) in spoils.into_iter().enumerate() {
+        let tapped = hear_spoiled(spoil);
+        let (chunks, samples) = (tapped.chunks.len(), tapped.heard.len());
+        assert!((190..=205).contains(&chunks), "{number}: {chunks} chunks of 200");
+        assert!(samples <= 20 * 8_080 + 960, "{number}: {samples}");
+    }
+}
+
+#[test]
+fn a_source_that_follows_one_with_a_fast_clock_is_heard_at_once() {
+    let mut far = FarEnd::new();
+    let mut sent: Vec<Vec<u8>> = (0..15_000).map(|_| far.audio(&[1; FRAME_SAMPLES])).collect();
+    far.header.ssrc = 0xBEEF;
+    sent.extend((0..50).map(|_| far.audio(&[2; FRAME_SAMPLES])));
+    let arrivals: Vec<(f64, &[u8])> =
+        sent.iter().enumerate().map(|(n, p)| (n as f64 * 19.9, p.as_slice())).collect();
+    let tapped = hear(&arrivals, 15_050.0 * 19.9 + 20.0);
+    let heard = tapped.heard.iter().filter(|byte| **byte == Some(2)).count() / FRAME_SAMPLES;
+    assert!(heard >= 46, "{heard} of 50 packets");
+}
+
 #[test]
 fn an_owner_that_was_held_up_goes_on_at_the_present() {
     let packets = packets(50);
@@ -244,6 +287,14 @@ fn without_buffers_chunks_are_lost_and_the_gap_is_seen() {
         }
     }
     assert_eq!(tapped.lost, 12);
+    // Four are in hand, and a part of one: the end is told without.
+    let last = {
+        tapped.session.end_tap();
+        let end = tapped.at(2_000.0);
+        std::iter::from_fn(|| tapped.session.poll_tap(end)).last().expect("a last one").expect("the end")
+    };
+    assert!(last.is_last() && last.samples().is_empty() && !tapped.session.is_tapped());
+    assert_eq!((last.position(), last.begins()), (100 * 160, tapped.at(2_000.0)));
     let positions: Vec<u64> = kept.iter().map(Chunk::position).collect();
     assert_eq!(positions, [12 * 800, 13 * 800, 14 * 800, 15 * 800]);
 }

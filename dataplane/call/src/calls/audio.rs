@@ -130,7 +130,7 @@ impl Calls {
             };
             self.counters.tap_chunks += 1;
             let displaced = tap.put(Tapped { call: name, chunk, given: now });
-            self.counters.tap_displaced += u64::from(displaced.is_some());
+            self.counters.tap_displaced += u64::from(displaced);
         }
     }
 

@@ -43,8 +43,6 @@ fn from_the_answer_to_the_end_in_order() {
     assert!(silent <= 2 * 160, "the callee spoke all the time but for the first packet: {silent}");
     let counters = pair.calls.counters();
     assert_eq!((counters.tap_chunks, counters.tap_displaced, counters.tap_lost), (chunks.len() as u64, 0, 0));
-    drop(chunks);
-    assert_eq!(queue.in_use(), 0);
     pair.check_nothing_is_left(4, 2);
 }
 
@@ -78,8 +76,37 @@ fn a_listener_that_never_reads_loses_the_oldest() {
     pair.run_until_idle();
     assert_eq!(pair.record(attempt).end().outcome, Outcome::Answered);
     let counters = pair.calls.counters();
-    assert_eq!((kept.len(), counters.tap_chunks, counters.tap_displaced), (4, 4, 0));
+    assert_eq!((kept.len(), counters.tap_chunks, counters.tap_displaced), (4, 5, 0));
     assert!(counters.tap_lost > 20, "{}", counters.tap_lost);
+    let last = queue.take().expect("the end is told without a buffer").chunk;
+    assert!(last.is_last() && last.samples().is_empty() && last.position() > 20 * 800);
+}
+
+#[test]
+fn a_listener_that_was_away_learns_which_calls_have_ended() {
+    let queue = TapQueue::new(8, 0);
+    let mut pair = tapped_pair(&queue);
+    let mut attempts = Vec::new();
+    for frames in [50, 50, 50, 400] {
+        let mut order = pair.order();
+        (order.script, order.tap) = (plays(frames), Tap::Callee);
+        attempts.push(pair.place(order));
+    }
+    let longest = attempts[3];
+    // Three end after two seconds; the fourth alone then fills the queue.
+    pair.run(ms(5_000));
+    assert_eq!(pair.calls.counters().talking, 1);
+    let chunks = take_all(&queue);
+    let ended: Vec<_> =
+        chunks.iter().filter(|tapped| tapped.chunk.is_last()).map(|tapped| tapped.call.attempt).collect();
+    assert_eq!((ended.len(), chunks.len()), (3, 3 + 8));
+    assert!(attempts[..3].iter().all(|attempt| ended.contains(attempt)), "{ended:?}");
+    for tapped in &chunks[..3] {
+        assert!(tapped.chunk.samples().is_empty() && tapped.chunk.position() > 0);
+    }
+    drop(chunks);
+    pair.run_until_idle();
+    assert!(take_all(&queue).last().is_some_and(|last| last.chunk.is_last() && last.call.attempt == longest));
 }
 
 #[test]
