@@ -44,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
     session.play(Prompt::from_pcm(&[1; 16_000], SAMPLE_RATE).unwrap());
     session.start_recording(now, &pool).unwrap();
 
-    let (mut taken, mut dropped, mut reports, mut refused) = (0, 0, 0, 0);
+    let (mut taken, mut dropped, mut reports) = (0, 0, 0);
     let mut rest = input;
     while let [control, half, after @ ..] = rest {
         let (packet, after) = after.split_at(after.len().min(2 * usize::from(*half)));
@@ -60,7 +60,7 @@ fuzz_target!(|input: &[u8]| {
             Received::Dropped(_) => dropped += 1,
             Received::Rtcp(result) => {
                 assert!(rtcp::is_rtcp(packet) && !(foreign && result.is_ok()));
-                *if result.is_ok() { &mut reports } else { &mut refused } += 1;
+                reports += u32::from(result.is_ok());
             }
             Received::Audio { .. } | Received::TelephoneEvent | Received::ComfortNoise => {
                 assert!(!foreign, "a stranger was heard");
@@ -80,8 +80,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let quality = session.quality();
     assert_eq!((quality.received, quality.dropped, quality.reports_received), (taken, dropped, reports));
-    let counted: u32 = rtcp::RtcpDrop::ALL.iter().map(|reason| session.rtcp_dropped(*reason)).sum();
-    assert_eq!((counted, session.dropped(DropReason::NoPlan)), (refused, 0));
+    assert_eq!(session.dropped(DropReason::NoPlan), 0);
     assert!(quality.lost <= quality.expected);
     drop(session.finish_recording());
     assert_eq!(pool.in_use(), 0);

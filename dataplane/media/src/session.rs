@@ -24,7 +24,7 @@ use crate::rtcp::RtcpDrop;
 use crate::rtcp::exchange::Exchange;
 use crate::rtp::{DropReason, Header, Packet, Sender};
 use crate::tap::Tap;
-use crate::vad::{Turn, Vad};
+use crate::vad::Vad;
 use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
 
 /// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
@@ -146,8 +146,6 @@ pub enum MediaEvent {
     PromptEnded,
     /// The far end began to speak: at least 40 ms ago, 80 at most. Only after the answer.
     SpeechBegan,
-    /// The far end has fallen silent, for 200 ms by now. Each follows a [`MediaEvent::SpeechBegan`].
-    SpeechEnded,
     /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
     RecordingOverrun,
 }
@@ -403,11 +401,8 @@ impl MediaSession {
         if std::mem::take(&mut self.hot.prompt_ended) {
             return Some(MediaEvent::PromptEnded);
         }
-        if let Some(turn) = self.hot.vad.poll() {
-            return Some(match turn {
-                Turn::Began => MediaEvent::SpeechBegan,
-                Turn::Ended => MediaEvent::SpeechEnded,
-            });
+        if self.hot.vad.take_onset() {
+            return Some(MediaEvent::SpeechBegan);
         }
         let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
         overrun.then_some(MediaEvent::RecordingOverrun)
@@ -438,11 +433,6 @@ impl MediaSession {
     /// Whether the call is being recorded.
     pub fn is_recording(&self) -> bool {
         self.hot.recorder.is_some()
-    }
-
-    /// Whether the far end is speaking, by the energy of what it sends.
-    pub fn is_speaking(&self) -> bool {
-        self.hot.vad.is_speaking()
     }
 
     /// When the newest packet that passed every check arrived: the owner's RTP time-out reads it.

@@ -70,17 +70,8 @@ pub struct Vad {
     speech_ms: u32,
     bursts: u16,
     speaking: bool,
-    /// What the owner was told last.
-    told: bool,
-}
-
-/// A change that the owner has not been told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Speech began [`ONSET_MS`] ago.
-    Began,
-    /// Speech ended [`HANGOVER_MS`] ago.
-    Ended,
+    /// Speech began, and the owner has not been told.
+    onset: bool,
 }
 
 impl Vad {
@@ -97,7 +88,7 @@ impl Vad {
             speech_ms: 0,
             bursts: 0,
             speaking: false,
-            told: false,
+            onset: false,
         }
     }
 
@@ -134,14 +125,9 @@ impl Vad {
         self.bursts
     }
 
-    /// The change since the last call, if any. There is at most one to tell: whoever asks later than it takes to speak
-    /// and fall silent is told nothing.
-    pub fn poll(&mut self) -> Option<Turn> {
-        if self.told == self.speaking {
-            return None;
-        }
-        self.told = self.speaking;
-        Some(if self.speaking { Turn::Began } else { Turn::Ended })
+    /// Whether speech began since the last call; the first time, [`ONSET_MS`] ago.
+    pub fn take_onset(&mut self) -> bool {
+        std::mem::take(&mut self.onset)
     }
 
     fn judge(&mut self, level: u16, ms: u16) {
@@ -153,7 +139,7 @@ impl Vad {
             (false, true) => {
                 self.run_ms += ms;
                 if self.run_ms >= ONSET_MS {
-                    self.speaking = true;
+                    (self.speaking, self.onset) = (true, true);
                     self.bursts = self.bursts.saturating_add(1);
                     self.speech_ms += u32::from(std::mem::take(&mut self.run_ms));
                 }

@@ -41,7 +41,7 @@ fn as_we_read(bytes: &[u8]) -> Result<Vec<OneReport>, RtcpDrop> {
     let reports = Compound::parse(bytes)?.parts().filter_map(|part| match part {
         Part::Sender { ssrc, ntp, blocks } => Some((ssrc, Some(ntp), blocks.iter().collect())),
         Part::Receiver { ssrc, blocks } => Some((ssrc, None, blocks.iter().collect())),
-        Part::Bye { .. } | Part::Other => None,
+        Part::Other => None,
     });
     Ok(reports.collect())
 }

@@ -192,8 +192,10 @@ fn a_clock_that_differs_loses_nothing() {
     }
 }
 
+type Spoil = fn(u32, &mut FarEnd);
+
 /// Twenty seconds of packets on time whose headers `spoil` has changed, and the call's chunks.
-fn hear_spoiled(spoil: impl Fn(u32, &mut FarEnd)) -> Tapped {
+fn hear_spoiled(spoil: Spoil) -> Tapped {
     let mut far = FarEnd::new();
     let sent: Vec<Vec<u8>> = (0..1_000)
         .map(|n| {
@@ -206,13 +208,13 @@ fn hear_spoiled(spoil: impl Fn(u32, &mut FarEnd)) -> Tapped {
 
 #[test]
 fn who_runs_ahead_of_the_clock_makes_no_more_audio_than_there_is_time_for() {
-    let spoils: [&dyn Fn(u32, &mut FarEnd); 5] = [
-        &|_, far| far.header.timestamp += 160,
-        &|_, far| far.header.timestamp += 800,
-        &|_, far| far.header.timestamp += 960,
-        &|n, far| far.header.timestamp += if n % 3 == 0 { 900 } else { 0 },
+    let spoils: [Spoil; 5] = [
+        |_, far| far.header.timestamp += 160,
+        |_, far| far.header.timestamp += 800,
+        |_, far| far.header.timestamp += 960,
+        |n, far| far.header.timestamp += if n % 3 == 0 { 900 } else { 0 },
         // Another source with each packet, all of them in one place.
-        &|n, far| far.header.ssrc = n,
+        |n, far| far.header.ssrc = n,
     ];
     for (number, spoil) in spoils.into_iter().enumerate() {
         let tapped = hear_spoiled(spoil);

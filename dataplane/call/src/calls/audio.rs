@@ -95,7 +95,6 @@ impl Calls {
                 Some(MediaEvent::SpeechBegan) => {
                     call.stamps.first_speech.get_or_insert(now);
                 }
-                Some(MediaEvent::SpeechEnded) => {}
                 Some(MediaEvent::Digit(pressed)) => {
                     if let Some(digit) = Digit::from_char(pressed.symbol) {
                         self.on_digit(now, key, digit);

@@ -32,22 +32,14 @@ pub enum Part<'a> {
         /// On what it hears.
         blocks: Blocks<'a>,
     },
-    /// BYE.
-    Bye {
-        /// Who leaves.
-        ssrcs: Ssrcs<'a>,
-    },
-    /// Source descriptions, feedback, extended reports and all else, in which there is nothing for us.
+    /// BYE, since a call's end is SIP's, source descriptions, feedback, extended reports and all else, in which there is
+    /// nothing for us.
     Other,
 }
 
 /// The report blocks of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks<'a>(&'a [[Word; 6]]);
-
-/// Synchronisation sources of a BYE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ssrcs<'a>(&'a [Word]);
 
 /// What somebody hears of one source (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,13 +104,6 @@ impl<'a> Blocks<'a> {
     }
 }
 
-impl Ssrcs<'_> {
-    /// Whether this source is among them.
-    pub fn contains(self, ssrc: u32) -> bool {
-        self.0.contains(&ssrc.to_be_bytes())
-    }
-}
-
 impl Block {
     fn read([ssrc, loss, highest, jitter, last_sr, delay]: &[Word; 6]) -> Block {
         let [fraction_lost, lost @ ..] = *loss;
@@ -160,7 +145,7 @@ fn split(words: &[Word]) -> Option<(Part<'_>, &[Word])> {
                 blocks: Blocks(blocks.as_chunks().0.get(..count)?),
             }
         }
-        BYE => Part::Bye { ssrcs: Ssrcs(body.get(..count)?) },
+        BYE if body.len() < count => return None,
         _ => Part::Other,
     };
     Some((part, rest))

@@ -74,7 +74,6 @@ pub struct Exchange {
     first_delay: u16,
     sent: u32,
     received: u32,
-    far_left: bool,
     /// Packets that we had sent at the last report and at the one before.
     packets_before: [u32; 2],
     /// Middle of the NTP time of our last sender reports, newest first; 0 for none.
@@ -84,7 +83,6 @@ pub struct Exchange {
     /// What our last report was reckoned from.
     before: Interval,
     far: Option<Far>,
-    drops: [u32; RtcpDrop::COUNT],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,13 +128,11 @@ impl Exchange {
             first_delay: 0,
             sent: 0,
             received: 0,
-            far_left: false,
             packets_before: [0; 2],
             remembered: [0; REMEMBERED],
             heard: None,
             before: Interval::default(),
             far: None,
-            drops: [0; RtcpDrop::COUNT],
         };
         exchange.first_delay = exchange.draw_interval() / 2;
         exchange
@@ -223,7 +219,7 @@ impl Exchange {
         stream: Option<u32>,
     ) -> Result<(), RtcpDrop> {
         let compound = Compound::parse(bytes)?;
-        let (mut heard, mut on_us, mut left) = (None, None, false);
+        let (mut heard, mut on_us) = (None, None);
         let (mut blocks_seen, mut senders_seen) = (0, 0);
         for part in compound.parts() {
             let (reporter, blocks) = match part {
@@ -235,10 +231,6 @@ impl Exchange {
                     (ssrc, blocks)
                 }
                 Part::Receiver { ssrc, blocks } => (ssrc, blocks),
-                Part::Bye { ssrcs } => {
-                    left |= stream.is_some_and(|stream| ssrcs.contains(stream));
-                    continue;
-                }
                 Part::Other => continue,
             };
             blocks_seen += blocks.len();
@@ -253,7 +245,6 @@ impl Exchange {
             return Err(RtcpDrop::ForeignSsrc);
         }
         self.heard = heard.or(self.heard);
-        self.far_left |= left;
         self.received = self.received.saturating_add(1);
         if let Some((reporter, block)) = on_us {
             let rtt = self.round_trip(now, &block);
@@ -278,25 +269,9 @@ impl Exchange {
         }
     }
 
-    /// Counts a datagram that was not taken.
-    pub fn count_drop(&mut self, reason: RtcpDrop) {
-        let count = &mut self.drops[reason as usize];
-        *count = count.saturating_add(1);
-    }
-
-    /// How often datagrams were dropped for `reason`.
-    pub fn dropped(&self, reason: RtcpDrop) -> u32 {
-        self.drops[reason as usize]
-    }
-
     /// Reports written, and datagrams taken.
     pub fn counts(&self) -> (u32, u32) {
         (self.sent, self.received)
-    }
-
-    /// Whether the source that we hear has said BYE. Ending the call is SIP's.
-    pub fn far_left(&self) -> bool {
-        self.far_left
     }
 
     /// What the far end said of us, who have sent so many packets; `None` when it never did.

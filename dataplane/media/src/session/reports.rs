@@ -27,22 +27,11 @@ impl MediaSession {
     /// Takes in a datagram that arrived on the call's RTCP port, whole or not at all. Those on its RTP port find their
     /// way here by themselves.
     pub fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Result<(), RtcpDrop> {
-        let taken = match &self.hot.far {
+        match &self.hot.far {
             None => Err(RtcpDrop::NoPlan),
             Some(far) if !far.latch.hears_rtcp(far.plan.remote_rtcp, from) => Err(RtcpDrop::ForeignSource),
             Some(_) => self.cold.exchange.read(now, bytes, self.ours(), self.hot.reception.ssrc()),
-        };
-        taken.inspect_err(|reason| self.cold.exchange.count_drop(*reason))
-    }
-
-    /// How often RTCP was dropped for `reason`.
-    pub fn rtcp_dropped(&self, reason: RtcpDrop) -> u32 {
-        self.cold.exchange.dropped(reason)
-    }
-
-    /// Whether the far end has said BYE in RTCP. It ends nothing: the end of a call is SIP's.
-    pub fn far_left(&self) -> bool {
-        self.cold.exchange.far_left()
+        }
     }
 
     fn ours(&self) -> Ours {
