@@ -3,6 +3,7 @@
 //! The limit is lowered in a process of its own, since it cannot be raised again.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use shard::{RingRefused, Shard, Sizes};
 
@@ -22,8 +23,15 @@ fn locked_memory_is_foretold() {
     let kib = Shard::locked_bytes(&Sizes::default(), 0) / 1_024;
     assert!(!child(kib - 4), "a ring though a page less may be locked");
     // The kernel counts for all processes of a user. Of root's, those that have the right are not counted, so the other
-    // tests do not disturb; of another user's, all are. What the child above had is given back some time after its end.
-    assert!((0..100).any(|_| child(kib)) || !is_root(), "no ring though {kib} KiB may be locked");
+    // tests do not disturb; of another user's, all are, and this half of the test can say nothing.
+    if !is_root() {
+        return println!("not looked at, since this is not root: whether {kib} KiB are enough");
+    }
+    // What the child above had is given back some time after its end.
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !child(kib) {
+        assert!(Instant::now() < patience, "no ring though {kib} KiB may be locked");
+    }
 }
 
 fn in_the_child() {
