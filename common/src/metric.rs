@@ -95,7 +95,7 @@ metrics! {
     DP_SHARD_CPU = "peal_dataplane_shard_cpu_seconds_total", Counter, ["shard"];
     /// Turns of the shard loop.
     DP_SHARD_TURNS = "peal_dataplane_shard_turns_total", Counter, ["shard"];
-    /// Turns that took longer than the limit, by the step that did it.
+    /// Turns that took longer than the limit, by the step that did it; `sleep` counts what a thread woke too late.
     DP_SHARD_LONG_TURNS = "peal_dataplane_shard_long_turns_total", Counter, ["shard", "step"];
     /// Times that a receive found no free buffer.
     DP_SHARD_NO_BUFFERS = "peal_dataplane_shard_receive_buffers_exhausted_total", Counter, ["shard"];

@@ -178,13 +178,14 @@ impl Sources {
     }
 }
 
-fn long_turns_of(tally: &Tally) -> [(&'static str, u64); 5] {
+fn long_turns_of(tally: &Tally) -> [(&'static str, u64); 6] {
     [
         ("reap", tally.long_turns_reap),
         ("mail", tally.long_turns_mail),
         ("timers", tally.long_turns_timers),
         ("drain", tally.long_turns_drain),
         ("submit", tally.long_turns_submit),
+        ("sleep", tally.long_turns_sleep),
     ]
 }
 

@@ -71,6 +71,8 @@ tally! {
     turns,
     /// System calls made to submit and wait (`io_uring_enter`).
     enters,
+    /// System calls made to sleep beside the ring.
+    sleeps,
     /// Times the submission queue or the packet memory was full in the middle of a turn.
     submission_full,
     /// Times the kernel did not take all that was submitted.
@@ -107,7 +109,9 @@ tally! {
     long_turns_drain,
     /// Turns longer than the limit in which submitting took most.
     long_turns_submit,
-    /// The longest turn so far, microseconds.
+    /// Turns longer than the limit of which most was that the thread woke too late.
+    long_turns_sleep,
+    /// The longest turn so far, microseconds. Of a sleep, what it took too long.
     longest_turn_us,
 }
 
@@ -119,6 +123,7 @@ impl Tally {
             + self.long_turns_timers
             + self.long_turns_drain
             + self.long_turns_submit
+            + self.long_turns_sleep
     }
 
     /// Sends that the kernel refused.

@@ -18,7 +18,7 @@ use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use self::buffers::BufferRing;
-pub(crate) use self::buffers::Filled;
+pub(crate) use self::buffers::{Arrival, Filled};
 use self::outbox::Outbox;
 pub use self::outbox::SLOT_BYTES;
 pub(crate) use self::source::address;
@@ -38,8 +38,8 @@ const BUFFER_ENTRY_BYTES: u64 = size_of::<io_uring::types::BufRingEntry>() as u6
 
 /// What a completion means.
 pub(crate) enum Completion {
-    /// A datagram of `bytes` (its header included) lies in `buffer` of the socket's group.
-    Datagram { socket: u16, buffer: u16, bytes: usize },
+    /// A datagram has arrived.
+    Datagram(Arrival),
     /// The receive of a socket has ended and must be armed again. `errno` is 0 if it ended without an error.
     ReceiveEnded { socket: u16, errno: i32 },
     /// A send was refused.
@@ -111,11 +111,7 @@ impl Ring {
         }
         receive.arm = Armed { in_flight: true, generation: receive.arm.generation.wrapping_add(1) };
         let data = UserData::new(Kind::Receive, receive.arm.generation, socket.into());
-        let group = match receive.role {
-            SocketRole::Signalling => &self.signalling,
-            SocketRole::Media => &self.media,
-        };
-        let entry = group.receive(socket.into()).user_data(data.pack());
+        let entry = self.group(socket).receive(socket.into()).user_data(data.pack());
         tally.receive_armed += 1;
         self.push_surely(&entry, tally);
     }
@@ -208,29 +204,39 @@ impl Ring {
         }
     }
 
-    /// The buffer of a [`Completion::Datagram`].
-    pub(crate) fn filled(&mut self, socket: u16, buffer: u16, bytes: usize) -> Option<Filled<'_>> {
-        match self.receives[usize::from(socket)].role {
-            SocketRole::Signalling => self.signalling.filled(buffer, bytes),
-            SocketRole::Media => self.media.filled(buffer, bytes),
-        }
+    /// The buffer of a datagram.
+    pub(crate) fn filled(&mut self, arrival: Arrival) -> Option<Filled<'_>> {
+        self.group_mut(arrival.socket()).filled(arrival)
     }
 
-    /// Gives the kernel more buffers for the sockets of the same role, if there are any: it has run out.
-    pub(crate) fn add_buffers(&mut self, socket: u16) {
-        match self.receives[usize::from(socket)].role {
-            SocketRole::Signalling => self.signalling.grow(),
-            SocketRole::Media => self.media.grow(),
-        }
+    /// Where a datagram came from.
+    pub(crate) fn source(&self, arrival: &Arrival) -> Option<SocketAddr> {
+        address(self.group(arrival.socket()).message(arrival)?.name_data())
     }
 
-    /// Where the datagram of a [`Completion::Datagram`] came from.
-    pub(crate) fn source(&self, socket: u16, buffer: u16, bytes: usize) -> Option<SocketAddr> {
-        let group = match self.receives[usize::from(socket)].role {
+    /// A receive of `socket` has ended because the kernel had no buffer for it.
+    pub(crate) fn run_short(&mut self, socket: u16) {
+        self.group_mut(socket).run_short();
+    }
+
+    /// Gives the kernel more buffers of each group that has run short since the last call, if there are any.
+    pub(crate) fn end_shortages(&mut self) {
+        self.signalling.end_shortage();
+        self.media.end_shortage();
+    }
+
+    fn group(&self, socket: u16) -> &BufferRing {
+        match self.receives[usize::from(socket)].role {
             SocketRole::Signalling => &self.signalling,
             SocketRole::Media => &self.media,
-        };
-        address(group.message(buffer, bytes)?.name_data())
+        }
+    }
+
+    fn group_mut(&mut self, socket: u16) -> &mut BufferRing {
+        match self.receives[usize::from(socket)].role {
+            SocketRole::Signalling => &mut self.signalling,
+            SocketRole::Media => &mut self.media,
+        }
     }
 
     /// Returns all buffers read since the last call to the kernel.
@@ -255,7 +261,9 @@ impl Ring {
                 match cqueue::buffer_select(flags) {
                     Some(buffer) => {
                         self.pending = over;
-                        Some(Completion::Datagram { socket, buffer, bytes: result.max(0) as usize })
+                        let bytes = result.max(0) as usize;
+                        // SAFETY: `entry` was just taken out of the completion queue, and is interpreted once.
+                        Some(Completion::Datagram(unsafe { Arrival::of_completion(socket, buffer, bytes) }))
                     }
                     None => over,
                 }

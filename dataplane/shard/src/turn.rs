@@ -18,7 +18,7 @@ use crate::config::TurnLimits;
 use crate::counters::{ShardCounters, Tally};
 use crate::machine::{Machine, SocketIndex};
 use crate::mail::{Mailbox, Stop};
-use crate::ring::{Completion, Ring, SLOT_BYTES, address};
+use crate::ring::{Arrival, Completion, Ring, SLOT_BYTES, address};
 
 /// How soon a full event queue is tried again.
 const EVENT_RETRY: Duration = Duration::from_millis(1);
@@ -91,18 +91,22 @@ impl<M: Machine> Engine<M> {
         }
         loop {
             let stop = self.mailbox.stop_requested();
-            let left = self.take_turn();
+            let mut steps = Steps::start();
+            let left = self.take_turn(&mut steps);
             self.counters.publish(&self.tally);
-            if self.may_end(stop, left) {
+            let over = self.may_end(stop, left);
+            if !over {
+                self.wait(&mut steps, stop, left);
+            }
+            steps.report(self.limits.long, &mut self.tally);
+            if over {
                 break;
             }
-            self.wait(stop, left);
         }
         self.end();
     }
 
-    fn take_turn(&mut self) -> Left {
-        let mut steps = Steps::start();
+    fn take_turn(&mut self, steps: &mut Steps) -> Left {
         self.transmits_left = self.limits.transmits;
         if !self.drained {
             self.drain(steps.now());
@@ -136,7 +140,6 @@ impl<M: Machine> Engine<M> {
         self.tally.turns += 1;
         self.tally.events_held += u64::from(self.held_event.is_some());
         self.tally.bite_transmits += u64::from(self.transmits_left == 0);
-        steps.report(self.limits.long, &mut self.tally);
         if self.drained { left } else { Left::Work }
     }
 
@@ -157,6 +160,7 @@ impl<M: Machine> Engine<M> {
             bite -= 1;
             self.on_completion(now, completion);
         }
+        self.ring.end_shortages();
         self.ring.publish_buffers();
         // After the buffers are back, so that a receive which ended for want of them finds some.
         while let Some(socket) = self.ended_receives.pop() {
@@ -176,10 +180,10 @@ impl<M: Machine> Engine<M> {
         }
         while self.ahead.len() < LOOK_AHEAD {
             let Some(completion) = self.ring.next_completion() else { return };
-            if let Completion::Datagram { socket, buffer, bytes } = completion
-                && let Some(from) = self.ring.source(socket, buffer, bytes)
+            if let Completion::Datagram(arrival) = &completion
+                && let Some(from) = self.ring.source(arrival)
             {
-                self.machine.anticipate(SocketIndex(socket), from);
+                self.machine.anticipate(SocketIndex(arrival.socket()), from);
             }
             self.ahead.push_back(completion);
         }
@@ -187,13 +191,13 @@ impl<M: Machine> Engine<M> {
 
     fn on_completion(&mut self, now: Instant, completion: Completion) {
         match completion {
-            Completion::Datagram { socket, buffer, bytes } => self.on_datagram(now, socket, buffer, bytes),
+            Completion::Datagram(arrival) => self.on_datagram(now, arrival),
             Completion::ReceiveEnded { socket, errno } => {
                 match errno {
                     0 => {}
                     libc::ENOBUFS => {
                         self.tally.receive_no_buffers += 1;
-                        self.ring.add_buffers(socket);
+                        self.ring.run_short(socket);
                     }
                     _ => self.tally.receive_errors += 1,
                 }
@@ -207,8 +211,9 @@ impl<M: Machine> Engine<M> {
         }
     }
 
-    fn on_datagram(&mut self, now: Instant, socket: u16, buffer: u16, bytes: usize) {
-        let Some(filled) = self.ring.filled(socket, buffer, bytes) else {
+    fn on_datagram(&mut self, now: Instant, arrival: Arrival) {
+        let socket = arrival.socket();
+        let Some(filled) = self.ring.filled(arrival) else {
             self.tally.dropped_unreadable += 1;
             return;
         };
@@ -330,12 +335,13 @@ impl<M: Machine> Engine<M> {
     /// it; the ring does not even take arrivals in, so that they do not delay what is due then. Mail need not ring the bell
     /// either, since the queue is looked at right after. Only if nothing has come by then does the shard fall asleep for
     /// real, to be woken by the first datagram or mail.
-    fn wait(&mut self, stop: Option<Stop>, left: Left) {
+    fn wait(&mut self, steps: &mut Steps, stop: Option<Stop>, left: Left) {
         self.ring.submit_and_collect(&mut self.tally);
+        steps.ended(Step::Submit);
         if left == Left::Work {
             return;
         }
-        let now = Instant::now();
+        let now = steps.now();
         let deadline = match (self.machine.poll_timeout(), self.held_event.is_some()) {
             (Some(due), true) => Some(due.min(now + EVENT_RETRY)),
             (None, true) => Some(now + EVENT_RETRY),
@@ -344,21 +350,24 @@ impl<M: Machine> Engine<M> {
         if !self.limits.gather.is_zero() {
             let until = deadline.map_or(now + self.limits.gather, |due| due.min(now + self.limits.gather));
             std::thread::sleep(until.saturating_duration_since(now));
+            self.tally.sleeps += 1;
+            steps.slept(Some(until));
             if deadline == Some(until) || self.ring.has_arrivals() || !self.mailbox.is_empty() {
                 return;
             }
         }
         if self.held_event.is_some() {
-            self.sleep(deadline);
+            self.sleep(steps, deadline);
         } else if self.mailbox.fall_asleep(stop) {
-            self.sleep(deadline);
+            self.sleep(steps, deadline);
             self.mailbox.wake_up();
         }
     }
 
-    fn sleep(&mut self, until: Option<Instant>) {
+    fn sleep(&mut self, steps: &mut Steps, until: Option<Instant>) {
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         self.ring.submit_and_wait(1, timeout, &mut self.tally);
+        steps.slept(until);
     }
 
     fn may_end(&self, stop: Option<Stop>, left: Left) -> bool {

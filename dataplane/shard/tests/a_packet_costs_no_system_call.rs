@@ -1,4 +1,4 @@
-//! System calls are counted by the turn and not by the packet: at most 50 `io_uring_enter` for 1,000 packets.
+//! System calls are counted by the turn and not by the packet: at most 50 for 1,000 packets, sleeps included.
 
 mod common;
 
@@ -30,6 +30,10 @@ fn a_thousand_packets_cost_few_system_calls() {
     let tally = shard.join().expect("no panic");
     let packets = tally.packets_in + tally.packets_out - before.packets_in - before.packets_out;
     assert_eq!(packets, 3 * BATCH * BATCHES);
-    let enters = tally.enters - before.enters;
-    assert!(enters * 20 <= packets, "{enters} io_uring_enter for {packets} packets");
+    // Beside these a turn makes none, but ten times a second one to look at the thread's clock.
+    let (enters, sleeps) = (tally.enters - before.enters, tally.sleeps - before.sleeps);
+    assert!(
+        (enters + sleeps) * 20 <= packets,
+        "{enters} io_uring_enter, {sleeps} sleeps for {packets} packets"
+    );
 }

@@ -5,7 +5,10 @@
 //! the tail for all that a turn has read.
 //!
 //! The kernel takes buffers in turn, so all that it has are written one after the other. It gets only as many as are
-//! needed, so that they stay in the core's cache: [`FIRST`] at the start, and twice as many whenever they ran out.
+//! needed, so that they stay in the core's cache: [`FIRST`] at the start, and twice as many after each turn in which they
+//! ran out, however many sockets were refused one. So a stall grows them by one step and not by as many as there are
+//! sockets. They are not taken back: the kernel takes them in turn, so a buffer can leave the round only as it is filled,
+//! and what that would save is the cache of a shard that had a burst, never more than the memory that `count` bounds.
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -31,6 +34,8 @@ pub(super) struct BufferRing {
     count: u16,
     /// Buffers below this number have been given to the kernel.
     in_play: u16,
+    /// They have run out since the last [`BufferRing::end_shortage`].
+    short: bool,
     stride: usize,
     buffer_bytes: usize,
     /// Where the next returned buffer goes; ahead of what is published by those returned since.
@@ -64,16 +69,33 @@ impl BufferRing {
         // SAFETY: a msghdr of all zeroes is a valid one: no name, no vectors, no control data.
         let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         template.msg_namelen = size_of::<libc::sockaddr_in6>() as u32;
-        let mut ring =
-            Self { group, entries, data, count, in_play: 0, stride, buffer_bytes, tail: 0, template };
+        let mut ring = Self {
+            group,
+            entries,
+            data,
+            count,
+            in_play: 0,
+            short: false,
+            stride,
+            buffer_bytes,
+            tail: 0,
+            template,
+        };
         ring.play(FIRST);
         ring.publish();
         Ok(ring)
     }
 
-    /// Puts twice as many buffers into play, as far as there are any: they ran out.
-    pub(super) fn grow(&mut self) {
-        self.play(self.in_play.saturating_mul(2));
+    /// The kernel found no buffer for a datagram.
+    pub(super) fn run_short(&mut self) {
+        self.short = true;
+    }
+
+    /// Puts twice as many buffers into play, as far as there are any, if they ran out since the last call.
+    pub(super) fn end_shortage(&mut self) {
+        if std::mem::take(&mut self.short) {
+            self.play(self.in_play.saturating_mul(2));
+        }
     }
 
     fn play(&mut self, buffers: u16) {
@@ -88,22 +110,22 @@ impl BufferRing {
         opcode::RecvMsgMulti::new(types::Fixed(file), &*self.template, self.group).build()
     }
 
-    /// The datagram that a completion says is in buffer `id`, `bytes` long with its header. `None` for a buffer that
-    /// there is not.
-    pub(super) fn filled(&mut self, id: u16, bytes: usize) -> Option<Filled<'_>> {
-        (id < self.count).then(|| Filled { id, bytes, ring: self })
+    /// The datagram that has arrived in one of these buffers. `None` for a buffer that there is not.
+    pub(super) fn filled(&mut self, arrival: Arrival) -> Option<Filled<'_>> {
+        (arrival.id < self.count).then(|| Filled { arrival, ring: self })
     }
 
-    /// What lies in buffer `id`, with what the kernel tells about it; `None` for a buffer that there is not, or content
-    /// shorter than its own header. To be asked between the completion and the return of the buffer.
-    pub(super) fn message(&self, id: u16, bytes: usize) -> Option<types::RecvMsgOut<'_>> {
-        if id >= self.count {
+    /// What has arrived in one of these buffers, with what the kernel tells about it; `None` for a buffer that there is not,
+    /// or content shorter than its own header.
+    pub(super) fn message(&self, arrival: &Arrival) -> Option<types::RecvMsgOut<'_>> {
+        if arrival.id >= self.count {
             return None;
         }
-        // SAFETY: the kernel has finished this buffer (its completion was reaped) and gets it back by `give_back`, which
-        // this borrow excludes; the length is at most the buffer's; all of it is initialised, as mapped memory begins
-        // zeroed.
-        let bytes = unsafe { std::slice::from_raw_parts(self.buffer(id), bytes.min(self.buffer_bytes)) };
+        let len = arrival.bytes.min(self.buffer_bytes);
+        // SAFETY: the kernel has finished this buffer, as the `Arrival` shows, and gets it back by `give_back` only, which
+        // takes `&mut self` and so waits for the end of this borrow; `id` and `len` are inside the region; all of it is
+        // initialised, as mapped memory begins zeroed.
+        let bytes = unsafe { std::slice::from_raw_parts(self.buffer(arrival.id), len) };
         types::RecvMsgOut::parse(bytes, &self.template).ok()
     }
 
@@ -143,22 +165,69 @@ impl BufferRing {
     }
 }
 
+/// A datagram that lies in a buffer of its socket's group. As long as this exists the buffer is ours: it goes back by way of
+/// [`Filled`], which consumes it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    socket: u16,
+    id: u16,
+    /// With the kernel's header.
+    bytes: usize,
+}
+
+impl Arrival {
+    /// The datagram of a completion.
+    ///
+    /// # Safety
+    ///
+    /// The completion of a receive of `socket` was reaped that names buffer `id` of the socket's group, and nothing else was
+    /// made of it.
+    pub(super) unsafe fn of_completion(socket: u16, id: u16, bytes: usize) -> Self {
+        Self { socket, id, bytes }
+    }
+
+    /// The socket that it arrived on.
+    pub(crate) fn socket(&self) -> u16 {
+        self.socket
+    }
+}
+
 /// A received datagram in its buffer. Dropping it returns the buffer.
 pub(crate) struct Filled<'a> {
-    id: u16,
-    bytes: usize,
+    arrival: Arrival,
     ring: &'a mut BufferRing,
 }
 
 impl Filled<'_> {
     /// The datagram with what the kernel tells about it; `None` if it is shorter than its own header.
     pub(crate) fn message(&self) -> Option<types::RecvMsgOut<'_>> {
-        self.ring.message(self.id, self.bytes)
+        self.ring.message(&self.arrival)
     }
 }
 
 impl Drop for Filled<'_> {
     fn drop(&mut self) {
-        self.ring.give_back(self.id);
+        self.ring.give_back(self.arrival.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_of_many_sockets_doubles_the_buffers_once() {
+        let uring = IoUring::new(8).expect("a ring");
+        let mut buffers = BufferRing::register(&uring, 0, 1_024, 64).expect("memory");
+        assert_eq!(buffers.in_play, FIRST);
+        for in_play in [512, 1_024, 1_024] {
+            (0..100).for_each(|_| buffers.run_short());
+            buffers.end_shortage();
+            assert_eq!(buffers.in_play, in_play);
+            buffers.end_shortage();
+            assert_eq!(buffers.in_play, in_play, "it was over");
+        }
+        // The kernel lets go of the buffers before they go.
+        drop(uring);
     }
 }

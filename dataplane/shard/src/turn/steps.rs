@@ -13,19 +13,20 @@ pub(super) enum Step {
     Reap,
     Mail,
     Timers,
+    /// Only what it took longer than planned.
+    Sleep,
 }
 
 /// The clock of one turn.
 pub(super) struct Steps {
-    began: Instant,
+    took: Duration,
     now: Instant,
     longest: (Step, Duration),
 }
 
 impl Steps {
     pub(super) fn start() -> Self {
-        let now = Instant::now();
-        Self { began: now, now, longest: (Step::Drain, Duration::ZERO) }
+        Self { took: Duration::ZERO, now: Instant::now(), longest: (Step::Drain, Duration::ZERO) }
     }
 
     /// The time at the end of the last step.
@@ -35,18 +36,32 @@ impl Steps {
 
     pub(super) fn ended(&mut self, step: Step) {
         let now = Instant::now();
-        let took = now - self.now;
+        self.count(step, now - self.now);
+        self.now = now;
+    }
+
+    /// A sleep has ended that was to last until then at most; `None` if it might last for ever.
+    pub(super) fn slept(&mut self, until: Option<Instant>) {
+        self.slept_until(Instant::now(), until);
+    }
+
+    fn slept_until(&mut self, now: Instant, until: Option<Instant>) {
+        let late = until.map_or(Duration::ZERO, |until| now.saturating_duration_since(until.max(self.now)));
+        self.count(Step::Sleep, late);
+        self.now = now;
+    }
+
+    fn count(&mut self, step: Step, took: Duration) {
+        self.took += took;
         if took > self.longest.1 {
             self.longest = (step, took);
         }
-        self.now = now;
     }
 
     /// Counts the turn if it took longer than `limit`, under the step that took most of it.
     pub(super) fn report(&self, limit: Duration, tally: &mut Tally) {
-        let took = self.now - self.began;
-        tally.longest_turn_us = tally.longest_turn_us.max(took.as_micros() as u64);
-        if took <= limit {
+        tally.longest_turn_us = tally.longest_turn_us.max(self.took.as_micros() as u64);
+        if self.took <= limit {
             return;
         }
         match self.longest.0 {
@@ -55,6 +70,32 @@ impl Steps {
             Step::Mail => tally.long_turns_mail += 1,
             Step::Timers | Step::Tick => tally.long_turns_timers += 1,
             Step::Submit => tally.long_turns_submit += 1,
+            Step::Sleep => tally.long_turns_sleep += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(5);
+
+    fn slept(planned: Option<Duration>, took: Duration) -> Tally {
+        let (mut steps, mut tally) = (Steps::start(), Tally::default());
+        let began = steps.now();
+        steps.slept_until(began + took, planned.map(|planned| began + planned));
+        steps.report(LIMIT, &mut tally);
+        tally
+    }
+
+    #[test]
+    fn a_sleep_counts_by_what_it_took_too_long() {
+        let ms = Duration::from_millis;
+        assert_eq!(slept(None, ms(1_000)), Tally::default());
+        assert_eq!(slept(Some(ms(100)), ms(60)), Tally::default());
+        assert_eq!(slept(Some(ms(100)), ms(104)), Tally { longest_turn_us: 4_000, ..Tally::default() });
+        let late = Tally { longest_turn_us: 20_000, long_turns_sleep: 1, ..Tally::default() };
+        assert_eq!(slept(Some(ms(100)), ms(120)), late);
     }
 }
