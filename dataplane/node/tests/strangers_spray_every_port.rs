@@ -1,6 +1,8 @@
 //! Every port of a node is sprayed from a foreign address while it carries calls (P14): nothing is heard, learned or
 //! answered, and the exchange of reports with the carrier, who counts for himself, goes on.
 
+mod dialling;
+
 use std::net::UdpSocket;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use common::{CallsPerSecond, Outcome};
 use loadtest::{Carrier, CarrierConfig, LineConfig, RtcpMode};
 use peal_node::PortRange;
-use peal_node::dial::{Dial, DialConfig, DialEvent, DialLine, DialStage, Local};
+use peal_node::dial::{Dial, DialConfig, DialEvent, DialStage};
 
 const CALLS: usize = 8;
 
@@ -16,37 +18,14 @@ const CALLS: usize = 8;
 const HOLD: Duration = Duration::from_millis(4_500);
 
 fn dial(local: &str, address: String) -> DialConfig {
-    DialConfig {
-        local: Local {
-            address: local.parse().expect("an address"),
-            sip_port: 0,
-            rtp_ports: PortRange { first: 0, last: 31 },
-            rtp_own_ports: 8,
-            shards: 1,
-            cores: Vec::new(),
-            send_silence: true,
-            user_agent: "Peal".to_owned(),
-        },
-        line: DialLine {
-            address,
-            domain: String::new(),
-            username: String::new(),
-            password: String::new(),
-            caller_id: "100".to_owned(),
-            max_calls: CALLS as u32,
-            rate: CallsPerSecond::new(100).expect("1 to 10,000"),
-            codecs: Vec::new(),
-            own_ports: false,
-        },
-        destinations: (0..CALLS).map(|n| format!("4{n:03}")).collect(),
-        count: CALLS,
-        play: None,
-        hold: HOLD,
-        record: None,
-        tap: None,
-        max_ring: Duration::from_secs(30),
-        max_call: Duration::from_secs(60),
-    }
+    let mut config = dialling::dial(address);
+    config.local.address = local.parse().expect("an address");
+    config.local.rtp_ports = PortRange { first: 0, last: 31 };
+    (config.local.rtp_own_ports, config.local.shards) = (8, 1);
+    config.line.max_calls = CALLS as u32;
+    config.line.rate = CallsPerSecond::new(100).expect("1 to 10,000");
+    (config.count, config.hold) = (CALLS, HOLD);
+    config
 }
 
 /// The UDP ports of this machine that are bound to a loopback address.
