@@ -5,6 +5,11 @@
 //! one [`handle_inputs`](Dispatch::handle_inputs) or [`handle_timeout`](Dispatch::handle_timeout), then
 //! [`poll_action`](Dispatch::poll_action) until it is empty, then the next.
 //!
+//! Inputs that are there at the same time are one change, as many as the shell takes in one bite. Each is a fact that stands
+//! whatever is done about the others, and none can tell whether an action of theirs was done: what becomes of one comes
+//! back as an input of its own. Actions leave in the order of their inputs. What weighs orders against each other, their
+//! expiry, places and slots, is decided once, when all the facts are in.
+//!
 //! The way of an order, and what each step waits for:
 //!
 //! ```text
