@@ -90,6 +90,10 @@ metrics! {
     DP_TAP_DROPPED = "peal_dataplane_tap_chunks_dropped_total", Counter, ["reason"];
     /// From handing over a chunk of tapped audio to its taking by the listener; the oldest of each look.
     DP_LISTENER_LAG = "peal_dataplane_listener_lag_seconds", Histogram(WORK_SECONDS), [];
+    /// RTP ports that calls hold: shared ones while a call is set up, own ones up to its end.
+    DP_RTP_PORTS_IN_USE = "peal_dataplane_rtp_ports_in_use", Gauge, ["shard"];
+    /// RTP ports that one call had for itself and that rest after it.
+    DP_RTP_PORTS_RESTING = "peal_dataplane_rtp_ports_resting", Gauge, ["shard"];
     // Data plane: shard.
     /// CPU time of the shard threads.
     DP_SHARD_CPU = "peal_dataplane_shard_cpu_seconds_total", Counter, ["shard"];
@@ -105,8 +109,8 @@ metrics! {
     /// (another shard may have taken either); `ports`, no RTP port was free, or the far end's address was another call's
     /// on the same port.
     DP_CALLS_SHED = "peal_dataplane_calls_shed_total", Counter, ["reason"];
-    /// Time whose packets were left out because a shard stood still, milliseconds.
-    DP_TICK_SKIPPED = "peal_dataplane_tick_skipped_milliseconds_total", Counter, [];
+    /// Time whose packets were left out because a shard stood still.
+    DP_TICK_SKIPPED = "peal_dataplane_tick_skipped_seconds_total", Counter, [];
     /// Mail that found its queue full, by queue.
     DP_MAIL_FULL = "peal_dataplane_mail_full_total", Counter, ["queue"];
     // Data plane: disk and link.

@@ -180,6 +180,7 @@ impl Calls {
         }
         self.handle_tick(now);
         self.take_sip_events(now);
+        self.pools.pass_time(now);
         if self.next_report <= now {
             self.next_report = now + REPORT_INTERVAL;
             self.unreported = !self.calls.is_empty();
@@ -250,6 +251,8 @@ impl Calls {
             rtcp_late,
             tick_skipped_ms: self.phases.skipped_ms(),
             calls: self.calls.len() as u64,
+            ports_in_use: self.pools.in_use(),
+            ports_resting: self.pools.resting(),
             ..self.counters.clone()
         }
     }

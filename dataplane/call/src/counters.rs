@@ -53,4 +53,8 @@ pub struct Counters {
     pub setting_up: u64,
     /// Gauge: answered calls.
     pub talking: u64,
+    /// Gauge: RTP ports that calls hold, shared ones while a call is set up, own ones up to its end.
+    pub ports_in_use: u64,
+    /// Gauge: own RTP ports that rest after a call.
+    pub ports_resting: u64,
 }

@@ -9,7 +9,8 @@ use common::Outcome;
 use common::metric::{self, Kind, Metric};
 use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
 /// Handles to what the dispatcher counts itself. What shards, journal and link count is summed at scrape.
@@ -127,6 +128,10 @@ pub(crate) fn counter(metric: &Metric) -> IntCounter {
 
 pub(crate) fn gauge(metric: &Metric) -> IntGauge {
     IntGauge::with_opts(opts(metric)).expect("the names of common::metric are well formed")
+}
+
+pub(crate) fn gauges(metric: &Metric) -> IntGaugeVec {
+    IntGaugeVec::new(opts(metric), metric.labels).expect("the names of common::metric are well formed")
 }
 
 pub(crate) fn counters(metric: &Metric) -> IntCounterVec {

@@ -13,7 +13,7 @@ use prometheus::{Encoder, TextEncoder};
 use shard::{MailSender, ShardCounters, Tally};
 
 use crate::http::Show;
-use crate::metrics::{Metrics, counter, counters, gauge};
+use crate::metrics::{Metrics, counter, counters, gauge, gauges, seconds};
 
 /// One shard as seen from outside.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ impl Show for Sources {
         families.extend(self.of_calls());
         families.extend(self.of_shards());
         families.extend(self.of_the_rest());
+        // Before its first report nothing is known of a shard, and the format has no family without a number.
+        families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();
         let encoded = TextEncoder::new().encode(&families, &mut text);
         encoded.expect("well-formed families into memory");
@@ -73,13 +75,19 @@ impl Sources {
         let rtcp_received = counter(&metric::DP_RTCP_RECEIVED);
         let rtcp_dropped = counters(&metric::DP_RTCP_DROPPED);
         let shed = counters(&metric::DP_CALLS_SHED);
-        let skipped = counter(&metric::DP_TICK_SKIPPED);
-        for calls in self.metrics.calls_counters().values() {
+        let skipped = seconds(&metric::DP_TICK_SKIPPED);
+        let skipped_s = skipped.with_label_values(&[] as &[&str]);
+        let ports_in_use = gauges(&metric::DP_RTP_PORTS_IN_USE);
+        let ports_resting = gauges(&metric::DP_RTP_PORTS_RESTING);
+        for (shard, calls) in &self.metrics.calls_counters() {
+            let shard = shard.to_string();
+            ports_in_use.with_label_values(&[&shard]).set(calls.ports_in_use as i64);
+            ports_resting.with_label_values(&[&shard]).set(calls.ports_resting as i64);
             let sip = &calls.sip;
             shed.with_label_values(&["overload"]).inc_by(calls.overload_refusals);
             shed.with_label_values(&["full"]).inc_by(calls.full_refusals);
             shed.with_label_values(&["ports"]).inc_by(calls.port_shortages);
-            skipped.inc_by(calls.tick_skipped_ms);
+            skipped_s.inc_by(Duration::from_millis(calls.tick_skipped_ms).as_secs_f64());
             received.inc_by(sip.datagrams_received);
             sent.inc_by(sip.datagrams_sent);
             retransmitted.inc_by(sip.requests_retransmitted + sip.responses_retransmitted);
@@ -122,11 +130,13 @@ impl Sources {
             tap_chunks,
             rtcp_sent,
             rtcp_received,
-            skipped,
         ]
         .iter()
         .flat_map(Collector::collect)
         .chain(dropped.collect())
+        .chain(ports_in_use.collect())
+        .chain(ports_resting.collect())
+        .chain(skipped.collect())
         .chain(shed.collect())
         .chain(rtp_dropped.collect())
         .chain(tap_dropped.collect())
@@ -135,7 +145,7 @@ impl Sources {
     }
 
     fn of_shards(&self) -> Vec<MetricFamily> {
-        let cpu = crate::metrics::seconds(&metric::DP_SHARD_CPU);
+        let cpu = seconds(&metric::DP_SHARD_CPU);
         let turns = counters(&metric::DP_SHARD_TURNS);
         let long_turns = counters(&metric::DP_SHARD_LONG_TURNS);
         let no_buffers = counters(&metric::DP_SHARD_NO_BUFFERS);
@@ -197,4 +207,37 @@ fn send_errors_of(tally: &Tally) -> [(&'static str, u64); 5] {
         ("too_long", tally.send_too_long),
         ("other", tally.send_other),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauges_are_told_by_shard_and_times_in_seconds() {
+        let metrics = Metrics::new();
+        for shard in 0..2 {
+            let (ports_in_use, ports_resting) = (3 + u64::from(shard), 7);
+            let counters =
+                call::Counters { ports_in_use, ports_resting, tick_skipped_ms: 250, ..Default::default() };
+            metrics.set_calls_counters(shard, counters);
+        }
+        let sources = Sources {
+            metrics,
+            shards: Vec::new(),
+            journal: None,
+            disk: None,
+            connects: Arc::default(),
+            healthy: AtomicBool::new(true),
+            ready: AtomicBool::new(true),
+        };
+        let text = sources.metrics();
+        for line in [
+            "peal_dataplane_rtp_ports_in_use{shard=\"1\"} 4\n",
+            "peal_dataplane_rtp_ports_resting{shard=\"0\"} 7\n",
+            "peal_dataplane_tick_skipped_seconds_total 0.5\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 }

@@ -109,7 +109,7 @@ impl Calls {
             ended.codec = session.plan().map(|plan| plan.codec);
             ended.quality = ended.codec.map(|_| quality);
             ended.recorded = recorded;
-            self.pools.of(call.order.port_mode).release(now, lease);
+            self.pools.release(now, call.order.port_mode, lease);
         }
         self.events.push_back(Event::Ended(ended));
     }

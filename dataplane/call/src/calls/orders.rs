@@ -131,7 +131,7 @@ impl Calls {
             }
             Err(error) => {
                 let (outcome, detail) = (verdict::of_refusal(&error), error.to_string());
-                self.pools.of(mode).release(now, lease);
+                self.pools.release(now, mode, lease);
                 self.refuse(now, key, outcome, &detail);
             }
         }

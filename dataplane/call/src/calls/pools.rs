@@ -1,9 +1,9 @@
 //! The RTP ports of the shard: those that calls share, and those that a call has for itself.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use common::entropy::Entropy;
-use media::{Lookup, PortIndex, PortLease, PortMode, Ports, PortsConfig, PortsExhausted};
+use media::{Lookup, PortIndex, PortLease, PortMode, Ports, PortsConfig, PortsExhausted, ports::REST};
 
 use crate::{CallsConfig, MediaPort};
 
@@ -12,6 +12,10 @@ use crate::{CallsConfig, MediaPort};
 pub(super) struct Pools {
     shared: Pool,
     own: Pool,
+    /// Own ports that calls hold.
+    own_in_use: u64,
+    /// When own ports were released that still rest.
+    own_released: VecDeque<Instant>,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,8 @@ impl Pools {
         Self {
             shared: pool(PortMode::Shared, &config.shared_media),
             own: pool(PortMode::Own, &config.own_media),
+            own_in_use: 0,
+            own_released: VecDeque::new(),
         }
     }
 
@@ -57,7 +63,34 @@ impl Pools {
         let pool = self.pool(mode);
         let lease = pool.ports.reserve(now, call)?;
         let port = lease.port().0;
-        Ok(Taken { lease, number: first + port, address: pool.addresses[usize::from(port)] })
+        let taken = Taken { lease, number: first + port, address: pool.addresses[usize::from(port)] };
+        self.own_in_use += u64::from(mode == PortMode::Own);
+        Ok(taken)
+    }
+
+    /// Gives a call's port back.
+    pub(super) fn release(&mut self, now: Instant, mode: PortMode, lease: PortLease) {
+        if mode == PortMode::Own {
+            self.own_in_use -= 1;
+            self.own_released.push_back(now);
+        }
+        self.pool(mode).ports.release(now, lease);
+    }
+
+    /// Takes note of the time, for [`resting`](Self::resting).
+    pub(super) fn pass_time(&mut self, now: Instant) {
+        let over = |since: &mut Instant| now.saturating_duration_since(*since) >= REST;
+        while self.own_released.pop_front_if(over).is_some() {}
+    }
+
+    /// Ports that calls hold: shared ones while a call is set up, own ones up to its end.
+    pub(super) fn in_use(&self) -> u64 {
+        (self.shared.addresses.len() - self.shared.ports.free()) as u64 + self.own_in_use
+    }
+
+    /// Own ports that rest after a call, as of the last [`pass_time`](Self::pass_time).
+    pub(super) fn resting(&self) -> u64 {
+        self.own_released.len() as u64
     }
 
     /// Whose packet has arrived on the media socket of this number.

@@ -20,7 +20,10 @@ fn a_call_without_a_port_is_shed() {
         let shed = pair.record(placed[ports]).end();
         assert_eq!((shed.outcome, shed.stamps.invited), (Outcome::Shed, None));
         assert!(shed.call_id.is_empty() && !shed.may_have_rung);
+        assert_eq!(pair.calls.counters().ports_in_use, ports as u64);
         pair.run_until_idle();
+        let resting = if mode == PortMode::Own { ports as u64 } else { 0 };
+        assert_eq!((pair.calls.counters().ports_in_use, pair.calls.counters().ports_resting), (0, resting));
         assert_eq!(pair.carrier.calls.len(), ports);
         for attempt in &placed[..ports] {
             assert_eq!(pair.record(*attempt).end().outcome, Outcome::Answered);

@@ -192,7 +192,9 @@ impl Pair {
         let counters = self.calls.counters();
         assert_eq!((counters.calls, counters.setting_up, counters.talking), (0, 0, 0));
         assert_eq!(self.pool.in_use(), 0, "recording buffers");
+        assert_eq!(counters.ports_in_use, 0);
         self.run(media::ports::REST + ms(40_000));
+        assert_eq!(self.calls.counters().ports_resting, 0);
         self.callees([Callee::silent()]);
         self.link = Link::perfect();
         let mut placed = Vec::new();
