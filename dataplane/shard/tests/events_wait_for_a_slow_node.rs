@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Instant;
+
 use common::{Ask, Bench, PATIENCE, Told, far_end, one_media_socket};
 use shard::{MailRefused, Shard, ShardConfig, Stop};
 
@@ -13,7 +15,9 @@ fn events_wait_for_a_slow_node() {
     let shard = Shard::start(config, |_| Bench::default()).expect("starts");
 
     let mut taken = 0;
+    let patience = Instant::now() + PATIENCE;
     let refused = loop {
+        assert!(Instant::now() < patience, "{:?}", shard.counters().read());
         match shard.mail().try_send(Ask::Ping(taken)) {
             Ok(()) => taken += 1,
             // Only once the shard has stopped reading does the queue stay full.

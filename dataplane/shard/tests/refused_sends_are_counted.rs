@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Ask, Bench, far_end, one_media_socket};
+use std::time::Instant;
+
+use common::{Ask, Bench, PATIENCE, far_end, one_media_socket};
 use shard::{Shard, ShardConfig, Stop};
 
 #[test]
@@ -14,7 +16,9 @@ fn refused_sends_are_counted() {
     };
     burst("255.255.255.255:9"); // Broadcast is not permitted on our sockets.
     burst("[::1]:9"); // Not of the socket's family.
+    let patience = Instant::now() + PATIENCE;
     while shard.counters().read().send_errors() < 10 {
+        assert!(Instant::now() < patience, "{:?}", shard.counters().read());
         std::thread::yield_now();
     }
     let far = far_end("127.0.0.1:0");
