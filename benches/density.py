@@ -168,19 +168,14 @@ class Bench:
                        "--cores", place.core, "--rtp-ports", arguments.rtp_ports, *arguments.dial.split()]
             for option in options:
                 command += [option, recordings / "call.wav"] if option == "--record" else [option]
-            with (place.folder / "dial.json").open("w+") as told, (place.folder / "dial.log").open("w") as log:
-                peal = place.start(place.core, command, stdout=told, stderr=log)
-                try:
+            with (place.folder / "dial.json").open("w+") as told:
+                with place.running(place.core, command, "dial.log", first=signal.SIGINT, stdout=told) as peal:
                     stand.wait_until(lambda: carrier.marked("begins"), calls / arguments.cps + arguments.settle + 30,
                                      f"{calls} calls are up", peal, carrier.process)
                     before = Usage.of(peal.pid, place.core)
                     stand.wait_until(lambda: carrier.marked("ends"), seconds + 30, "the window ends", peal, carrier.process)
                     usage = before.until(Usage.of(peal.pid, place.core), calls)
                     memory = {"own_bytes": stand.own_bytes(peal.pid), "kernel_udp_bytes": stand.udp_bytes()}
-                except Failure as failure:
-                    raise Failure(f"{failure} {(place.folder / 'dial.log').read_text()[-300:]}".strip()) from failure
-                finally:
-                    stand.end(peal, signal.SIGINT)
                 told.seek(0)
                 dial = json.loads(told.read() or "{}")
             summary = carrier.stop()

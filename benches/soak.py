@@ -68,16 +68,10 @@ class Soak:
         scale = arguments.talk / TALK_MEAN_S
         rule = "*=person:ring=0:hangup=callee"
         with place.carrier("--rule", rule, "--time-scale", scale, "--call-limit", 7200) as carrier:
-            with (place.folder / "peal.log").open("w") as log:
-                command = [place.bin / "peal", "up", "--config", self.config, "--data", self.data]
-                self.peal = place.start(None, command, stdout=log, stderr=log)
-                try:
-                    samples = self.campaign(carrier)
-                    stuck = self.let_it_end(carrier)
-                except Failure as failure:
-                    raise Failure(f"{failure}; peal said last: {(place.folder / 'peal.log').read_text()[-800:]}") from failure
-                finally:
-                    stand.end(self.peal)
+            command = [place.bin / "peal", "up", "--config", self.config, "--data", self.data]
+            with place.running(None, command, "peal.log") as self.peal:
+                samples = self.campaign(carrier)
+                stuck = self.let_it_end(carrier)
             summary = carrier.stop()
         return self.judge(samples, stuck, summary)
 

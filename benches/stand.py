@@ -78,6 +78,19 @@ class Stand:
 
         return subprocess.Popen([str(word) for word in command], preexec_fn=settle, cwd=ROOT, **files)
 
+    @contextlib.contextmanager
+    def running(self, core, command, log, first=signal.SIGTERM, stdout=None):
+        """A program while the block lasts. A failure tells what it said last, in its log."""
+        path = self.folder / log
+        with path.open("w") as file:
+            process = self.start(core, command, stdout=stdout or file, stderr=file)
+            try:
+                yield process
+            except Failure as failure:
+                raise Failure(f"{failure}; {path.name} ends with: {path.read_text()[-800:]}") from failure
+            finally:
+                end(process, first)
+
     def carrier(self, *options):
         return Carrier(self, options)
 

@@ -232,6 +232,8 @@ pub struct CarrierStats {
     pub stray_packets: u64,
     /// Datagrams that the kernel dropped because we did not read in time: what the ledger calls lost may be these.
     pub queue_drops: u64,
+    /// Calls in which an RTCP report of ours has answered one of the caller's.
+    pub reported: u64,
     /// SIP datagrams that could not be understood.
     pub malformed: u64,
     /// SIP messages for calls that were over.
@@ -255,6 +257,7 @@ pub(crate) struct Gauges {
     pub(crate) packets_sent: AtomicU64,
     pub(crate) stray_packets: AtomicU64,
     pub(crate) queue_drops: AtomicU64,
+    pub(crate) reported: AtomicU64,
     pub(crate) malformed: AtomicU64,
     pub(crate) late_messages: AtomicU64,
     pub(crate) junk_sent: AtomicU64,
@@ -284,6 +287,7 @@ impl Gauges {
             packets_sent: read(&self.packets_sent),
             stray_packets: read(&self.stray_packets),
             queue_drops: read(&self.queue_drops),
+            reported: read(&self.reported),
             malformed: read(&self.malformed),
             late_messages: read(&self.late_messages),
             junk_sent: read(&self.junk_sent),

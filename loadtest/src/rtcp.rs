@@ -38,6 +38,8 @@ pub(crate) struct Control {
     heard: Option<(u32, u64)>,
     /// Packets expected and received when we last reported.
     reported: (u64, u64),
+    /// Whether a report of ours has answered one of the caller's.
+    pub(crate) has_answered: bool,
     account: RtcpRecord,
 }
 
@@ -53,6 +55,7 @@ impl Control {
             told: [None; 2],
             heard: None,
             reported: (0, 0),
+            has_answered: false,
             account: RtcpRecord::default(),
         }
     }
@@ -95,6 +98,7 @@ impl Control {
                 }),
             }
         });
+        self.has_answered |= block.as_ref().is_some_and(|block| block.last_sender_report != 0);
         let info = (sender.sent > 0).then(|| {
             let ntp = report::ntp(unix_us);
             self.told = [Some((ntp >> 16) as u32), self.told[0]];

@@ -2,20 +2,19 @@
 //! answered, and the exchange of reports with the carrier, who counts for himself, goes on.
 
 mod dialling;
+mod exchange;
 
 use std::net::UdpSocket;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use common::{CallsPerSecond, Outcome};
+use exchange::wait_for_reports;
 use loadtest::{Carrier, CarrierConfig, LineConfig, RtcpMode};
 use peal_node::PortRange;
 use peal_node::dial::{Dial, DialConfig, DialEvent, DialStage};
 
 const CALLS: usize = 8;
-
-/// Longer than the latest that a first report may be: 3.75 s.
-const HOLD: Duration = Duration::from_millis(4_500);
 
 fn dial(local: &str, address: String) -> DialConfig {
     let mut config = dialling::dial(address);
@@ -24,7 +23,9 @@ fn dial(local: &str, address: String) -> DialConfig {
     (config.local.rtp_own_ports, config.local.shards) = (8, 1);
     config.line.max_calls = CALLS as u32;
     config.line.rate = CallsPerSecond::new(100).expect("1 to 10,000");
-    (config.count, config.hold) = (CALLS, HOLD);
+    // Until the test ends them.
+    (config.hold, config.max_call) = (Duration::from_secs(3_600), Duration::from_secs(3_600));
+    config.count = CALLS;
     config
 }
 
@@ -59,7 +60,7 @@ fn check(local: &str, rtcp: RtcpMode) {
     let line = LineConfig::new("a", "127.0.0.1:0".parse().expect("an address"));
     let carrier = Carrier::start(CarrierConfig {
         // They send no audio: whatever is heard is a stranger's.
-        rules: vec!["4*=silent:ring=0.1:talk=60".parse().expect("a rule")],
+        rules: vec!["4*=silent:ring=0.1:talk=3600".parse().expect("a rule")],
         rtcp,
         rtcp_interval: Duration::from_millis(200),
         ..CarrierConfig::new(vec![line])
@@ -84,6 +85,8 @@ fn check(local: &str, rtcp: RtcpMode) {
         }
         rounds
     });
+    wait_for_reports(&carrier, CALLS as u64);
+    dial.stop();
     let digits = dial
         .events()
         .iter()
@@ -99,7 +102,7 @@ fn check(local: &str, rtcp: RtcpMode) {
     for result in &report.results {
         assert_eq!(result.outcome, Outcome::Answered, "{result:?}");
         let ended = result.ended.as_ref().expect("it was answered");
-        assert_eq!(ended.hung_up_by, "script", "nothing ended the call before its time");
+        assert_eq!(ended.hung_up_by, "drain", "nothing ended the call before its time");
         let media = ended.media.expect("a session");
         assert_eq!((media.packets_received, media.far_lost), (0, Some(0)), "{media:?}");
         assert!(media.rtt_ms.is_some(), "{media:?}");

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Engine;
 use crate::call::State;
+use crate::carrier::Gauges;
 use crate::measure::{Counts, Step};
 use crate::net;
 
@@ -30,8 +31,10 @@ impl Engine {
             control.next_at = None;
             return;
         }
+        let had_answered = control.has_answered;
         let report = control.report(now, net::unix_us(), &media.sender, &media.reception);
         self.places.send_one(media.place, !control.is_muxed, &report, control.to);
+        Gauges::add(&self.gauges.reported, u64::from(control.has_answered && !had_answered));
     }
 
     /// Lets the measuring window begin and end.
