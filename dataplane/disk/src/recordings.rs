@@ -1,8 +1,7 @@
 //! Recordings: one WAV file for each recorded attempt, written by one thread from blocks that shards hand over.
 //!
-//! A file grows as `<stem>.part.wav`. Each block is written and then the header refreshed, so that the file opens at
-//! any moment, also after `kill -9`; it is synced and renamed to `<stem>.wav` when the call ends. `.part.wav` files
-//! that a dead process left are repaired to their true length and renamed by [`Disk::start`] (promise P5). Nothing is
+//! A file grows as `<stem>.part.wav`. Its header is refreshed every 4 s, so that the file opens at any moment, also after
+//! `kill -9`; it is synced and renamed to `<stem>.wav` when the call ends. `.part.wav` files that a dead process left are repaired to their true length and renamed by [`Disk::start`] (promise P5). Nothing is
 //! ever overwritten: where a name is taken, `<stem>-1` and so on is used.
 //!
 //! A write that fails ends that recording: what is safe is kept, the rest is given up, the attempt is named in a
@@ -262,7 +261,10 @@ impl DiskHandle {
     /// Begins the recording of an attempt. `stem` is its path in the recordings folder, with `/` between folders and
     /// without `.wav`.
     pub fn open(&self, attempt: AttemptId, stem: impl Into<String>) -> Result<(), DiskBusy> {
-        self.admit(Job::Open { attempt, stem: stem.into() })
+        self.admit(Job::Open { attempt, stem: stem.into() })?;
+        // A thread with nothing to write waits for this. While it writes it looks by itself.
+        self.shared.bell.notify_one();
+        Ok(())
     }
 
     /// Adds a block. Blocks of one recording go in the order of their positions.
@@ -301,10 +303,7 @@ impl DiskHandle {
 
     fn send(&self, job: Job) -> Result<(), DiskBusy> {
         match self.jobs.try_send(job) {
-            Ok(()) => {
-                self.shared.bell.notify_one();
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             // A thread that is gone keeps up with nothing.
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.refuse(),
         }

@@ -1,11 +1,11 @@
-//! The disk thread: takes jobs from the queue and gives each recording a task of its own, so that one slow write holds
-//! up only its own file.
+//! The disk thread: takes jobs from the queue and writes each block where it belongs; what waits for the disk itself, the
+//! end of a recording, is a task of its own.
 //!
-//! Blocks in work are bounded by [`IN_WORK_MAX`]; beyond that jobs stay in the queue, which fills and refuses.
+//! While anything is recorded the thread looks into the queue every [`GATHER`] and is woken by nobody: a wake-up for
+//! each block would cost the shard a system call and the thread a turn, both more than the write. A disk that stops holds up the
+//! thread; jobs stay in the queue, which fills and refuses.
 
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,15 +14,18 @@ use std::time::Duration;
 use common::AttemptId;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use media::Block;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::file::RecordingFile;
+use super::file::{Kept, RecordingFile};
 use super::health::{self, Health};
-use super::{DiskConfig, Job, RecordingError, Report, Shared, repair};
+use super::{DiskConfig, Job, RecordingError, Repaired, Report, Shared, repair};
 
-/// Blocks that may be on their way to files at once.
-const IN_WORK_MAX: usize = 1024;
+/// How long jobs are left to gather. A block of 0.8 s that waits 0.06 s for late packets and this long is written within
+/// the second of which promise P5 speaks.
+const GATHER: Duration = Duration::from_millis(40);
+
+/// Jobs after which endings and the watch have their turn.
+const BATCH: usize = 256;
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,19 +35,18 @@ pub(super) struct Context {
     config: DiskConfig,
     shared: Arc<Shared>,
     reports: Sender<Report>,
-    in_work: Cell<usize>,
 }
 
 impl Context {
     pub(super) fn new(config: DiskConfig, shared: Arc<Shared>, reports: Sender<Report>) -> Context {
-        Context { config, shared, reports, in_work: Cell::new(0) }
+        Context { config, shared, reports }
     }
 
-    fn done(&self) {
-        let before = self.in_work.replace(self.in_work.get() - 1);
-        if before == IN_WORK_MAX {
-            self.shared.bell.notify_one();
+    fn failed(&self, attempt: AttemptId, error: RecordingError, kept: Option<Repaired>) {
+        if matches!(error, RecordingError::NoSpace(_) | RecordingError::Io(_)) {
+            self.shared.set_health(Health::Failing);
         }
+        self.report(Report::Failed { attempt, error, kept });
     }
 
     fn report(&self, report: Report) {
@@ -65,111 +67,117 @@ impl Context {
 pub(super) async fn run(context: Context, mail: Receiver<Job>) {
     let context = Rc::new(context);
     let watch = tokio_uring::spawn(watch(Rc::clone(&context)));
-    let mut recordings =
-        Recordings { context: Rc::clone(&context), open: HashMap::new(), tasks: JoinSet::new() };
+    let mut recordings = Recordings {
+        context: Rc::clone(&context),
+        open: HashMap::new(),
+        endings: JoinSet::new(),
+        buffer: Vec::new(),
+    };
     loop {
-        let ended = recordings.take_mail(&mail);
-        while recordings.tasks.try_join_next().is_some() {}
-        if ended {
-            break;
+        match recordings.take_mail(&mail) {
+            Mail::More => tokio::task::yield_now().await,
+            // Only a beginning rings the bell.
+            Mail::Empty if recordings.open.is_empty() => context.shared.bell.notified().await,
+            Mail::Empty => tokio::time::sleep(GATHER).await,
+            Mail::Ended => break,
         }
-        context.shared.bell.notified().await;
+        while recordings.endings.try_join_next().is_some() {}
     }
-    // Dropping the senders is what ends the files.
-    recordings.open.clear();
-    while recordings.tasks.join_next().await.is_some() {}
+    for (attempt, file) in std::mem::take(&mut recordings.open) {
+        recordings.end(attempt, file);
+    }
+    while recordings.endings.join_next().await.is_some() {}
     watch.abort();
+}
+
+/// What the queue held.
+enum Mail {
+    More,
+    Empty,
+    Ended,
 }
 
 struct Recordings {
     context: Rc<Context>,
-    open: HashMap<AttemptId, mpsc::UnboundedSender<Block>>,
-    tasks: JoinSet<()>,
+    open: HashMap<AttemptId, RecordingFile>,
+    endings: JoinSet<()>,
+    /// Memory in which blocks are woven.
+    buffer: Vec<u8>,
 }
 
 impl Recordings {
-    /// Takes what may be taken now, and says whether there will be no more.
-    fn take_mail(&mut self, mail: &Receiver<Job>) -> bool {
-        while self.context.in_work.get() < IN_WORK_MAX {
+    fn take_mail(&mut self, mail: &Receiver<Job>) -> Mail {
+        for _ in 0..BATCH {
             match mail.try_recv() {
                 Ok(job) => self.take(job),
-                Err(TryRecvError::Disconnected) => return true,
-                Err(TryRecvError::Empty) => return self.context.shared.stopping.load(Ordering::Acquire),
+                Err(TryRecvError::Empty) if !self.context.shared.stopping.load(Ordering::Acquire) => {
+                    return Mail::Empty;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Mail::Ended,
             }
         }
-        false
+        Mail::More
     }
 
     fn take(&mut self, job: Job) {
         match job {
-            Job::Open { attempt, .. } if self.open.contains_key(&attempt) => {
-                self.context.report(Report::Failed {
-                    attempt,
-                    error: RecordingError::AlreadyOpen,
-                    kept: None,
-                });
-            }
-            Job::Open { attempt, stem } => {
-                let (blocks, mail) = mpsc::unbounded_channel();
-                self.open.insert(attempt, blocks);
-                self.context.shared.open.fetch_add(1, Ordering::Relaxed);
-                self.tasks.spawn_local(record(Rc::clone(&self.context), attempt, stem, mail));
-            }
-            Job::Block { attempt, block } => {
-                self.context.in_work.set(self.context.in_work.get() + 1);
-                // A recording that failed has dropped its receiver.
-                let taken = self.open.get(&attempt).is_some_and(|blocks| blocks.send(block).is_ok());
-                if !taken {
-                    self.context.shared.orphans.fetch_add(1, Ordering::Relaxed);
-                    self.context.done();
+            Job::Open { attempt, stem } => self.begin(attempt, &stem),
+            Job::Block { attempt, block } => self.write(attempt, block),
+            Job::Close { attempt } => {
+                if let Some(file) = self.open.remove(&attempt) {
+                    self.end(attempt, file);
                 }
             }
-            Job::Close { attempt } => drop(self.open.remove(&attempt)),
         }
     }
-}
 
-/// One recording from its first block to its report.
-async fn record(
-    context: Rc<Context>,
-    attempt: AttemptId,
-    stem: String,
-    mut blocks: mpsc::UnboundedReceiver<Block>,
-) {
-    let mut part: Option<PathBuf> = None;
-    let report = match write(&context, &stem, &mut blocks, &mut part).await {
-        Ok(kept) => Report::Kept { attempt, path: kept.path, samples: kept.samples, missing: kept.missing },
-        Err(error) => {
-            if matches!(error, RecordingError::NoSpace(_) | RecordingError::Io(_)) {
-                context.shared.set_health(Health::Failing);
+    fn begin(&mut self, attempt: AttemptId, stem: &str) {
+        if self.open.contains_key(&attempt) {
+            return self.context.failed(attempt, RecordingError::AlreadyOpen, None);
+        }
+        let config = &self.context.config;
+        match RecordingFile::create(&config.recordings_dir, stem, config.format) {
+            Ok(file) => {
+                self.open.insert(attempt, file);
+                self.context.shared.open.fetch_add(1, Ordering::Relaxed);
             }
-            Report::Failed { attempt, error, kept: part.as_deref().map(repair::repair) }
+            Err(error) => self.context.failed(attempt, error, None),
         }
-    };
-    blocks.close();
-    while blocks.try_recv().is_ok() {
-        context.shared.orphans.fetch_add(1, Ordering::Relaxed);
-        context.done();
     }
-    context.shared.open.fetch_sub(1, Ordering::Relaxed);
-    context.report(report);
-}
 
-async fn write(
-    context: &Context,
-    stem: &str,
-    blocks: &mut mpsc::UnboundedReceiver<Block>,
-    part: &mut Option<PathBuf>,
-) -> Result<super::file::Kept, RecordingError> {
-    let config = &context.config;
-    let mut file = RecordingFile::create(&config.recordings_dir, stem, config.format).await?;
-    *part = Some(file.part().to_owned());
-    while let Some(block) = blocks.recv().await {
-        let result = file.write(block).await;
-        context.done();
-        context.shared.bytes.fetch_add(result?, Ordering::Relaxed);
+    fn write(&mut self, attempt: AttemptId, block: Block) {
+        let shared = &self.context.shared;
+        // A recording that failed is open no more.
+        let Some(file) = self.open.get_mut(&attempt) else {
+            shared.orphans.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        match file.write(block, &mut self.buffer) {
+            Ok(bytes) => drop(shared.bytes.fetch_add(bytes, Ordering::Relaxed)),
+            Err(error) => {
+                let kept = repair::repair(file.part());
+                self.open.remove(&attempt);
+                shared.open.fetch_sub(1, Ordering::Relaxed);
+                self.context.failed(attempt, error.into(), Some(kept));
+            }
+        }
     }
-    Ok(file.finish().await?)
+
+    /// Makes a recording durable, beside everything else.
+    fn end(&mut self, attempt: AttemptId, file: RecordingFile) {
+        let context = Rc::clone(&self.context);
+        self.endings.spawn_local(async move {
+            let part = file.part().to_owned();
+            let ended = file.finish().await;
+            context.shared.open.fetch_sub(1, Ordering::Relaxed);
+            match ended {
+                Ok(Kept { path, samples, missing }) => {
+                    context.report(Report::Kept { attempt, path, samples, missing });
+                }
+                Err(error) => context.failed(attempt, error.into(), Some(repair::repair(&part))),
+            }
+        });
+    }
 }
 
 /// Looks after the disk's health: free space always, and a trial write while writes fail.

@@ -87,19 +87,24 @@ impl Block {
 
     /// Appends both sides, woven as a WAV file of `layout` wants them.
     pub fn write_wav(&self, layout: Layout, out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.resize(begin + self.len * layout.frame_bytes() as usize, 0);
+        let woven = &mut out[begin..];
         let pairs = self.left().iter().zip(self.right());
         match layout {
             Layout::Pcm16 => {
                 let linear = self.codec.decode_table();
-                out.extend(pairs.flat_map(|(&left, &right)| {
-                    let [a, b] = linear[usize::from(left)].to_le_bytes();
-                    let [c, d] = linear[usize::from(right)].to_le_bytes();
-                    [a, b, c, d]
-                }));
+                for (out, (&left, &right)) in woven.as_chunks_mut().0.iter_mut().zip(pairs) {
+                    let ([a, b], [c, d]) =
+                        (linear[usize::from(left)].to_le_bytes(), linear[usize::from(right)].to_le_bytes());
+                    *out = [a, b, c, d];
+                }
             }
             Layout::G711(codec) => {
                 let table = self.codec.transcode_table(codec);
-                out.extend(pairs.flat_map(|(&l, &r)| [table[usize::from(l)], table[usize::from(r)]]));
+                for (out, (&left, &right)) in woven.as_chunks_mut().0.iter_mut().zip(pairs) {
+                    *out = [table[usize::from(left)], table[usize::from(right)]];
+                }
             }
         }
     }
