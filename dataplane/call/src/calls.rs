@@ -216,7 +216,7 @@ impl Calls {
         }
         let nearer = self.phases.due_later(FETCH_AHEAD).and_then(|key| self.calls.find(key));
         if let Some(media) = nearer.and_then(|call| call.media.as_ref()) {
-            media.session.prefetch_frame();
+            media.session.prefetch_tick();
         }
     }
 

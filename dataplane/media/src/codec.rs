@@ -1,6 +1,6 @@
 //! The codecs that a call may run on, and what differs between them.
 
-use crate::g711;
+use crate::{FRAME_SAMPLES, g711};
 
 /// A negotiated audio codec. Both run at 8 kHz with one byte a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +35,13 @@ impl Codec {
             Codec::Pcmu => 0xFF,
             Codec::Pcma => 0xD5,
         }
+    }
+
+    /// A frame of silence.
+    pub(crate) fn silent_frame(self) -> &'static [u8; FRAME_SAMPLES] {
+        static FRAMES: [[u8; FRAME_SAMPLES]; 2] =
+            [[Codec::Pcmu.silence(); FRAME_SAMPLES], [Codec::Pcma.silence(); FRAME_SAMPLES]];
+        &FRAMES[self as usize]
     }
 
     /// What turns the lower seven bits of a byte into its magnitude: 0 for silence, 127 for full scale.

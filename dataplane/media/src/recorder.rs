@@ -1,23 +1,28 @@
 //! Stereo recording of one call: left what we sent, right what we received.
 //!
-//! Both sides are kept as G.711, as they were on the wire, in one buffer, and leave it as blocks of 800 ms. Weaving the
-//! sides together and turning them into linear samples is left to whoever writes the file ([`Block::write_wav`]): on
-//! the shard a recording costs two copies of 160 bytes each 20 ms.
+//! They leave it as blocks of 800 ms. What we received is kept as G.711, as it was on the wire; of what we sent, which is of
+//! prompts that all calls share, is kept which frames they were. Fetching them, weaving the sides together and turning them into
+//! linear samples is left to whoever writes the file ([`Block::write_wav`]): on the shard a recording costs one copy of 160
+//! bytes each 20 ms.
 //!
 //! The timeline is the tick's. What we send lies at the time of its tick; what we receive is placed by its RTP
 //! timestamp, so that packets which come late or out of order (by up to [`LATE_SAMPLES`]) still find their place, and
 //! what never comes is silence.
 
 mod block;
+mod sent;
 
 use block::Sides;
 pub use block::{Block, BlockPool};
+use sent::Stretch;
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::pool::PoolExhausted;
+use crate::pool::{Lent, PoolExhausted};
+use crate::prompt::Prompt;
 use crate::rtp::Header;
-use crate::track::{Track, Window, copy, samples_between};
+use crate::track::{Track, Window, samples_between};
 use crate::{Codec, FRAME_SAMPLES};
 
 /// Samples of a side in a full block: 800 ms. With [`LATE_SAMPLES`] and the way to the disk a process that is killed
@@ -33,15 +38,17 @@ const CATCH_UP_SAMPLES: u64 = 3 * FRAME_SAMPLES as u64;
 /// The recording of one call.
 #[derive(Debug)]
 pub struct Recorder {
-    pool: BlockPool,
-    sides: Sides,
+    sides: Lent<Sides>,
     origin: Instant,
-    /// Timeline position of the buffer's first sample.
+    /// Timeline position of the block's first sample.
     base: u64,
-    /// Samples of the left side in the buffer: the timeline's present, less `base`.
+    /// Samples of the left side in the block: the timeline's present, less `base`. Whole frames.
     filled: usize,
+    /// The newest frames of the left side; those before them are in `sides`.
+    sending: Stretch,
     /// The right side.
     right: Track,
+    pool: BlockPool,
     ready: Option<Block>,
     overrun: bool,
 }
@@ -51,29 +58,28 @@ impl Recorder {
     /// translated.
     pub fn start(now: Instant, codec: Codec, pool: &BlockPool) -> Result<Recorder, PoolExhausted> {
         Ok(Recorder {
-            sides: Sides::take(pool)?,
+            sides: pool.take()?,
             pool: pool.clone(),
             origin: now,
             base: 0,
             filled: 0,
+            sending: Stretch::NONE,
             right: Track::new(codec),
             ready: None,
             overrun: false,
         })
     }
 
-    /// One tick: the frame that was sent, or `None` for silence.
-    pub fn sent(&mut self, now: Instant, frame: Option<(Codec, &[u8; FRAME_SAMPLES])>) {
+    /// One tick: the prompt and the number of the frame that was sent, or `None` for silence.
+    pub fn sent(&mut self, now: Instant, frame: Option<(&Arc<Prompt>, usize)>) {
         let due = samples_between(self.origin, now);
         let present = self.base + self.filled as u64;
         if due > present + CATCH_UP_SAMPLES {
             self.skip_to(due);
         }
-        let own = self.right.codec();
-        let side = &mut self.sides.left_mut()[self.filled..self.filled + FRAME_SAMPLES];
-        match frame {
-            Some((codec, frame)) => copy(codec, frame, own, side),
-            None => side.fill(own.silence()),
+        if !self.sending.goes_on(frame) {
+            let before = std::mem::replace(&mut self.sending, Stretch::of(frame));
+            self.keep(before);
         }
         self.filled += FRAME_SAMPLES;
         if self.filled >= BLOCK_SAMPLES + LATE_SAMPLES {
@@ -85,7 +91,7 @@ impl Recorder {
     pub fn received(&mut self, now: Instant, header: &Header, codec: Codec, payload: &[u8]) {
         let arrived = samples_between(self.origin, now);
         let window = Window { base: self.base, present: self.filled };
-        self.right.put(self.sides.right_mut(), window, arrived, header, codec, payload);
+        self.right.put(&mut self.sides.right, window, arrived, header, codec, payload);
     }
 
     /// The block that is full, if any.
@@ -100,28 +106,46 @@ impl Recorder {
 
     /// Ends the recording: the block not yet taken, and what the buffer holds.
     pub fn finish(mut self) -> [Option<Block>; 2] {
-        self.right.hush_to(self.sides.right_mut(), self.filled);
+        self.keep_sending();
+        self.right.hush_to(&mut self.sides.right, self.filled);
         let codec = self.right.codec();
         let last = (self.filled > 0).then(|| Block::new(self.sides, codec, self.base, self.filled));
         [self.ready.take(), last]
     }
 
-    /// Hands out the first `len` samples of both sides and goes on with what lies behind them.
+    fn keep(&mut self, stretch: Stretch) {
+        if !stretch.is_empty() {
+            self.sides.sent.push(stretch);
+        }
+    }
+
+    fn keep_sending(&mut self) {
+        let sending = std::mem::replace(&mut self.sending, Stretch::NONE);
+        self.keep(sending);
+    }
+
+    /// Hands out the first `len` samples of both sides, whole frames, and goes on with what lies behind them.
     fn turn_block(&mut self, len: usize) {
-        self.right.hush_to(self.sides.right_mut(), len);
-        let (left, right) = (len..self.filled, len..self.right.written());
-        match Sides::take(&self.pool) {
+        self.keep_sending();
+        self.right.hush_to(&mut self.sides.right, len);
+        let right = len..self.right.written();
+        match self.pool.take() {
             Ok(fresh) if self.ready.is_none() => {
                 let mut full = std::mem::replace(&mut self.sides, fresh);
-                self.sides.continue_from(&mut full, left, right);
+                self.sides.right[..right.len()].copy_from_slice(&full.right[right]);
+                sent::split_off(&mut full.sent, len / FRAME_SAMPLES, &mut self.sides.sent);
                 self.ready = Some(Block::new(full, self.right.codec(), self.base, len));
             }
             Ok(_) | Err(PoolExhausted) => {
                 // The block is lost, the timeline is not: the file is filled with silence by position.
                 self.overrun = true;
-                self.sides.forget(left, right);
+                self.sides.right.copy_within(right, 0);
+                let mut rest = vec![];
+                sent::split_off(&mut self.sides.sent, len / FRAME_SAMPLES, &mut rest);
+                self.sides.sent = rest;
             }
         }
+        self.sending = self.sides.sent.pop().unwrap_or(Stretch::NONE);
         self.base += len as u64;
         self.filled -= len;
         self.right.advance(len);

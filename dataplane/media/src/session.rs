@@ -37,10 +37,6 @@ const SPEECH_GAP_MAX: Duration = Duration::from_millis(400);
 /// Comfort noise (RFC 3389): one level byte and up to 10 coefficients in practice.
 const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
 
-/// The frame that is sent when there is nothing to play, per codec.
-static SILENCE: [[u8; FRAME_SAMPLES]; 2] =
-    [[Codec::Pcmu.silence(); FRAME_SAMPLES], [Codec::Pcma.silence(); FRAME_SAMPLES]];
-
 /// What a session is born with. The four seeds must be random (RFC 3550 section 5.1).
 #[derive(Clone, Copy, Debug)]
 pub struct SessionConfig {
@@ -269,12 +265,20 @@ impl MediaSession {
         self.hot.playing.take().is_some()
     }
 
-    /// Begins to fetch the frame that the next tick sends.
-    pub fn prefetch_frame(&self) {
+    /// Begins to fetch what the next tick needs beside the session: the frame that it sends, and the recording.
+    pub fn prefetch_tick(&self) {
+        self.prefetch_recording();
         if let (Some(playing), Some(far)) = (&self.hot.playing, &self.hot.far)
             && let Some(frame) = playing.prompt.frame(far.plan.codec, playing.at)
         {
             prefetch(frame, FRAME_SAMPLES);
+        }
+    }
+
+    /// Begins to fetch what a packet or tick of a recorded call touches beside the session.
+    pub fn prefetch_recording(&self) {
+        if let Some(recorder) = &self.hot.recorder {
+            prefetch(&**recorder, size_of::<Recorder>());
         }
     }
 
@@ -302,13 +306,13 @@ impl MediaSession {
             }
             return None;
         };
-        let frame = next_frame(&mut hot.playing, &mut hot.prompt_ended, plan.codec);
+        let frame = next_frame(&mut hot.playing, &mut hot.prompt_ended);
         if let Some(recorder) = &mut hot.recorder {
-            recorder.sent(now, frame.map(|frame| (plan.codec, frame)));
+            recorder.sent(now, frame);
         }
-        let frame = match frame {
+        let frame = match frame.and_then(|(prompt, at)| prompt.frame(plan.codec, at)) {
             Some(frame) => frame,
-            None if hot.send_silence => &SILENCE[plan.codec as usize],
+            None if hot.send_silence => plan.codec.silent_frame(),
             None => {
                 hot.sender.skip(FRAME_SAMPLES as u32);
                 return None;
@@ -475,12 +479,8 @@ impl MediaSession {
     }
 }
 
-/// The frame to play now, if any; notes the end of the prompt in the tick after its last frame.
-fn next_frame<'a>(
-    playing: &'a mut Option<Playing>,
-    ended: &mut bool,
-    codec: Codec,
-) -> Option<&'a [u8; FRAME_SAMPLES]> {
+/// The frame to play now, if any, by its prompt and number; notes the end of the prompt in the tick after its last frame.
+fn next_frame<'a>(playing: &'a mut Option<Playing>, ended: &mut bool) -> Option<(&'a Arc<Prompt>, usize)> {
     let current = playing.as_mut()?;
     let at = current.at;
     current.at += 1;
@@ -489,7 +489,7 @@ fn next_frame<'a>(
         *ended = true;
         return None;
     }
-    playing.as_ref().and_then(|playing| playing.prompt.frame(codec, at))
+    playing.as_ref().map(|playing| (&playing.prompt, at))
 }
 
 /// What a packet is by payload type and length; its source is not yet known to be right.

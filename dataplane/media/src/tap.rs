@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::pool::{Buffer, Pool, PoolExhausted};
+use crate::pool::{Lent, Memory, Pool, PoolExhausted};
 use crate::rtp::Header;
 use crate::track::{AHEAD_SAMPLES, Track, Window, samples_between};
 use crate::{Codec, FRAME_SAMPLES, SAMPLE_RATE};
@@ -39,13 +39,23 @@ const CATCH_UP_SAMPLES: usize = 5 * CHUNK_SAMPLES;
 const SKEW_MAX: u64 = 100;
 
 /// Buffers for the chunks of a shard.
-pub type ChunkPool = Pool<CHUNK_SAMPLES>;
+pub type ChunkPool = Pool<Samples>;
+
+/// Memory of a chunk.
+#[derive(Debug, Default)]
+pub struct Samples(Box<[u8]>);
+
+impl Memory for Samples {
+    fn make() -> Samples {
+        Samples(vec![0; CHUNK_SAMPLES].into_boxed_slice())
+    }
+}
 
 /// A piece of what the far end said. Dropping it gives its memory back to its pool.
 #[derive(Debug)]
 pub struct Chunk {
     /// None in a last chunk whose samples were lost.
-    buffer: Option<Buffer>,
+    buffer: Option<Lent<Samples>>,
     codec: Codec,
     position: u64,
     len: u16,
@@ -67,7 +77,7 @@ impl Chunk {
 
     /// The samples, encoded in [`Chunk::codec`]: [`CHUNK_SAMPLES`], or fewer in the last chunk of a call.
     pub fn samples(&self) -> &[u8] {
-        self.buffer.as_ref().map_or(&[], |buffer| &buffer.bytes[..usize::from(self.len)])
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer.0[..usize::from(self.len)])
     }
 
     /// How many of the samples were received; the others are silence in their place.
@@ -189,7 +199,7 @@ impl Tap {
     fn hand_over(&mut self, len: usize, last: bool) -> Result<Chunk, PoolExhausted> {
         self.track.hush_to(&mut self.samples, len);
         let buffer = self.pool.take().map(|mut buffer| {
-            buffer.bytes[..len].copy_from_slice(&self.samples[..len]);
+            buffer.0[..len].copy_from_slice(&self.samples[..len]);
             buffer
         });
         let chunk = |buffer| Chunk {

@@ -25,7 +25,7 @@ fn join(blocks: impl IntoIterator<Item = Block>) -> Recorded {
         assert!(position >= joined.left.len(), "blocks come in order");
         joined.left.resize(position, SILENCE);
         joined.right.resize(position, SILENCE);
-        joined.left.extend(block.left());
+        joined.left.extend(block.left().flatten());
         joined.right.extend(block.right());
     }
     joined
@@ -240,11 +240,15 @@ fn nothing_of_an_earlier_call_is_heard_in_a_later_one() {
             }
             tick(&mut session, start + TICK * n);
             if let Some(block) = session.poll_block() {
-                blocks.push((block.left().to_vec(), block.right().to_vec()));
+                blocks.push((block.left().copied().collect::<Vec<_>>().concat(), block.right().to_vec()));
             }
         }
         let rest = session.finish_recording();
-        blocks.extend(rest.iter().flatten().map(|block| (block.left().to_vec(), block.right().to_vec())));
+        blocks.extend(
+            rest.iter()
+                .flatten()
+                .map(|block| (block.left().copied().collect::<Vec<_>>().concat(), block.right().to_vec())),
+        );
         let quiet = blocks.iter().all(|(l, r)| l.iter().chain(r).all(|&byte| byte == SILENCE));
         assert_eq!((quiet, blocks.len()), (!loud, 4));
     }

@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::AttemptId;
 use media::recorder::Recorder;
-use media::{Block, BlockPool, Codec};
+use media::{Block, BlockPool, Codec, Prompt};
 use peal_disk::{Disk, DiskConfig, DiskHandle, Report};
 
 pub fn attempt(n: u8) -> AttemptId {
@@ -22,6 +23,7 @@ pub fn config(folder: &Path) -> DiskConfig {
 /// A call of which every frame sent has the level of `levels`, recorded tick by tick.
 pub struct Call {
     recorder: Option<Recorder>,
+    prompt: Arc<Prompt>,
     start: Instant,
     ticks: u32,
 }
@@ -29,7 +31,9 @@ pub struct Call {
 impl Call {
     pub fn new(pool: &BlockPool) -> Call {
         let start = Instant::now();
-        Call { recorder: Some(Recorder::start(start, Codec::Pcma, pool).unwrap()), start, ticks: 0 }
+        let levels: Vec<i16> = (0..100 * 160).map(|at| at / 160 * 100).collect();
+        let prompt = Prompt::from_pcm(&levels, 8000).unwrap();
+        Call { recorder: Some(Recorder::start(start, Codec::Pcma, pool).unwrap()), prompt, start, ticks: 0 }
     }
 
     /// Goes on until the next block is full.
@@ -37,8 +41,7 @@ impl Call {
         let recorder = self.recorder.as_mut().expect("the call is up");
         loop {
             let now = self.start + Duration::from_millis(20) * self.ticks;
-            let level = Codec::Pcma.encode((self.ticks % 100) as i16 * 100);
-            recorder.sent(now, Some((Codec::Pcma, &[level; 160])));
+            recorder.sent(now, Some((&self.prompt, self.ticks as usize % 100)));
             self.ticks += 1;
             if let Some(block) = recorder.take_block() {
                 return block;

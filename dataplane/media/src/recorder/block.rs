@@ -1,61 +1,49 @@
 //! Blocks of a recording, on their way from a shard to the disk thread.
 
-use std::ops::Range;
-
+use super::sent::Stretch;
 use super::{BLOCK_SAMPLES, LATE_SAMPLES};
-use crate::pool::{Buffer, Pool, PoolExhausted};
+use crate::pool::{Lent, Memory, Pool};
 use crate::track::AHEAD_SAMPLES;
 use crate::wav::Layout;
 use crate::{Codec, FRAME_SAMPLES};
 
-/// Samples of one side in a buffer: a block, the time it waits for late packets, one tick, and what may lie ahead.
-pub(super) const SIDE_LEN: usize = BLOCK_SAMPLES + LATE_SAMPLES + FRAME_SAMPLES + AHEAD_SAMPLES;
+/// Samples of the right side in a buffer: a block, the time it waits for late packets, one tick, and what may lie ahead.
+const RIGHT_LEN: usize = BLOCK_SAMPLES + LATE_SAMPLES + FRAME_SAMPLES + AHEAD_SAMPLES;
 
-/// Buffers for the recordings of a shard, 16 kB each. A recording holds one, and each block on its way to the disk
-/// another.
-pub type BlockPool = Pool<{ 2 * SIDE_LEN }>;
+/// Stretches of the left side for which there is memory from the start. A block with more prompts allocates once.
+const STRETCHES: usize = 8;
 
-/// Memory of both sides, left first.
-#[derive(Debug)]
-pub(super) struct Sides(Buffer);
+/// Buffers for the recordings of a shard, 8 kB each. A recording holds one, and each block on its way to the disk another.
+pub type BlockPool = Pool<Sides>;
 
-impl Sides {
-    pub(super) fn take(pool: &BlockPool) -> Result<Sides, PoolExhausted> {
-        pool.take().map(Sides)
+/// Memory of both sides of a block.
+#[derive(Debug, Default)]
+pub struct Sides {
+    pub(super) sent: Vec<Stretch>,
+    pub(super) right: Box<[u8]>,
+}
+
+impl Memory for Sides {
+    fn make() -> Sides {
+        Sides { sent: Vec::with_capacity(STRETCHES), right: vec![0; RIGHT_LEN].into_boxed_slice() }
     }
 
-    pub(super) fn left_mut(&mut self) -> &mut [u8] {
-        &mut self.0.bytes[..SIDE_LEN]
-    }
-
-    pub(super) fn right_mut(&mut self) -> &mut [u8] {
-        &mut self.0.bytes[SIDE_LEN..]
-    }
-
-    /// Moves what is still wanted of each side to its front.
-    pub(super) fn forget(&mut self, left: Range<usize>, right: Range<usize>) {
-        self.left_mut().copy_within(left, 0);
-        self.right_mut().copy_within(right, 0);
-    }
-
-    /// Takes over from `full` what is still wanted of each side.
-    pub(super) fn continue_from(&mut self, full: &mut Sides, left: Range<usize>, right: Range<usize>) {
-        self.left_mut()[..left.len()].copy_from_slice(&full.left_mut()[left]);
-        self.right_mut()[..right.len()].copy_from_slice(&full.right_mut()[right]);
+    fn clear(&mut self) {
+        self.sent.clear();
     }
 }
 
 /// A stretch of a recording on its way to the file. Dropping it gives its memory back.
 #[derive(Debug)]
 pub struct Block {
-    sides: Sides,
+    sides: Lent<Sides>,
     codec: Codec,
     position: u64,
     len: usize,
 }
 
 impl Block {
-    pub(super) fn new(sides: Sides, codec: Codec, position: u64, len: usize) -> Block {
+    pub(super) fn new(sides: Lent<Sides>, codec: Codec, position: u64, len: usize) -> Block {
         Block { sides, codec, position, len }
     }
 
@@ -75,37 +63,46 @@ impl Block {
         self.len
     }
 
-    /// What we sent, encoded in [`Block::codec`].
-    pub fn left(&self) -> &[u8] {
-        &self.sides.0.bytes[..self.len]
+    /// The frames that we sent, encoded in [`Block::codec`].
+    pub fn left(&self) -> impl Iterator<Item = &[u8; FRAME_SAMPLES]> {
+        self.sides.sent.iter().flat_map(|stretch| stretch.frames(self.codec))
     }
 
     /// What we received, encoded in [`Block::codec`].
     pub fn right(&self) -> &[u8] {
-        &self.sides.0.bytes[SIDE_LEN..SIDE_LEN + self.len]
+        &self.sides.right[..self.len]
     }
 
     /// Appends both sides, woven as a WAV file of `layout` wants them.
     pub fn write_wav(&self, layout: Layout, out: &mut Vec<u8>) {
         let begin = out.len();
         out.resize(begin + self.len * layout.frame_bytes() as usize, 0);
-        let woven = &mut out[begin..];
-        let pairs = self.left().iter().zip(self.right());
+        let woven = out[begin..].chunks_exact_mut(FRAME_SAMPLES * layout.frame_bytes() as usize);
+        let frames = self.left().zip(self.right().as_chunks().0).zip(woven);
         match layout {
             Layout::Pcm16 => {
                 let linear = self.codec.decode_table();
-                for (out, (&left, &right)) in woven.as_chunks_mut().0.iter_mut().zip(pairs) {
-                    let ([a, b], [c, d]) =
-                        (linear[usize::from(left)].to_le_bytes(), linear[usize::from(right)].to_le_bytes());
-                    *out = [a, b, c, d];
-                }
+                frames.for_each(|((left, right), out)| {
+                    weave(left, right, out, |byte| linear[byte].to_le_bytes())
+                });
             }
             Layout::G711(codec) => {
                 let table = self.codec.transcode_table(codec);
-                for (out, (&left, &right)) in woven.as_chunks_mut().0.iter_mut().zip(pairs) {
-                    *out = [table[usize::from(left)], table[usize::from(right)]];
-                }
+                frames.for_each(|((left, right), out)| weave(left, right, out, |byte| [table[byte]]));
             }
         }
+    }
+}
+
+/// Puts the samples of a frame of both sides into `out` by turns, each as `store` wants it.
+fn weave<const N: usize>(
+    left: &[u8; FRAME_SAMPLES],
+    right: &[u8; FRAME_SAMPLES],
+    out: &mut [u8],
+    store: impl Fn(usize) -> [u8; N],
+) {
+    let (samples, _) = out.as_chunks_mut::<N>();
+    for (pair, (&left, &right)) in samples.as_chunks_mut::<2>().0.iter_mut().zip(left.iter().zip(right)) {
+        *pair = [store(left.into()), store(right.into())];
     }
 }

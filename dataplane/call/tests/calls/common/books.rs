@@ -133,7 +133,7 @@ impl Record {
             let end = self.blocks.last().map_or(0, |(position, len)| position + *len as u64);
             assert!(block.position() >= end, "blocks come in order");
             self.blocks.push((block.position(), block.samples()));
-            self.left.extend(block.left());
+            self.left.extend(block.left().flatten());
             self.right.extend(block.right());
         }
     }
