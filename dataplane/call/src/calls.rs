@@ -115,11 +115,21 @@ impl Calls {
         }
     }
 
-    /// A datagram from `from` is handed over soon: fetches the memory of its call. RTP only, of which there is so much.
-    pub fn anticipate(&self, socket: Socket, from: SocketAddr) {
-        let Socket::Media(number) = socket else { return };
-        if let Lookup::Call(packed) | Lookup::Pending(packed) = self.pools.find(number, from) {
-            self.calls.prefetch(Key::from_u64(packed), call::HOT_BYTES);
+    /// A datagram from `from` is handed over soon: fetches the memory of its call, and says which it is. RTP only, of which
+    /// there is so much.
+    pub fn anticipate(&self, socket: Socket, from: SocketAddr) -> Option<u64> {
+        let Socket::Media(number) = socket else { return None };
+        let (Lookup::Call(packed) | Lookup::Pending(packed)) = self.pools.find(number, from) else {
+            return None;
+        };
+        self.calls.prefetch(Key::from_u64(packed), call::HOT_BYTES);
+        Some(packed)
+    }
+
+    /// A call that was anticipated is next but a few: fetches what its memory points to.
+    pub fn approach(&self, packed: u64) {
+        if let Some(media) = self.calls.find(Key::from_u64(packed)).and_then(|call| call.media.as_ref()) {
+            media.session.prefetch_receive();
         }
     }
 

@@ -267,7 +267,7 @@ impl MediaSession {
 
     /// Begins to fetch what the next tick needs beside the session: the frame that it sends, and the recording.
     pub fn prefetch_tick(&self) {
-        self.prefetch_recording();
+        self.prefetch_receive();
         if let (Some(playing), Some(far)) = (&self.hot.playing, &self.hot.far)
             && let Some(frame) = playing.prompt.frame(far.plan.codec, playing.at)
         {
@@ -275,8 +275,8 @@ impl MediaSession {
         }
     }
 
-    /// Begins to fetch what a packet or tick of a recorded call touches beside the session.
-    pub fn prefetch_recording(&self) {
+    /// Begins to fetch what the next packet of a recorded call needs beside the session.
+    pub fn prefetch_receive(&self) {
         if let Some(recorder) = &self.hot.recorder {
             prefetch(&**recorder, size_of::<Recorder>());
         }

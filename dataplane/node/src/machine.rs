@@ -28,8 +28,12 @@ impl Machine for ShardCalls {
         self.calls.handle_datagram(now, self.socket(socket), from, bytes);
     }
 
-    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) {
-        self.calls.anticipate(self.socket(socket), from);
+    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) -> Option<u64> {
+        self.calls.anticipate(self.socket(socket), from)
+    }
+
+    fn approach(&self, call: u64) {
+        self.calls.approach(call);
     }
 
     fn handle_tick(&mut self, now: Instant) {

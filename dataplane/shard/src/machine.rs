@@ -42,9 +42,17 @@ pub trait Machine {
     fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, from: SocketAddr, bytes: &[u8]);
 
     /// A datagram from `from` lies ready on `socket` and is handed over soon. A machine with more state than the core's
-    /// cache may fetch here what it will need; it must not change anything that can be told from outside.
-    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) {
+    /// cache may fetch here what it will need; it must not change anything that can be told from outside. What it gives is
+    /// handed to [`Machine::approach`].
+    fn anticipate(&self, socket: SocketIndex, from: SocketAddr) -> Option<u64> {
         let _ = (socket, from);
+        None
+    }
+
+    /// What was anticipated as `what` is next but a few: the memory fetched then has come, and what it points to may be
+    /// fetched.
+    fn approach(&self, what: u64) {
+        let _ = what;
     }
 
     /// Told ten times a second while the shard is awake: the share of its core that the thread has used since, 0–1. For a

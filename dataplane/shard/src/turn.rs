@@ -42,8 +42,8 @@ pub(crate) struct Engine<M: Machine> {
     drained: bool,
     /// Datagrams that this turn may still drain.
     transmits_left: usize,
-    /// Completions that were looked at and not handled yet, at most [`LOOK_AHEAD`].
-    ahead: VecDeque<Completion>,
+    /// Completions that were looked at and not handled yet, at most [`LOOK_AHEAD`], and what the machine anticipates.
+    ahead: VecDeque<(Completion, Option<u64>)>,
     /// Sockets whose receive has ended in this turn.
     ended_receives: Vec<u16>,
 }
@@ -147,7 +147,7 @@ impl<M: Machine> Engine<M> {
         let mut bite = self.limits.completions;
         while self.drained && bite > 0 {
             self.look_ahead();
-            let Some(completion) = self.ahead.pop_front() else {
+            let Some((completion, _)) = self.ahead.pop_front() else {
                 // One call takes in some tens of datagrams of a socket and leaves the rest for the next.
                 if !self.ring.has_arrivals() {
                     break;
@@ -178,14 +178,18 @@ impl<M: Machine> Engine<M> {
         if self.ahead.len() > LOOK_AHEAD / 2 {
             return;
         }
+        for what in self.ahead.iter().filter_map(|&(_, what)| what) {
+            self.machine.approach(what);
+        }
         while self.ahead.len() < LOOK_AHEAD {
             let Some(completion) = self.ring.next_completion() else { return };
+            let mut what = None;
             if let Completion::Datagram(arrival) = &completion
                 && let Some(from) = self.ring.source(arrival)
             {
-                self.machine.anticipate(SocketIndex(arrival.socket()), from);
+                what = self.machine.anticipate(SocketIndex(arrival.socket()), from);
             }
-            self.ahead.push_back(completion);
+            self.ahead.push_back((completion, what));
         }
     }
 
