@@ -12,6 +12,7 @@ use clap::Args;
 use common::{CallsPerSecond, Outcome};
 use node::{
     PortRange,
+    config::RecordingFormat,
     dial::{Dial, DialConfig, DialEvent, DialLine, DialReport, DialStage, DialTap, Local},
 };
 use serde_json::{Value, json};
@@ -30,6 +31,9 @@ pub struct DialArgs {
     /// WAV file to record to: we are left, the callee is right; with several calls -1, -2, … is added
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
+    /// How to store recordings: pcm (16 bits, every player) or g711 (half the size, as it was on the wire)
+    #[arg(long, default_value = "pcm", value_parser = record_format, requires = "record", value_name = "FORMAT")]
+    record_format: RecordingFormat,
     /// Hand what the callees say to a listener while they say it, and tell how much came and how late
     #[arg(long)]
     tap: bool,
@@ -223,6 +227,7 @@ impl DialArgs {
             play: play.transpose()?,
             hold: self.hold,
             record: self.record.as_ref().map(|path| record_stem(path)).transpose()?,
+            record_format: self.record_format,
             tap: match &self.tap_to {
                 Some(path) => Some(DialTap::Wav(path.clone())),
                 None => self.tap.then_some(DialTap::Count),
@@ -230,6 +235,14 @@ impl DialArgs {
             max_ring: self.max_ring,
             max_call: Duration::from_secs(86_400),
         })
+    }
+}
+
+fn record_format(text: &str) -> Result<RecordingFormat, String> {
+    match text {
+        "pcm" => Ok(RecordingFormat::Pcm),
+        "g711" => Ok(RecordingFormat::G711),
+        other => Err(format!("{other}: must be pcm or g711")),
     }
 }
 

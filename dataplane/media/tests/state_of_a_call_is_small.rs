@@ -18,7 +18,7 @@ fn a_session_fits_its_budget() {
     // Budget of the whole call: 8 KiB, of which SIP and script take the larger part.
     assert!(size_of::<MediaSession>() <= 704, "{}", size_of::<MediaSession>());
     assert!(size_of::<PortLease>() <= 160, "{}", size_of::<PortLease>());
-    // Beside its one buffer of 16 kB.
+    // Beside its one buffer of 8 kB.
     assert!(size_of::<Recorder>() <= 256, "{}", size_of::<Recorder>());
     // With the samples on their way to a chunk.
     assert!(size_of::<tap::Tap>() <= 2560, "{}", size_of::<tap::Tap>());

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use media::wav::WavFormat;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set. Unknown keys are refused; every key has a default that works on one machine.
@@ -39,6 +40,8 @@ pub struct NodeConfig {
     pub data: PathBuf,
     /// Folder of the recordings. Default `data/recordings`.
     pub recordings: PathBuf,
+    /// How recordings are stored. Default `pcm`.
+    pub recording_format: RecordingFormat,
     /// Largest size of the journal, bytes; beyond it new orders are refused. Default 256 MiB: some
     /// 1,500,000 events, which also take about twice that in memory while nobody acknowledges them.
     pub journal_bytes_max: u64,
@@ -74,6 +77,7 @@ impl Default for NodeConfig {
             max_calls: 6_000,
             data: PathBuf::from("data/node"),
             recordings: PathBuf::from("data/recordings"),
+            recording_format: RecordingFormat::Pcm,
             journal_bytes_max: 256 << 20,
             control_plane: "http://127.0.0.1:7400".to_owned(),
             token: Secret::default(),
@@ -82,6 +86,26 @@ impl Default for NodeConfig {
             user_agent: "Peal".to_owned(),
             send_silence: true,
             media_timeout_s: 60,
+        }
+    }
+}
+
+/// How the samples of recordings are stored, in stereo WAV files either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordingFormat {
+    /// 16-bit linear, 32 kB a second: every player and every library opens it.
+    #[default]
+    Pcm,
+    /// As it was on the wire, 16 kB a second. Players, ffmpeg and sox open it, Python's `wave` does not.
+    G711,
+}
+
+impl From<RecordingFormat> for WavFormat {
+    fn from(format: RecordingFormat) -> WavFormat {
+        match format {
+            RecordingFormat::Pcm => WavFormat::Pcm16,
+            RecordingFormat::G711 => WavFormat::G711,
         }
     }
 }

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use common::{CallsPerSecond, Outcome};
 pub use proto::v1::{Ended, MediaQuality};
 
-use crate::config::{NodeConfig, PortRange};
+use crate::config::{NodeConfig, PortRange, RecordingFormat};
 use crate::listener::Listen;
 use crate::node::{Node, StartError};
 use crate::shell::NodeError;
@@ -43,6 +43,8 @@ pub struct DialConfig {
     pub hold: Duration,
     /// Folder and file name stem for recordings: with more than one call, `-1`, `-2`, … is added.
     pub record: Option<(PathBuf, String)>,
+    /// How recordings are stored.
+    pub record_format: RecordingFormat,
     /// What to do with what the callees say, while they say it.
     pub tap: Option<DialTap>,
     /// From INVITE to answer; then CANCEL. 1 ms to 10 min.
@@ -229,6 +231,7 @@ fn node_config(config: &DialConfig) -> NodeConfig {
         cores: local.cores,
         max_calls: most_calls.saturating_add(leader::AHEAD as u32).min(1_000_000),
         recordings: config.record.as_ref().map(|(folder, _)| folder.clone()).unwrap_or_default(),
+        recording_format: config.record_format,
         user_agent: local.user_agent,
         send_silence: local.send_silence,
         drain_s: 0,

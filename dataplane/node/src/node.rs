@@ -100,7 +100,7 @@ impl Node {
         config.check()?;
         admit(&config)?;
         let (store, recovered) = Store::open(&config)?;
-        let disk = Recordings::start(DiskConfig::new(&config.recordings))?;
+        let disk = Recordings::start(disk_config(&config))?;
         let boot = random::<16>()?;
         let active_calls = Arc::new(AtomicU32::new(0));
         let link = Link::start(LinkConfig {
@@ -141,7 +141,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         config.check()?;
         admit(&config)?;
-        let disk = records.then(|| Recordings::start(DiskConfig::new(&config.recordings))).transpose()?;
+        let disk = records.then(|| Recordings::start(disk_config(&config))).transpose()?;
         let parts = Parts {
             down,
             connects: Arc::default(),
@@ -334,4 +334,8 @@ fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+fn disk_config(config: &NodeConfig) -> DiskConfig {
+    DiskConfig { format: config.recording_format.into(), ..DiskConfig::new(&config.recordings) }
 }

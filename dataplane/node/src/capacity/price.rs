@@ -45,7 +45,7 @@ pub(super) const LINGER_S: f64 = 32.0;
 
 /// A recording's buffer and its share of blocks that are on their way to the disk: a buffer is full after 0.8 s and written
 /// within less, so hardly two.
-pub(super) const RECORDING_BYTES: f64 = 2.0 * 16_384.0;
+pub(super) const RECORDING_BYTES: f64 = 2.0 * 8_704.0;
 
 /// A UDP socket with its file, its inode and the receive that waits on it, bytes. The kernel's slabs grew by 2.7 kB a socket
 /// here, and the waiting receive adds less than 1 kB.

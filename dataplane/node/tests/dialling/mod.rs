@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::CallsPerSecond;
 use peal_node::PortRange;
+use peal_node::config::RecordingFormat;
 use peal_node::dial::{DialConfig, DialLine, Local};
 
 /// 40 calls of 0.3 s to a carrier at `address`, ten at once and 20 a second, on two shards.
@@ -35,6 +36,7 @@ pub fn dial(address: String) -> DialConfig {
         play: None,
         hold: Duration::from_millis(300),
         record: None,
+        record_format: RecordingFormat::Pcm,
         tap: None,
         max_ring: Duration::from_secs(30),
         max_call: Duration::from_secs(60),
