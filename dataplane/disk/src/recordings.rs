@@ -38,6 +38,9 @@ const CLOSE_HEADROOM: usize = 16_384;
 /// Reports that may wait to be read. Older ones are kept; what does not fit is counted.
 const REPORTS_MAX: usize = 16_384;
 
+/// How much nicer the thread is than the process.
+const NICER: i32 = 5;
+
 /// Where and how recordings are written.
 #[derive(Clone, Debug)]
 pub struct DiskConfig {
@@ -220,6 +223,7 @@ impl Disk {
             .name("peal-disk".to_owned())
             .spawn(move || {
                 let _lock = lock;
+                give_way();
                 match crate::ring::runtime() {
                     Ok(runtime) => {
                         let _ = started.send(Ok(()));
@@ -321,6 +325,14 @@ impl Shared {
         if before != health {
             tracing::warn!(?before, now = ?health, "health of the recordings disk changed");
         }
+    }
+}
+
+/// Lowers the priority of this thread: on a core that it shares with a shard, blocks may wait and packets may not.
+fn give_way() {
+    let lower = |nice: i32| rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice + NICER);
+    if let Err(error) = rustix::process::getpriority_process(None).and_then(lower) {
+        tracing::warn!(%error, "the disk thread runs at the priority of everything else");
     }
 }
 

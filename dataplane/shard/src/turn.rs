@@ -143,7 +143,7 @@ impl<M: Machine> Engine<M> {
         if self.drained { left } else { Left::Work }
     }
 
-    fn reap(&mut self, now: Instant) -> Left {
+    fn reap(&mut self, mut now: Instant) -> Left {
         let mut bite = self.limits.completions;
         while self.drained && bite > 0 {
             self.look_ahead();
@@ -155,6 +155,8 @@ impl<M: Machine> Engine<M> {
                 self.ring.publish_buffers();
                 bite -= 1;
                 self.ring.submit_and_collect(&mut self.tally);
+                // What is collected now came while the rest was handled: by the time before, it would not have come yet.
+                now = Instant::now();
                 continue;
             };
             bite -= 1;

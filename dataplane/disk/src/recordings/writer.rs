@@ -22,7 +22,7 @@ use super::{DiskConfig, Job, RecordingError, Repaired, Report, Shared, repair};
 
 /// How long jobs are left to gather. A block of 0.8 s that waits 0.06 s for late packets and this long is written within
 /// the second of which promise P5 speaks.
-const GATHER: Duration = Duration::from_millis(40);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Jobs after which endings and the watch have their turn.
 const BATCH: usize = 256;
