@@ -330,7 +330,8 @@ impl Shared {
 
 /// Lowers the priority of this thread: on a core that it shares with a shard, blocks may wait and packets may not.
 fn give_way() {
-    let lower = |nice: i32| rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice + NICER);
+    let lower =
+        |nice: i32| rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice + NICER);
     if let Err(error) = rustix::process::getpriority_process(None).and_then(lower) {
         tracing::warn!(%error, "the disk thread runs at the priority of everything else");
     }
