@@ -137,6 +137,8 @@ pub enum Report {
         attempt: AttemptId,
         /// Its file.
         path: PathBuf,
+        /// Its size.
+        bytes: u64,
         /// Samples of each side, at 8 kHz.
         samples: u64,
         /// Of those, silence in place of blocks that never arrived.
@@ -284,6 +286,10 @@ impl DiskHandle {
     /// Whether recordings can be written. Where recording is required, no call is begun unless this is
     /// [`Health::Good`].
     pub fn health(&self) -> Health {
+        // A disk that hangs holds up the thread that would say so.
+        if self.jobs.len() >= self.queue_len {
+            return Health::Failing;
+        }
         Health::from_u8(self.shared.health.load(Ordering::Acquire))
     }
 

@@ -100,7 +100,7 @@ fn a_recording_that_does_not_fit_is_reported_and_what_fits_is_kept() {
     let Report::Failed {
         attempt,
         error: RecordingError::NoSpace(_),
-        kept: Some(Repaired::Kept { path, samples }),
+        kept: Some(Repaired::Kept { path, samples, .. }),
     } = report(&disk)
     else {
         panic!("the recording fails for want of space");

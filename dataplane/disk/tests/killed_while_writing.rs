@@ -71,7 +71,7 @@ fn recordings_open_and_hold_every_block_that_was_written() {
     let disk = Disk::start(config(folder.path())).unwrap();
     assert_eq!(disk.repaired.len(), usize::from(CALLS));
     for repaired in &disk.repaired {
-        let Repaired::Kept { path, samples } = repaired else { panic!("{repaired:?}") };
+        let Repaired::Kept { path, samples, .. } = repaired else { panic!("{repaired:?}") };
         assert!(!path.to_string_lossy().contains(".part"));
         let (left, right) = read_wav(path);
         assert_eq!((left.len() as u64, right.len() as u64), (*samples, *samples));

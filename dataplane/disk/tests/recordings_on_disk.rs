@@ -13,7 +13,10 @@ use peal_disk::{Disk, DiskBusy, DiskConfig, DiskError, Health, RecordingError, R
 
 fn kept(disk: &Disk) -> (std::path::PathBuf, u64, u64) {
     match report(disk) {
-        Report::Kept { path, samples, missing, .. } => (path, samples, missing),
+        Report::Kept { path, bytes, samples, missing, .. } => {
+            assert_eq!(bytes, std::fs::metadata(&path).unwrap().len());
+            (path, samples, missing)
+        }
         Report::Failed { error, .. } => panic!("{error}"),
     }
 }
@@ -27,7 +30,7 @@ fn a_recording_is_renamed_when_it_is_complete() {
     let mut call = Call::new(&pool);
     let growing = folder.path().join("2026/11/22/call.part.wav");
     let mut blocks = 0;
-    for (more, told) in [(1, 0), (4, 5), (1, 5)] {
+    for (more, told) in [(1, 1), (5, 6), (1, 6)] {
         for _ in 0..more {
             handle.block(id, call.next_block()).unwrap();
         }
@@ -40,9 +43,9 @@ fn a_recording_is_renamed_when_it_is_complete() {
     handle.block(id, call.finish()).unwrap();
     handle.close(id).unwrap();
     let (path, samples, missing) = kept(&disk);
-    assert_eq!((path.clone(), samples, missing), (folder.path().join("2026/11/22/call.wav"), 38_880, 0));
+    assert_eq!((path.clone(), samples, missing), (folder.path().join("2026/11/22/call.wav"), 45_280, 0));
     let (left, right) = read_wav(&path);
-    assert_eq!(left.len(), 38_880);
+    assert_eq!(left.len(), 45_280);
     assert!(left.iter().enumerate().all(|(at, &sample)| sample == level(at)));
     assert!(right.iter().all(|&sample| sample.abs() <= 8));
     assert!(!growing.exists());
@@ -195,7 +198,10 @@ fn left_over_files_are_repaired_whatever_state_they_are_in() {
         .repaired
         .iter()
         .map(|r| match r {
-            Repaired::Kept { path, samples } => (name(path), Some(*samples)),
+            Repaired::Kept { path, bytes, samples } => {
+                assert_eq!(*bytes, std::fs::metadata(path).unwrap().len());
+                (name(path), Some(*samples))
+            }
             Repaired::Removed { path } | Repaired::LeftAlone { path, .. } => (name(path), None),
         })
         .collect();

@@ -140,9 +140,7 @@ impl Recorder {
                 // The block is lost, the timeline is not: the file is filled with silence by position.
                 self.overrun = true;
                 self.sides.right.copy_within(right, 0);
-                let mut rest = vec![];
-                sent::split_off(&mut self.sides.sent, len / FRAME_SAMPLES, &mut rest);
-                self.sides.sent = rest;
+                sent::drop_front(&mut self.sides.sent, len / FRAME_SAMPLES);
             }
         }
         self.sending = self.sides.sent.pop().unwrap_or(Stretch::NONE);

@@ -207,7 +207,8 @@ impl Tap {
             codec: self.track.codec(),
             position: self.base,
             len: len as u16,
-            heard: self.heard[0],
+            // Packets with one timestamp were heard twice and lie in one place.
+            heard: self.heard[0].min(len as u16),
             begins: self.origin + span(self.base),
             last,
         };

@@ -54,6 +54,7 @@ impl Tapped {
             assert!(chunk.position() as usize >= self.heard.len(), "chunks come in order");
             self.over = chunk.is_last();
             assert!(self.over || chunk.samples().len() == CHUNK_SAMPLES);
+            assert!(chunk.heard() <= chunk.samples().len(), "{chunk:?}");
             self.heard.resize(chunk.position() as usize, None);
             self.heard.extend(chunk.samples().iter().map(|&byte| Some(byte)));
             let delay = now.saturating_duration_since(chunk.begins()).as_millis();
@@ -256,6 +257,19 @@ fn an_owner_that_was_held_up_goes_on_at_the_present() {
     let heard: Vec<u8> = tapped.heard.iter().flatten().copied().filter(|&byte| byte != SILENCE).collect();
     let after = heard.iter().filter(|&&byte| byte >= 10).count() / FRAME_SAMPLES;
     assert!(after >= 37, "all but the packets that showed where the stream now is: {after}");
+}
+
+#[test]
+fn packets_of_one_time_are_heard_once_also_in_the_last_chunk() {
+    let mut far = FarEnd::new();
+    let packets: Vec<_> = (0..3)
+        .map(|_| {
+            far.header.timestamp = 160;
+            far.audio(&[1; FRAME_SAMPLES])
+        })
+        .collect();
+    let tapped = hear(&on_time(&packets), 60.0);
+    assert_eq!((tapped.frames(), tapped.chunks.len()), (vec![1], 1));
 }
 
 #[test]

@@ -31,9 +31,6 @@ const GATHER: Duration = Duration::from_millis(2);
 const RETRY: Duration = Duration::from_millis(2);
 /// How often the state of journal and disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Bytes of a WAV header as the disk writes it, and of one sample of both sides.
-const WAV_HEADER: u64 = 44;
-const WAV_SAMPLE: u64 = 4;
 
 pub(crate) type Shards = Vec<ShardHandle<Mail, call::Event>>;
 
@@ -253,21 +250,19 @@ impl Shell {
             let path = path.strip_prefix(&self.recordings).unwrap_or(&path);
             path.to_string_lossy().into_owned()
         };
-        let length = |samples: u64| {
-            (
-                WAV_HEADER + samples * WAV_SAMPLE,
-                Duration::from_micros(samples * 1_000_000 / u64::from(media::SAMPLE_RATE)),
-            )
-        };
+        let length =
+            |samples: u64| Duration::from_micros(samples * 1_000_000 / u64::from(media::SAMPLE_RATE));
         match report {
-            Report::Kept { attempt, path, samples, .. } => {
-                let (bytes, duration) = length(samples);
-                ClosedRecording { attempt, path: Some(relative(path)), bytes, duration, error: String::new() }
+            Report::Kept { attempt, path, bytes, samples, .. } => {
+                let (path, duration) = (Some(relative(path)), length(samples));
+                ClosedRecording { attempt, path, bytes, duration, error: String::new() }
             }
             Report::Failed { attempt, error, kept } => {
-                let (path, (bytes, duration)) = match kept {
-                    Some(Repaired::Kept { path, samples }) => (Some(relative(path)), length(samples)),
-                    _ => (None, (0, Duration::ZERO)),
+                let (path, bytes, duration) = match kept {
+                    Some(Repaired::Kept { path, bytes, samples }) => {
+                        (Some(relative(path)), bytes, length(samples))
+                    }
+                    _ => (None, 0, Duration::ZERO),
                 };
                 ClosedRecording { attempt, path, bytes, duration, error: error.to_string() }
             }

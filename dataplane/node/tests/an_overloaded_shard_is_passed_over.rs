@@ -60,3 +60,17 @@ fn an_order_that_every_shard_declines_is_refused() {
     decline(&mut world, shard, order);
     assert_eq!(world.refusal_of(2), Some(Reason::Full), "asked once, since no shard has room");
 }
+
+/// A line so slow that a shard is passed over no more when the order's next slot comes: the order remembers it.
+#[test]
+fn an_order_is_not_given_twice_to_a_shard_that_declined_it() {
+    let mut world = World::ready();
+    world.lines(&[world::line(1, 1_000, 1)]);
+    world.run(Duration::from_secs(2));
+    world.order(1);
+    let (busy, order) = mailed(&mut world);
+    decline(&mut world, busy, order);
+    world.run(Duration::from_secs(2));
+    let (other, _) = mailed(&mut world);
+    assert_ne!(other, busy);
+}

@@ -49,8 +49,8 @@ pub trait Machine {
         None
     }
 
-    /// What was anticipated as `what` is next but a few: the memory fetched then has come, and what it points to may be
-    /// fetched.
+    /// What was anticipated as `what` is next but a few: what the memory fetched then points to may be fetched. Where few have
+    /// arrived, that memory may still be on its way.
     fn approach(&self, what: u64) {
         let _ = what;
     }

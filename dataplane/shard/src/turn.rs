@@ -180,7 +180,7 @@ impl<M: Machine> Engine<M> {
         if self.ahead.len() > LOOK_AHEAD / 2 {
             return;
         }
-        for what in self.ahead.iter().filter_map(|&(_, what)| what) {
+        for what in self.ahead.iter_mut().filter_map(|(_, what)| what.take()) {
             self.machine.approach(what);
         }
         while self.ahead.len() < LOOK_AHEAD {

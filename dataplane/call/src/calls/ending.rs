@@ -49,7 +49,8 @@ impl Calls {
             // A final response may be the first of all.
             call.stamps.trying.get_or_insert(now);
         }
-        self.admission.on_set_up(false, self.counters.setting_up);
+        let others = self.counters.setting_up - u64::from(call.is_being_set_up());
+        self.admission.on_set_up(false, others);
         let judged = verdict::of_failure(failure, call.stamps.ringing.is_some(), call.given_up);
         let detail = match judged.detail {
             "" => failure_text(failure),

@@ -40,6 +40,7 @@ pub(super) struct RecordingFile {
 /// A file that is complete.
 pub(super) struct Kept {
     pub(super) path: PathBuf,
+    pub(super) bytes: u64,
     pub(super) samples: u64,
     pub(super) missing: u64,
 }
@@ -97,7 +98,7 @@ impl RecordingFile {
         let samples = block.samples() as u64;
         drop(block);
         written += self.append(layout, samples, buffer)?;
-        if self.samples - self.told >= HEADER_AGE_SAMPLES {
+        if self.told == 0 || self.samples - self.told >= HEADER_AGE_SAMPLES {
             written += self.write_header(layout)?;
         }
         Ok(written)
@@ -115,7 +116,8 @@ impl RecordingFile {
         if let Some(folder) = self.last.parent() {
             crate::ring::sync_folder(folder).await?;
         }
-        Ok(Kept { path: self.last, samples: self.samples, missing: self.missing })
+        let bytes = wav::HEADER_LEN as u64 + self.samples * u64::from(layout.frame_bytes());
+        Ok(Kept { path: self.last, bytes, samples: self.samples, missing: self.missing })
     }
 
     fn write_silence(&mut self, layout: Layout, missing: u64, buffer: &mut Vec<u8>) -> io::Result<u64> {

@@ -18,7 +18,7 @@ pub enum Health {
     Good = 0,
     /// Less than the reserve is free: calls that are up go on, no recorded call should begin.
     LowSpace = 1,
-    /// A write failed, and none has succeeded since.
+    /// A write failed and none has succeeded since, or writes do not keep up.
     Failing = 2,
 }
 

@@ -15,6 +15,8 @@ pub enum Repaired {
     Kept {
         /// The final name.
         path: PathBuf,
+        /// Its size.
+        bytes: u64,
         /// Samples of each side, at 8 kHz.
         samples: u64,
     },
@@ -80,7 +82,7 @@ fn try_repair(part: &Path) -> io::Result<Repaired> {
     file.sync_all()?;
     let path = rename(part)?;
     let frame = u64::from(u16::from_le_bytes([header[32], header[33]]));
-    Ok(Repaired::Kept { path, samples: (true_len - wav::HEADER_LEN as u64) / frame })
+    Ok(Repaired::Kept { path, bytes: true_len, samples: (true_len - wav::HEADER_LEN as u64) / frame })
 }
 
 fn rename(part: &Path) -> io::Result<PathBuf> {

@@ -2,7 +2,7 @@
 //! end of a recording, is a task of its own.
 //!
 //! While anything is recorded the thread looks into the queue every [`GATHER`] and is woken by nobody: a wake-up for
-//! each block would cost the shard a system call and the thread a turn, both more than the write. A disk that stops holds up the
+//! each block would cost whoever hands it over a system call and this thread a turn, together more than the write. A disk that stops holds up the
 //! thread; jobs stay in the queue, which fills and refuses.
 
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use common::AttemptId;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use media::Block;
+use media::recorder::{BLOCK_SAMPLES, LATE_SAMPLES};
 use tokio::task::JoinSet;
 
 use super::file::{Kept, RecordingFile};
@@ -23,6 +24,14 @@ use super::{DiskConfig, Job, RecordingError, Repaired, Report, Shared, repair};
 /// How long jobs are left to gather. A block of 0.8 s that waits 0.06 s for late packets and this long is written within
 /// the second of which promise P5 speaks.
 const GATHER: Duration = Duration::from_millis(20);
+const _: () = {
+    let samples_a_ms = media::SAMPLE_RATE as usize / 1_000;
+    let gathering = GATHER.as_millis() as usize * samples_a_ms;
+    assert!(
+        BLOCK_SAMPLES + LATE_SAMPLES + gathering <= 950 * samples_a_ms,
+        "the way to the disk takes time too"
+    );
+};
 
 /// Jobs after which endings and the watch have their turn.
 const BATCH: usize = 256;
@@ -75,7 +84,8 @@ pub(super) async fn run(context: Context, mail: Receiver<Job>) {
     };
     loop {
         match recordings.take_mail(&mail) {
-            Mail::More => tokio::task::yield_now().await,
+            // Not a yield: what endings ask of the ring is submitted only when the thread parks.
+            Mail::More => tokio::time::sleep(Duration::from_millis(1)).await,
             // Only a beginning rings the bell.
             Mail::Empty if recordings.open.is_empty() => context.shared.bell.notified().await,
             Mail::Empty => tokio::time::sleep(GATHER).await,
@@ -171,8 +181,8 @@ impl Recordings {
             let ended = file.finish().await;
             context.shared.open.fetch_sub(1, Ordering::Relaxed);
             match ended {
-                Ok(Kept { path, samples, missing }) => {
-                    context.report(Report::Kept { attempt, path, samples, missing });
+                Ok(Kept { path, bytes, samples, missing }) => {
+                    context.report(Report::Kept { attempt, path, bytes, samples, missing });
                 }
                 Err(error) => context.failed(attempt, error.into(), Some(repair::repair(&part))),
             }

@@ -70,6 +70,18 @@ pub(super) fn split_off(stretches: &mut Vec<Stretch>, mut frames: usize, rest: &
     }
 }
 
+/// Lets go of the first `frames`.
+pub(super) fn drop_front(stretches: &mut Vec<Stretch>, mut frames: usize) {
+    while let Some(first) = stretches.first_mut() {
+        if frames < first.frames {
+            *first = first.split_off(frames);
+            return;
+        }
+        frames -= first.frames;
+        stretches.remove(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,8 +98,13 @@ mod tests {
             stretch
         });
         for at in 0..=6 {
-            let (mut front, mut back) = (all.to_vec(), vec![]);
+            let (mut front, mut back, mut rest) = (all.to_vec(), vec![], all.to_vec());
             split_off(&mut front, at, &mut back);
+            drop_front(&mut rest, at);
+            let frames = |stretches: &[Stretch]| -> Vec<_> {
+                stretches.iter().flat_map(|stretch| stretch.frames(Codec::Pcma)).copied().collect()
+            };
+            assert_eq!(frames(&rest), frames(&back));
             let count = |stretches: &[Stretch]| stretches.iter().map(|s| s.frames).sum::<usize>();
             assert_eq!((count(&front), count(&back)), (at, 6 - at));
             let joined = front.iter().chain(&back).flat_map(|stretch| stretch.frames(Codec::Pcma));

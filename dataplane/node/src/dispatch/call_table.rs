@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use common::{AttemptId, LineId, UnixMicros};
 
+use super::shard_table::Declined;
 use crate::seen::TryKey;
 
 /// Where a route try stands.
@@ -39,6 +40,8 @@ pub(super) struct Call {
     pub(super) stage: Stage,
     /// By then the INVITE has left or the order is refused.
     pub(super) expires: Instant,
+    /// The shards that would not have it.
+    pub(super) declined_by: Declined,
     /// File name stem of its recording.
     pub(super) recording: Box<str>,
     /// The number of its newest `Begun`.
@@ -117,6 +120,13 @@ impl CallTable {
             (false, true) => drop(self.expiries.insert((call.expires, *key))),
             (true, true) | (false, false) => {}
         }
+    }
+
+    /// A shard would not have the call; all that would not.
+    pub(super) fn add_declined(&mut self, key: &TryKey, shard: u16) -> Declined {
+        let Some(call) = self.calls.get_mut(key) else { return Declined::default() };
+        call.declined_by.add(shard);
+        call.declined_by
     }
 
     pub(super) fn remove(&mut self, key: &TryKey) -> Option<Call> {

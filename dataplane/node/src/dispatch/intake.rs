@@ -9,6 +9,7 @@ use proto::v1::order::Tap as WireTap;
 use proto::v1::refused::Reason;
 
 use super::call_table::{Call, Stage};
+use super::shard_table::Declined;
 use super::{Dispatch, Phase};
 use crate::assets::Lookup;
 use crate::clock::Now;
@@ -38,7 +39,8 @@ impl Dispatch {
         };
         let recording = order.recording.clone().into_boxed_str();
         let stage = Stage::Parked(Box::new(order));
-        let call = Call { line, stage, expires, recording, begun: None, begun_at: UnixMicros(0) };
+        let (declined_by, begun_at) = (Declined::default(), UnixMicros(0));
+        let call = Call { line, stage, expires, declined_by, recording, begun: None, begun_at };
         self.calls.insert(key, call);
         self.unpark_one(now, key);
     }

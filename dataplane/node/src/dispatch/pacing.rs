@@ -114,8 +114,9 @@ impl Dispatch {
         }
         line.ready.pop_front();
         let slot = line.gate.reserve(now.at);
-        let expires = self.calls.find(&key).expect("just found").expires;
-        let shard = self.shards.choose(now.at);
+        let call = self.calls.find(&key).expect("just found");
+        let expires = call.expires;
+        let shard = self.shards.choose(now.at, call.declined_by);
         let mut mailed = None;
         self.calls.change(&key, |stage| match stage {
             Stage::Ready(order) => {
@@ -138,7 +139,8 @@ impl Dispatch {
 
     /// A shard has enough to do: the order needs another shard, and another slot.
     pub(super) fn on_declined(&mut self, now: Now, shard: u16, order: Box<call::Order>, why: Overload) {
-        let another = self.shards.on_declined(now.at, shard);
+        let declined_by = self.calls.add_declined(&(order.attempt, order.route_try), shard);
+        let another = self.shards.on_declined(now.at, shard, declined_by);
         let refusal = (!another).then(|| Refusal::new(Reason::Full, why.explain()));
         self.hand_back(now, order, refusal);
     }
