@@ -1,7 +1,8 @@
 //! Recordings: one WAV file for each recorded attempt, written by one thread from blocks that shards hand over.
 //!
 //! A file grows as `<stem>.part.wav`. Its header is refreshed every 4 s, so that the file opens at any moment, also after
-//! `kill -9`; it is synced and renamed to `<stem>.wav` when the call ends. `.part.wav` files that a dead process left are repaired to their true length and renamed by [`Disk::start`] (promise P5). Nothing is
+//! `kill -9`; it is synced and renamed to `<stem>.wav` when the call ends. `.part.wav` files that
+//! a dead process left are repaired to their true length and renamed by [`Disk::start`] (promise P5). Nothing is
 //! ever overwritten: where a name is taken, `<stem>-1` and so on is used.
 //!
 //! A write that fails ends that recording: what is safe is kept, the rest is given up, the attempt is named in a

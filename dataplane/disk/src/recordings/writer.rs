@@ -2,8 +2,8 @@
 //! end of a recording, is a task of its own.
 //!
 //! While anything is recorded the thread looks into the queue every [`GATHER`] and is woken by nobody: a wake-up for
-//! each block would cost whoever hands it over a system call and this thread a turn, together more than the write. A disk that stops holds up the
-//! thread; jobs stay in the queue, which fills and refuses.
+//! each block would cost whoever hands it over a system call and this thread a turn, together more
+//! than the write. A disk that stops holds up the thread; jobs stay in the queue, which fills and refuses.
 
 use std::collections::HashMap;
 use std::rc::Rc;
