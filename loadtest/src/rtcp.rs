@@ -15,7 +15,11 @@ use crate::rtp::{Reception, Sender};
 use compound::{Block, Compound, SenderInfo};
 
 /// Packets that may be on their way while a report is written: a second of them.
-const UNDER_WAY: i64 = 50;
+const UNDER_WAY: u64 = 50;
+/// From one packet to the next.
+const PACKET_US: u64 = 20_000;
+/// Sender reports that an answer may echo: those of the last 20 s and more, however late a caller reads them.
+const TOLD: usize = 8;
 /// Units of the middle 32 bits of an NTP time, a second.
 const SHORT_SECOND: u64 = 1 << 16;
 
@@ -32,8 +36,8 @@ pub(crate) struct Control {
     random: Random,
     /// The first address that RTCP came from; from others it is strange.
     source: Option<SocketAddrV4>,
-    /// The middle 32 bits of the NTP times of our last two sender reports.
-    told: [Option<u32>; 2],
+    /// The middle 32 bits of the NTP times of our last sender reports, the latest first.
+    told: [Option<u32>; TOLD],
     /// The same of the caller's last one, and when it came.
     heard: Option<(u32, u64)>,
     /// Packets expected and received when we last reported.
@@ -52,7 +56,7 @@ impl Control {
             interval,
             random,
             source: None,
-            told: [None; 2],
+            told: [None; TOLD],
             heard: None,
             reported: (0, 0),
             has_answered: false,
@@ -101,7 +105,8 @@ impl Control {
         self.has_answered |= block.as_ref().is_some_and(|block| block.last_sender_report != 0);
         let info = (sender.sent > 0).then(|| {
             let ntp = report::ntp(unix_us);
-            self.told = [Some((ntp >> 16) as u32), self.told[0]];
+            self.told.rotate_right(1);
+            self.told[0] = Some((ntp >> 16) as u32);
             SenderInfo { ntp, timestamp: sender.timestamp(), packets: sender.sent, octets: sender.octets }
         });
         self.account.sent += 1;
@@ -130,7 +135,7 @@ impl Control {
         if let Some(info) = &compound.info {
             self.account.sender_reports += 1;
             self.heard = Some(((info.ntp >> 16) as u32, at_us));
-            if !is_true_of_caller(compound.ssrc, info, reception) {
+            if !is_true_of_caller(compound.ssrc, info, at_us, reception) {
                 self.account.implausible += 1;
             }
         }
@@ -179,10 +184,12 @@ impl Control {
     }
 }
 
-/// Whether a sender report can be about the stream that we hear.
-fn is_true_of_caller(ssrc: u32, info: &SenderInfo, reception: &Reception) -> bool {
+/// Whether a sender report that came at `at_us` can be about the stream that we hear. The two wait in queues of their own, so we
+/// may have read more or less of the stream: as many packets as fit between the two.
+fn is_true_of_caller(ssrc: u32, info: &SenderInfo, at_us: u64, reception: &Reception) -> bool {
     let Some(heard) = reception.heard() else { return info.packets == 0 };
-    ssrc == heard.ssrc && (i64::from(info.packets) - heard.expected as i64).abs() <= UNDER_WAY
+    let apart_us = at_us.abs_diff(heard.last_us);
+    ssrc == heard.ssrc && u64::from(info.packets).abs_diff(heard.expected) <= UNDER_WAY + apart_us / PACKET_US
 }
 
 #[cfg(test)]
@@ -252,6 +259,36 @@ mod tests {
             spoil(&mut compound.blocks[0]);
             let spoilt = report::write(compound.ssrc, compound.info.as_ref(), compound.blocks.first(), "x");
             assert_eq!(hears(&mut ours, &spoilt, at_us).implausible, 1);
+        }
+    }
+
+    #[test]
+    fn a_sender_counts_what_we_have_not_read_yet() {
+        let now = Instant::now();
+        let [mut ours, mut theirs] = pair(250);
+        // The caller's next three seconds wait unread while its report is.
+        for _ in 0..150 {
+            theirs.1.next();
+        }
+        let report = theirs.0.report(now, START_US + 8_000_000, &theirs.1, &theirs.2);
+        assert_eq!(hears(&mut ours, &report, START_US + 8_000_000).implausible, 0);
+        let [mut ours, _] = pair(250);
+        assert_eq!(hears(&mut ours, &report, START_US + 5_000_000).implausible, 1, "no time for so many");
+    }
+
+    #[test]
+    fn an_answer_may_echo_an_older_report_of_ours() {
+        let now = Instant::now();
+        for (since, implausible) in [(TOLD - 1, 0), (TOLD, 1)] {
+            let [mut ours, mut theirs] = pair(250);
+            let at_us = START_US + 5_000_000;
+            let first = ours.0.report(now, at_us, &ours.1, &ours.2);
+            hears(&mut theirs, &first, at_us);
+            for n in 1..=since as u64 {
+                ours.0.report(now, at_us + n * 1_000, &ours.1, &ours.2);
+            }
+            let answer = theirs.0.report(now, at_us + 10_000, &theirs.1, &theirs.2);
+            assert_eq!(hears(&mut ours, &answer, at_us + 10_000).implausible, implausible);
         }
     }
 

@@ -128,7 +128,8 @@ impl ShardPlan {
         let ports = || self.shared_ports.iter().chain(&self.own_ports).copied();
         let rtcp = ports().map(|port| if port == 0 { 0 } else { port + 1 });
         std::iter::once(SocketSpec::signalling(at(self.sip_port)))
-            .chain(ports().chain(rtcp).map(|port| SocketSpec::media(at(port))))
+            .chain(ports().map(|port| SocketSpec::media(at(port))))
+            .chain(rtcp.map(|port| SocketSpec::media_control(at(port))))
             .collect()
     }
 
@@ -142,12 +143,14 @@ impl ShardPlan {
     ) -> ShardCalls {
         let signalling = bound.of_role(SocketRole::Signalling).next().expect("the first socket").local;
         let public = |local: SocketAddr| SocketAddr::new(self.config.public_address(), local.port());
-        let media: Vec<_> = bound.of_role(SocketRole::Media).map(|socket| public(socket.local)).collect();
-        let (rtp, rtcp) = media.split_at(self.shared_ports.len() + self.own_ports.len());
-        let pairs = rtp.iter().zip(rtcp).map(|(rtp, rtcp)| MediaPort { rtp: *rtp, rtcp_port: rtcp.port() });
+        let rtp = bound.of_role(SocketRole::Media);
+        let rtcp = bound.of_role(SocketRole::MediaControl);
+        let pairs = rtp
+            .zip(rtcp)
+            .map(|(rtp, rtcp)| MediaPort { rtp: public(rtp.local), rtcp_port: rtcp.local.port() });
         let mut shared_media: Vec<_> = pairs.collect();
         let own_media = shared_media.split_off(self.shared_ports.len());
-        let first_rtcp = 1 + rtp.len() as u16;
+        let first_rtcp = 1 + (self.shared_ports.len() + self.own_ports.len()) as u16;
         let mut sip = EndpointConfig::new(signalling, self.index, seeds[0]);
         sip.user_agent = self.config.user_agent.clone();
         sip.advertised = self.config.advertised.map(|_| public(signalling).to_string());

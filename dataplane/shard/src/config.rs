@@ -10,8 +10,15 @@ use crate::error::StartError;
 pub enum SocketRole {
     /// SIP: large datagrams (RFC 3261 section 18.1.1 asks for any datagram size), few of them.
     Signalling,
-    /// RTP and RTCP: small datagrams, many of them.
+    /// RTP, and RTCP that shares its port: small datagrams, many of them.
     Media,
+    /// RTCP on a port of its own: one for some hundred of RTP. Its buffers are not shared with media, so that reports are
+    /// read in time, and the round trips that both ends reckon from them stay true, when media has to wait.
+    MediaControl,
+}
+
+impl SocketRole {
+    pub(crate) const COUNT: usize = 3;
 }
 
 /// One socket that the shard binds at start.
@@ -29,9 +36,14 @@ impl SocketSpec {
         Self { local, role: SocketRole::Signalling }
     }
 
-    /// An RTP or RTCP socket on `local`.
+    /// An RTP socket on `local`.
     pub fn media(local: SocketAddr) -> Self {
         Self { local, role: SocketRole::Media }
+    }
+
+    /// An RTCP socket on `local`.
+    pub fn media_control(local: SocketAddr) -> Self {
+        Self { local, role: SocketRole::MediaControl }
     }
 }
 
@@ -70,7 +82,7 @@ impl ShardConfig {
         if self.sockets.len() > usize::from(u16::MAX) {
             return refuse("a shard has at most 65,535 sockets");
         }
-        for buffers in [&self.sizes.signalling_buffers, &self.sizes.media_buffers] {
+        for buffers in self.sizes.buffers() {
             if !buffers.count.is_power_of_two() || buffers.count > 32_768 {
                 return refuse("the number of receive buffers must be a power of two up to 32,768");
             }
@@ -114,11 +126,15 @@ pub struct Sizes {
     pub signalling_buffers: BufferSizes,
     /// Receive buffers for media. Default 2,048 of 1,500 bytes: 6 ms of 6,000 calls.
     pub media_buffers: BufferSizes,
+    /// Receive buffers for RTCP on ports of its own. Default 256 of 1,500 bytes: 0.2 s of 6,000 calls.
+    pub control_buffers: BufferSizes,
     /// Kernel queue of a signalling socket in each direction, bytes. Default 1 MiB.
     pub signalling_socket_bytes: usize,
     /// Kernel queue of a media socket in each direction, bytes. Default 4 MiB, which holds about 10,000 G.711 packets: the
     /// kernel charges 832 bytes for each and doubles what is asked for.
     pub media_socket_bytes: usize,
+    /// Kernel queue of an RTCP socket in each direction, bytes. Default 256 KiB, which holds some hundred reports.
+    pub control_socket_bytes: usize,
     /// Messages from the node that may wait. Default 4,096.
     pub mail: usize,
     /// Events to the node that may wait. Default 16,384.
@@ -131,11 +147,20 @@ impl Default for Sizes {
             submissions: 2_048,
             signalling_buffers: BufferSizes { count: 256, bytes: 65_535 },
             media_buffers: BufferSizes { count: 2_048, bytes: 1_500 },
+            control_buffers: BufferSizes { count: 256, bytes: 1_500 },
             signalling_socket_bytes: 1 << 20,
             media_socket_bytes: 4 << 20,
+            control_socket_bytes: 256 << 10,
             mail: 4_096,
             events: 16_384,
         }
+    }
+}
+
+impl Sizes {
+    /// The groups of receive buffers, in the order of [`SocketRole`].
+    pub(crate) fn buffers(&self) -> [BufferSizes; SocketRole::COUNT] {
+        [self.signalling_buffers, self.media_buffers, self.control_buffers]
     }
 }
 

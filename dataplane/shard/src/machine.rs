@@ -61,8 +61,9 @@ pub trait Machine {
         let _ = share;
     }
 
-    /// Makes ready what has to leave on time at `now`, such as the packets of a tick. The first change of each turn, so
-    /// that neither arrivals nor mail delay it.
+    /// Makes ready what has to leave on time at `now`, such as the packets of a tick. The first change of a turn, so
+    /// that neither arrivals nor mail delay it; left out in a turn that has to end the drain of the one before, so that a
+    /// machine with too much to send still hears.
     fn handle_tick(&mut self, now: Instant) {
         let _ = now;
     }

@@ -52,8 +52,8 @@ pub(crate) struct Ring {
     /// Dropped first: nothing of the below may go before the instance.
     uring: IoUring,
     outbox: Outbox,
-    signalling: BufferRing,
-    media: BufferRing,
+    /// One group for each [`SocketRole`], in its order.
+    groups: [BufferRing; SocketRole::COUNT],
     receives: Vec<Receive>,
     bell: Armed,
     /// A completion that carried two meanings: the second one.
@@ -86,16 +86,20 @@ impl Ring {
         require_operations(&uring)?;
         let all_files: Vec<RawFd> = files.iter().copied().chain([bell]).collect();
         uring.submitter().register_files(&all_files).map_err(refused("the table of sockets"))?;
-        let group = |group, sizes: BufferSizes| {
-            BufferRing::register(&uring, group, sizes.count, sizes.bytes)
+        let [signalling, media, control] = sizes.buffers();
+        let group = |role: SocketRole, sizes: BufferSizes| {
+            BufferRing::register(&uring, role as u16, sizes.count, sizes.bytes)
                 .map_err(refused("the receive buffers"))
         };
-        let signalling = group(0, sizes.signalling_buffers)?;
-        let media = group(1, sizes.media_buffers)?;
+        let groups = [
+            group(SocketRole::Signalling, signalling)?,
+            group(SocketRole::Media, media)?,
+            group(SocketRole::MediaControl, control)?,
+        ];
         let outbox =
             Outbox::new(sizes.submissions as usize).map_err(refused("the memory of outgoing packets"))?;
         let receives = roles.iter().map(|role| Receive { role: *role, arm: Armed::default() }).collect();
-        Ok(Self { uring, outbox, signalling, media, receives, bell: Armed::default(), pending: None })
+        Ok(Self { uring, outbox, groups, receives, bell: Armed::default(), pending: None })
     }
 
     /// Sockets that this ring serves.
@@ -221,28 +225,20 @@ impl Ring {
 
     /// Gives the kernel more buffers of each group that has run short since the last call, if there are any.
     pub(crate) fn end_shortages(&mut self) {
-        self.signalling.end_shortage();
-        self.media.end_shortage();
+        self.groups.iter_mut().for_each(BufferRing::end_shortage);
     }
 
     fn group(&self, socket: u16) -> &BufferRing {
-        match self.receives[usize::from(socket)].role {
-            SocketRole::Signalling => &self.signalling,
-            SocketRole::Media => &self.media,
-        }
+        &self.groups[self.receives[usize::from(socket)].role as usize]
     }
 
     fn group_mut(&mut self, socket: u16) -> &mut BufferRing {
-        match self.receives[usize::from(socket)].role {
-            SocketRole::Signalling => &mut self.signalling,
-            SocketRole::Media => &mut self.media,
-        }
+        &mut self.groups[self.receives[usize::from(socket)].role as usize]
     }
 
     /// Returns all buffers read since the last call to the kernel.
     pub(crate) fn publish_buffers(&mut self) {
-        self.signalling.publish();
-        self.media.publish();
+        self.groups.iter_mut().for_each(BufferRing::publish);
     }
 
     fn interpret(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
@@ -354,8 +350,7 @@ impl Drop for Ring {
         if !self.end_all() {
             tracing::error!("the kernel did not end the shard's operations; their memory is kept");
             self.outbox.abandon();
-            self.signalling.abandon();
-            self.media.abandon();
+            self.groups.iter_mut().for_each(BufferRing::abandon);
         }
         // Closing the instance would release the sockets too, but some time later on a kernel thread; this way their
         // ports are free when the shard has ended.
@@ -380,25 +375,23 @@ fn build(sizes: &Sizes, sockets: usize) -> io::Result<IoUring> {
 /// Room for every completion that can be outstanding: each buffer filled, each send of two batches refused, each
 /// receive ended. So the queue does not overflow.
 fn completion_entries(sizes: &Sizes, sockets: usize) -> u32 {
-    let entries = usize::from(sizes.signalling_buffers.count)
-        + usize::from(sizes.media_buffers.count)
+    let entries = sizes.buffers().iter().map(|group| usize::from(group.count)).sum::<usize>()
         + 2 * sizes.submissions as usize
         + 2 * sockets
         + 16;
     entries.next_power_of_two() as u32
 }
 
-/// Memory of the ring that the kernel counts as locked: both queues and the tables of the two groups of buffers, in whole
+/// Memory of the ring that the kernel counts as locked: both queues and the tables of the groups of buffers, in whole
 /// pages. The buffers themselves are ours and not locked.
 pub(crate) fn locked_bytes(sizes: &Sizes, sockets: usize) -> u64 {
     let pages = |bytes: u64| bytes.next_multiple_of(PAGE_BYTES);
     let submissions = u64::from(sizes.submissions);
     let completions = u64::from(completion_entries(sizes, sockets));
-    let tables = [sizes.signalling_buffers, sizes.media_buffers];
     // The heads and tails of both queues are in front of the completions, the order of the submissions behind them.
     pages(RING_HEADER_BYTES + completions * size_of::<cqueue::Entry>() as u64 + submissions * 4)
         + pages(submissions * size_of::<squeue::Entry>() as u64)
-        + tables.iter().map(|table| pages(u64::from(table.count) * BUFFER_ENTRY_BYTES)).sum::<u64>()
+        + sizes.buffers().iter().map(|table| pages(u64::from(table.count) * BUFFER_ENTRY_BYTES)).sum::<u64>()
 }
 
 fn require_operations(uring: &IoUring) -> Result<(), RingRefused> {

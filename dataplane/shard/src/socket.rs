@@ -63,6 +63,7 @@ pub(crate) fn open_all(config: &ShardConfig) -> Result<(Vec<Socket>, Bound), Sta
         let queue_bytes = match spec.role {
             SocketRole::Signalling => config.sizes.signalling_socket_bytes,
             SocketRole::Media => config.sizes.media_socket_bytes,
+            SocketRole::MediaControl => config.sizes.control_socket_bytes,
         };
         let failed = |action, error| StartError::socket(action, spec.local, config.sockets.len(), error);
         let socket = open(spec, &failed)?;
@@ -92,7 +93,7 @@ fn open(
         // Each family has its own sockets, so that a source address never arrives as a mapped one.
         socket.set_only_v6(true).map_err(|e| failed("set up", e))?;
     }
-    if domain == Domain::IPV4 && spec.role == SocketRole::Media {
+    if domain == Domain::IPV4 && spec.role != SocketRole::Signalling {
         forbid_fragments(&socket).map_err(|e| failed("set up", e))?;
     }
     // Without SO_REUSEADDR and SO_REUSEPORT: a port that somebody has is an error, never half of the traffic.

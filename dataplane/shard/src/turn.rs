@@ -42,6 +42,8 @@ pub(crate) struct Engine<M: Machine> {
     drained: bool,
     /// Datagrams that this turn may still drain.
     transmits_left: usize,
+    /// Datagrams drained since completions were last reaped.
+    unanswered: usize,
     /// Completions that were looked at and not handled yet, at most [`LOOK_AHEAD`], and what the machine anticipates.
     ahead: VecDeque<(Completion, Option<u64>)>,
     /// Sockets whose receive has ended in this turn.
@@ -78,6 +80,7 @@ impl<M: Machine> Engine<M> {
             // A new machine may already want to send.
             drained: false,
             transmits_left: 0,
+            unanswered: 0,
             ahead: VecDeque::with_capacity(LOOK_AHEAD),
             ended_receives,
         }
@@ -108,14 +111,15 @@ impl<M: Machine> Engine<M> {
 
     fn take_turn(&mut self, steps: &mut Steps) -> Left {
         self.transmits_left = self.limits.transmits;
-        if !self.drained {
-            self.drain(steps.now());
-            steps.ended(Step::Drain);
-        }
         if self.drained {
             self.machine.handle_tick(steps.now());
             self.drain(steps.now());
             steps.ended(Step::Tick);
+        } else {
+            // No tick in the turn that ends a long drain: with no time to spare each tick leaves more to send than one turn
+            // takes, and a shard that only sends would hear nobody hang up.
+            self.drain(steps.now());
+            steps.ended(Step::Drain);
         }
         // Here and not at the end, so that what is due leaves before the kernel takes in what has arrived.
         self.ring.submit_and_collect(&mut self.tally);
@@ -144,15 +148,19 @@ impl<M: Machine> Engine<M> {
     }
 
     fn reap(&mut self, mut now: Instant) -> Left {
-        let mut bite = self.limits.completions;
+        if !self.drained {
+            return Left::Work;
+        }
+        // As many as were sent, if that is more: with no time to spare neither direction starves the other.
+        let mut bite = self.limits.completions.max(std::mem::take(&mut self.unanswered));
         while self.drained && bite > 0 {
             self.look_ahead();
             let Some((completion, _)) = self.ahead.pop_front() else {
                 // One call takes in some tens of datagrams of a socket and leaves the rest for the next.
-                if !self.ring.has_arrivals() {
+                if !self.ring.has_arrivals() && self.ended_receives.is_empty() {
                     break;
                 }
-                self.ring.publish_buffers();
+                self.resume_receives();
                 bite -= 1;
                 self.ring.submit_and_collect(&mut self.tally);
                 // What is collected now came while the rest was handled: by the time before, it would not have come yet.
@@ -162,17 +170,21 @@ impl<M: Machine> Engine<M> {
             bite -= 1;
             self.on_completion(now, completion);
         }
-        self.ring.end_shortages();
-        self.ring.publish_buffers();
-        // After the buffers are back, so that a receive which ended for want of them finds some.
-        while let Some(socket) = self.ended_receives.pop() {
-            self.ring.arm_receive(socket, &mut self.tally);
-        }
+        self.resume_receives();
         if bite == 0 && (!self.ahead.is_empty() || self.ring.has_arrivals()) {
             self.tally.bite_completions += 1;
             return Left::Work;
         }
         Left::Nothing
+    }
+
+    /// Gives the kernel back what was read, and then, so that it finds buffers, each receive that ended for want of them.
+    fn resume_receives(&mut self) {
+        self.ring.end_shortages();
+        self.ring.publish_buffers();
+        while let Some(socket) = self.ended_receives.pop() {
+            self.ring.arm_receive(socket, &mut self.tally);
+        }
     }
 
     /// Reads completions ahead, once those read before are half used up.
@@ -308,6 +320,7 @@ impl<M: Machine> Engine<M> {
             };
             let Some(transmit) = self.machine.poll_transmit(now, slot) else { break };
             self.transmits_left -= 1;
+            self.unanswered += 1;
             let socket = transmit.socket.0;
             if usize::from(socket) >= self.ring.sockets() || transmit.len > SLOT_BYTES {
                 debug_assert!(false, "the machine sends from a socket it has, what it wrote: {transmit:?}");

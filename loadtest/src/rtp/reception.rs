@@ -58,6 +58,8 @@ pub(crate) struct Heard {
     /// Doubled ones included, as the RFC counts.
     pub(crate) received: u64,
     pub(crate) jitter_us: u64,
+    /// When the last packet came, Unix microseconds.
+    pub(crate) last_us: u64,
 }
 
 /// One synchronisation source: a change begins the sequence anew.
@@ -192,6 +194,7 @@ impl Reception {
             expected: stream.expected(),
             received: stream.received,
             jitter_us: self.jitter_16 >> 4,
+            last_us: self.last_us,
         })
     }
 
