@@ -39,6 +39,8 @@ def main():
     parser.add_argument("--talk", type=float, default=72, help="mean length of a call, seconds; from a third to five thirds of it")
     parser.add_argument("--every", type=float, default=10, help="seconds between samples")
     parser.add_argument("--cps", type=int, default=150, help="most new calls a second")
+    parser.add_argument("--contacts", type=int, default=750_000,
+                        help="contacts beside those that are called: with so many the store's page cache of 64 MiB is full from the start")
     parser.add_argument("--record", action="store_true", help="record all calls, and delete the recordings at the end")
     stand.add_arguments(parser, "soak")
     arguments = parser.parse_args()
@@ -86,7 +88,8 @@ class Soak:
         self.key = (self.data / "api-key").read_text().strip()
 
         talk = arguments.talk
-        contacts = int(arguments.calls * 3 + (arguments.seconds + 120) / talk * arguments.calls * 2)
+        # Those that will be called, and many that will not.
+        contacts = arguments.contacts + int(arguments.calls * 3 + (arguments.seconds + 120) / talk * arguments.calls * 2)
         numbers = self.place.folder / "numbers.csv"
         with numbers.open("w") as file:
             file.write("number\n")
