@@ -18,6 +18,8 @@ use compound::{Block, Compound, SenderInfo};
 const UNDER_WAY: u64 = 50;
 /// From one packet to the next.
 const PACKET_US: u64 = 20_000;
+/// How long a datagram may have waited in a queue of ours: the queues of audio hold less.
+const WAIT_US_MAX: u64 = 5_000_000;
 /// Sender reports that an answer may echo: those of the last 20 s and more, however late a caller reads them.
 const TOLD: usize = 8;
 /// Units of the middle 32 bits of an NTP time, a second.
@@ -188,7 +190,7 @@ impl Control {
 /// may have read more or less of the stream: as many packets as fit between the two.
 fn is_true_of_caller(ssrc: u32, info: &SenderInfo, at_us: u64, reception: &Reception) -> bool {
     let Some(heard) = reception.heard() else { return info.packets == 0 };
-    let apart_us = at_us.abs_diff(heard.last_us);
+    let apart_us = at_us.abs_diff(heard.last_us).min(WAIT_US_MAX);
     ssrc == heard.ssrc && u64::from(info.packets).abs_diff(heard.expected) <= UNDER_WAY + apart_us / PACKET_US
 }
 
@@ -274,6 +276,17 @@ mod tests {
         assert_eq!(hears(&mut ours, &report, START_US + 8_000_000).implausible, 0);
         let [mut ours, _] = pair(250);
         assert_eq!(hears(&mut ours, &report, START_US + 5_000_000).implausible, 1, "no time for so many");
+        // A caller that counts what it does not send.
+        let [mut ours, mut theirs] = pair(250);
+        for _ in 0..1_000 {
+            theirs.1.next();
+        }
+        let report = theirs.0.report(now, START_US + 25_000_000, &theirs.1, &theirs.2);
+        assert_eq!(
+            hears(&mut ours, &report, START_US + 25_000_000).implausible,
+            1,
+            "nothing waits for so long"
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl ShardPlan {
         let rtcp = ports().map(|port| if port == 0 { 0 } else { port + 1 });
         std::iter::once(SocketSpec::signalling(at(self.sip_port)))
             .chain(ports().map(|port| SocketSpec::media(at(port))))
-            .chain(rtcp.map(|port| SocketSpec::media_control(at(port))))
+            .chain(rtcp.map(|port| SocketSpec::rtcp(at(port))))
             .collect()
     }
 
@@ -144,7 +144,7 @@ impl ShardPlan {
         let signalling = bound.of_role(SocketRole::Signalling).next().expect("the first socket").local;
         let public = |local: SocketAddr| SocketAddr::new(self.config.public_address(), local.port());
         let rtp = bound.of_role(SocketRole::Media);
-        let rtcp = bound.of_role(SocketRole::MediaControl);
+        let rtcp = bound.of_role(SocketRole::Rtcp);
         let pairs = rtp
             .zip(rtcp)
             .map(|(rtp, rtcp)| MediaPort { rtp: public(rtp.local), rtcp_port: rtcp.local.port() });

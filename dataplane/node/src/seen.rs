@@ -1,9 +1,9 @@
 //! The route tries that this node has been told of, so that none is ever taken twice (promise P1).
 //!
 //! Bounded: [`GENERATIONS`] generations of at most [`GENERATION`] entries. When the youngest is full, the eldest is
-//! forgotten once there are so many, and from then on every attempt that is not younger than the youngest forgotten one is *too old to judge*: an
-//! [`AttemptId`] carries the millisecond of its making. The same holds for attempts made before this process began,
-//! unless the journal tells of them: a forgotten attempt is refused, never taken again.
+//! forgotten once there are so many, and from then on every attempt that is not younger than the youngest forgotten one
+//! is *too old to judge*: an [`AttemptId`] carries the millisecond of its making. The same holds for attempts made before
+//! this process began, unless the journal tells of them: a forgotten attempt is refused, never taken again.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -15,9 +15,9 @@ pub type TryKey = (AttemptId, u32);
 /// Entries of one generation, for which it takes 0.7 MB at its beginning: as many as a hash table of 2¹⁵ places holds.
 pub const GENERATION: usize = (1 << 15) / 8 * 7;
 
-/// Generations at most, 6 MB in all. When the eldest has just gone, 229,000 entries are left: at 1,000 calls a second the last
+/// Generations at most, 7 MB in all. When the eldest has just gone, 258,000 entries are left: at 1,000 calls a second the last
 /// four minutes are known for certain, and an order is valid for seconds.
-pub const GENERATIONS: usize = 9;
+pub const GENERATIONS: usize = 10;
 
 /// What is known of a route try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,11 +14,12 @@ pub enum SocketRole {
     Media,
     /// RTCP on a port of its own: one for some hundred of RTP. Its buffers are not shared with media, so that reports are
     /// read in time, and the round trips that both ends reckon from them stay true, when media has to wait.
-    MediaControl,
+    Rtcp,
 }
 
 impl SocketRole {
-    pub(crate) const COUNT: usize = 3;
+    /// In the order of their numbers.
+    pub(crate) const ALL: [SocketRole; 3] = [Self::Signalling, Self::Media, Self::Rtcp];
 }
 
 /// One socket that the shard binds at start.
@@ -42,8 +43,8 @@ impl SocketSpec {
     }
 
     /// An RTCP socket on `local`.
-    pub fn media_control(local: SocketAddr) -> Self {
-        Self { local, role: SocketRole::MediaControl }
+    pub fn rtcp(local: SocketAddr) -> Self {
+        Self { local, role: SocketRole::Rtcp }
     }
 }
 
@@ -82,7 +83,7 @@ impl ShardConfig {
         if self.sockets.len() > usize::from(u16::MAX) {
             return refuse("a shard has at most 65,535 sockets");
         }
-        for buffers in self.sizes.buffers() {
+        for buffers in SocketRole::ALL.map(|role| self.sizes.buffers(role)) {
             if !buffers.count.is_power_of_two() || buffers.count > 32_768 {
                 return refuse("the number of receive buffers must be a power of two up to 32,768");
             }
@@ -108,7 +109,7 @@ impl ShardConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferSizes {
     /// How many at most; a power of two up to 32,768. The kernel gets 256 at the start, and twice as many after each turn in
-    /// which they ran out; it keeps them. What arrives beyond them in one turn waits in the socket's kernel queue.
+    /// which they ran out; it keeps them. What arrives beyond them waits in the socket's kernel queue until some are read.
     pub count: u16,
     /// Largest datagram taken, in bytes. A longer one is dropped and counted as truncated.
     pub bytes: usize,
@@ -127,14 +128,14 @@ pub struct Sizes {
     /// Receive buffers for media. Default 2,048 of 1,500 bytes: 6 ms of 6,000 calls.
     pub media_buffers: BufferSizes,
     /// Receive buffers for RTCP on ports of its own. Default 256 of 1,500 bytes: 0.2 s of 6,000 calls.
-    pub control_buffers: BufferSizes,
+    pub rtcp_buffers: BufferSizes,
     /// Kernel queue of a signalling socket in each direction, bytes. Default 1 MiB.
     pub signalling_socket_bytes: usize,
     /// Kernel queue of a media socket in each direction, bytes. Default 4 MiB, which holds about 10,000 G.711 packets: the
     /// kernel charges 832 bytes for each and doubles what is asked for.
     pub media_socket_bytes: usize,
-    /// Kernel queue of an RTCP socket in each direction, bytes. Default 256 KiB, which holds some hundred reports.
-    pub control_socket_bytes: usize,
+    /// Kernel queue of an RTCP socket in each direction, bytes. Default 256 KiB, which holds some 600 reports.
+    pub rtcp_socket_bytes: usize,
     /// Messages from the node that may wait. Default 4,096.
     pub mail: usize,
     /// Events to the node that may wait. Default 16,384.
@@ -147,10 +148,10 @@ impl Default for Sizes {
             submissions: 2_048,
             signalling_buffers: BufferSizes { count: 256, bytes: 65_535 },
             media_buffers: BufferSizes { count: 2_048, bytes: 1_500 },
-            control_buffers: BufferSizes { count: 256, bytes: 1_500 },
+            rtcp_buffers: BufferSizes { count: 256, bytes: 1_500 },
             signalling_socket_bytes: 1 << 20,
             media_socket_bytes: 4 << 20,
-            control_socket_bytes: 256 << 10,
+            rtcp_socket_bytes: 256 << 10,
             mail: 4_096,
             events: 16_384,
         }
@@ -158,16 +159,20 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The groups of receive buffers, in the order of [`SocketRole`].
-    pub(crate) fn buffers(&self) -> [BufferSizes; SocketRole::COUNT] {
-        [self.signalling_buffers, self.media_buffers, self.control_buffers]
+    /// The receive buffers of sockets of a role.
+    pub(crate) fn buffers(&self, role: SocketRole) -> BufferSizes {
+        match role {
+            SocketRole::Signalling => self.signalling_buffers,
+            SocketRole::Media => self.media_buffers,
+            SocketRole::Rtcp => self.rtcp_buffers,
+        }
     }
 }
 
 /// How much one turn may do, and how it waits. What a bite leaves is done in the next turn, which then does not wait.
 #[derive(Clone, Debug)]
 pub struct TurnLimits {
-    /// Completions reaped. Default 2,048: 8 ms of 5,000 calls.
+    /// Completions reaped; up to four times as many after as many were sent. Default 2,048: 8 ms of 5,000 calls.
     pub completions: usize,
     /// Mails read. Default 64: each may start a call.
     pub mail: usize,

@@ -63,7 +63,8 @@ pub trait Machine {
 
     /// Makes ready what has to leave on time at `now`, such as the packets of a tick. The first change of a turn, so
     /// that neither arrivals nor mail delay it; left out in a turn that has to end the drain of the one before, so that a
-    /// machine with too much to send still hears.
+    /// machine with too much to send still hears. A machine that always has too much must make its ticks in
+    /// [`handle_timeout`](Machine::handle_timeout) too.
     fn handle_tick(&mut self, now: Instant) {
         let _ = now;
     }

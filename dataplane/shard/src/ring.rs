@@ -53,7 +53,7 @@ pub(crate) struct Ring {
     uring: IoUring,
     outbox: Outbox,
     /// One group for each [`SocketRole`], in its order.
-    groups: [BufferRing; SocketRole::COUNT],
+    groups: [BufferRing; SocketRole::ALL.len()],
     receives: Vec<Receive>,
     bell: Armed,
     /// A completion that carried two meanings: the second one.
@@ -86,16 +86,12 @@ impl Ring {
         require_operations(&uring)?;
         let all_files: Vec<RawFd> = files.iter().copied().chain([bell]).collect();
         uring.submitter().register_files(&all_files).map_err(refused("the table of sockets"))?;
-        let [signalling, media, control] = sizes.buffers();
-        let group = |role: SocketRole, sizes: BufferSizes| {
-            BufferRing::register(&uring, role as u16, sizes.count, sizes.bytes)
-                .map_err(refused("the receive buffers"))
+        let group = |role: SocketRole| {
+            let BufferSizes { count, bytes } = sizes.buffers(role);
+            BufferRing::register(&uring, role as u16, count, bytes).map_err(refused("the receive buffers"))
         };
-        let groups = [
-            group(SocketRole::Signalling, signalling)?,
-            group(SocketRole::Media, media)?,
-            group(SocketRole::MediaControl, control)?,
-        ];
+        let [signalling, media, rtcp] = SocketRole::ALL.map(group);
+        let groups = [signalling?, media?, rtcp?];
         let outbox =
             Outbox::new(sizes.submissions as usize).map_err(refused("the memory of outgoing packets"))?;
         let receives = roles.iter().map(|role| Receive { role: *role, arm: Armed::default() }).collect();
@@ -375,7 +371,7 @@ fn build(sizes: &Sizes, sockets: usize) -> io::Result<IoUring> {
 /// Room for every completion that can be outstanding: each buffer filled, each send of two batches refused, each
 /// receive ended. So the queue does not overflow.
 fn completion_entries(sizes: &Sizes, sockets: usize) -> u32 {
-    let entries = sizes.buffers().iter().map(|group| usize::from(group.count)).sum::<usize>()
+    let entries = SocketRole::ALL.iter().map(|role| usize::from(sizes.buffers(*role).count)).sum::<usize>()
         + 2 * sizes.submissions as usize
         + 2 * sockets
         + 16;
@@ -391,7 +387,10 @@ pub(crate) fn locked_bytes(sizes: &Sizes, sockets: usize) -> u64 {
     // The heads and tails of both queues are in front of the completions, the order of the submissions behind them.
     pages(RING_HEADER_BYTES + completions * size_of::<cqueue::Entry>() as u64 + submissions * 4)
         + pages(submissions * size_of::<squeue::Entry>() as u64)
-        + sizes.buffers().iter().map(|table| pages(u64::from(table.count) * BUFFER_ENTRY_BYTES)).sum::<u64>()
+        + SocketRole::ALL
+            .iter()
+            .map(|role| pages(u64::from(sizes.buffers(*role).count) * BUFFER_ENTRY_BYTES))
+            .sum::<u64>()
 }
 
 fn require_operations(uring: &IoUring) -> Result<(), RingRefused> {

@@ -63,7 +63,7 @@ pub(crate) fn open_all(config: &ShardConfig) -> Result<(Vec<Socket>, Bound), Sta
         let queue_bytes = match spec.role {
             SocketRole::Signalling => config.sizes.signalling_socket_bytes,
             SocketRole::Media => config.sizes.media_socket_bytes,
-            SocketRole::MediaControl => config.sizes.control_socket_bytes,
+            SocketRole::Rtcp => config.sizes.rtcp_socket_bytes,
         };
         let failed = |action, error| StartError::socket(action, spec.local, config.sockets.len(), error);
         let socket = open(spec, &failed)?;

@@ -1,6 +1,6 @@
 //! 1. Each tick leaves more to send than a turn takes, as when another process has most of the core.
 //! 2. The drain is cut short in every turn.
-//! 3. The shard must still hear what arrives, read its mail and fire its timers.
+//! 3. The shard must still hear what arrives, read its mail and fire its timers, each after a drain that came to its end.
 
 mod common;
 
@@ -31,15 +31,23 @@ enum Told {
     Fired,
 }
 
+impl Talker {
+    fn change(&self) {
+        assert_eq!(self.owed, 0, "drained before the next change");
+    }
+}
+
 impl Machine for Talker {
     type Mail = ();
     type Event = Told;
 
     fn handle_tick(&mut self, _: Instant) {
+        self.change();
         self.owed = 2 * TRANSMITS;
     }
 
     fn handle_datagram(&mut self, _: Instant, _: SocketIndex, _: SocketAddr, _: &[u8]) {
+        self.change();
         self.heard += 1;
         if self.heard == DATAGRAMS {
             self.told.push_back(Told::Heard);
@@ -47,10 +55,12 @@ impl Machine for Talker {
     }
 
     fn handle_mail(&mut self, _: Instant, (): ()) {
+        self.change();
         self.told.push_back(Told::Read);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.change();
         self.due = now + Duration::from_millis(1);
         self.timeouts += 1;
         if self.timeouts == 10 {

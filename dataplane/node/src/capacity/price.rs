@@ -33,7 +33,7 @@ pub(super) const RTP_PORTS_OF_ADDRESS: f64 = 15_872.0;
 pub(crate) const SPARE_DESCRIPTORS: u64 = 128;
 
 /// Resident memory of a process, and of each of its shards, without a call, bytes. 13 MiB for a process with one shard;
-/// a shard's receive buffers come into play with the load, 4 MiB of them unless somebody sends long datagrams.
+/// a shard's receive buffers come into play with the load, 4.4 MiB of them unless somebody sends long datagrams.
 pub(super) const PROCESS_BYTES: f64 = 14.0 * 1_048_576.0;
 pub(super) const SHARD_BYTES: f64 = 6.0 * 1_048_576.0;
 
@@ -55,7 +55,7 @@ pub(super) const SOCKET_BYTES: f64 = 3_700.0;
 /// What the kernel charges for a G.711 packet in a queue, bytes.
 pub(super) const PACKET_BYTES: f64 = 832.0;
 
-/// How long a shard may be held up before packets must be lost, seconds: what the default socket queues of 4 MiB bear.
+/// How long a shard may be held up before packets must be lost, seconds: what the default queues of RTP sockets, 4 MiB, bear.
 pub(super) const STALL_S: f64 = 0.1;
 
 /// RTP packets of a call a second in each direction: one for each 20 ms.
