@@ -87,7 +87,9 @@ class Stand:
             try:
                 yield process
             except Failure as failure:
-                raise Failure(f"{failure}; {path.name} ends with: {path.read_text()[-800:]}") from failure
+                # Results are kept: what they quote must not name the place of this folder.
+                said = path.read_text()[-800:].replace(f"{ROOT}/", "")
+                raise Failure(f"{failure}; {path.name} ends with: {said}") from failure
             finally:
                 end(process, first)
 
