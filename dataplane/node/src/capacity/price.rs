@@ -6,7 +6,7 @@
 /// machine: measure yours with `peal dial`.
 pub(super) const CALL_US: f64 = 250.0;
 
-/// What stereo recording adds to it: 3 to 33 % here, mostly 15 to 20 (`docs/decisions/0007`). What a tap adds at most: the bound that
+/// What stereo recording adds to it: 3 to 47 % here, mostly 15 to 30 (`docs/decisions/0007`). What a tap adds at most: the bound that
 /// `make bench-density` is held to.
 pub(super) const RECORD_SHARE: f64 = 0.20;
 pub(super) const TAP_SHARE: f64 = 0.30;
