@@ -5,6 +5,7 @@ mod campaign;
 mod files;
 mod line;
 mod list;
+mod script;
 mod sql;
 
 pub use campaign::settled;
@@ -31,9 +32,9 @@ pub enum Admin {
     /// Prompts: recorded announcements
     #[command(subcommand)]
     Prompt(files::Prompt),
-    /// Scripts: what a call does after the answer
+    /// Scripts: what a call says, hears and does after the answer
     #[command(subcommand)]
-    Script(files::Script),
+    Script(script::Script),
     /// Calls: what is and was dialled
     #[command(subcommand)]
     Calls(calls::Calls),

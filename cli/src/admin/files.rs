@@ -1,9 +1,8 @@
-//! `peal prompt …` and `peal script …`
+//! `peal prompt …`
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use super::read_json;
 use crate::{api_client::Api, show};
 
 /// Prompts.
@@ -21,23 +20,6 @@ pub enum Prompt {
     /// Remove a prompt that no script plays
     Rm {
         /// Id of the prompt
-        id: i64,
-    },
-}
-
-/// Scripts.
-#[derive(Subcommand)]
-pub enum Script {
-    /// Add a script, or the next version of it, from a JSON file (`-` for standard input)
-    Add {
-        /// The file
-        file: String,
-    },
-    /// Show all scripts, every version
-    Ls,
-    /// Show one version
-    Show {
-        /// Id of the version
         id: i64,
     },
 }
@@ -70,19 +52,5 @@ fn escaped(byte: u8) -> String {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
-    }
-}
-
-impl Script {
-    /// Runs the command.
-    pub async fn run(&self, api: &Api, json: bool) -> Result<()> {
-        match self {
-            Self::Add { file } => show::object(json, &api.post("/scripts", &read_json(file)?).await?),
-            Self::Ls => {
-                let columns = [("id", "id"), ("name", "name"), ("version", "version")];
-                show::rows(json, &api.all("/scripts").await?, &columns)
-            }
-            Self::Show { id } => show::object(json, &api.get(&format!("/scripts/{id}")).await?),
-        }
     }
 }

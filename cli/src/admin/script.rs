@@ -1,0 +1,107 @@
+//! `peal script …`
+
+mod rehearsal;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use script::{Document, Program};
+use serde_json::json;
+
+use super::read_json;
+use crate::{api_client::Api, show};
+
+/// Scripts.
+#[derive(Subcommand)]
+pub enum Script {
+    /// Add a script, or the next version of it, from a JSON file (`-` for standard input)
+    Add {
+        /// The file
+        file: String,
+    },
+    /// Show all scripts, every version
+    Ls,
+    /// Show one version
+    Show {
+        /// Id of the version
+        id: i64,
+    },
+    /// Say everything that is wrong with a script, without a control plane
+    Check {
+        /// JSON or YAML; `-` for standard input
+        file: String,
+    },
+    /// Run a script in the terminal: type what the callee says, or the keys, and see what the call does
+    Run(RunArgs),
+}
+
+/// What to run, for whom.
+#[derive(Args)]
+pub struct RunArgs {
+    /// JSON or YAML
+    file: String,
+    /// Something known of the contact, such as `name=Ann`; may be given several times
+    #[arg(long = "contact", value_name = "NAME=VALUE", value_parser = pair)]
+    contact: Vec<(String, String)>,
+}
+
+impl Script {
+    /// Runs the command.
+    pub async fn run(&self, api: &Api, json: bool) -> Result<()> {
+        match self {
+            Self::Add { file } => show::object(json, &api.post("/scripts", &read_json(file)?).await?),
+            Self::Ls => {
+                let columns = [("id", "id"), ("name", "name"), ("version", "version")];
+                show::rows(json, &api.all("/scripts").await?, &columns)
+            }
+            Self::Show { id } => show::object(json, &api.get(&format!("/scripts/{id}")).await?),
+            Self::Check { file } => check(file, json),
+            Self::Run(arguments) => {
+                let (_, program) = read(&arguments.file)?;
+                let contact = |name: &str| {
+                    let known = arguments.contact.iter().rfind(|(known, _)| known == name);
+                    known.map(|(_, value)| value.clone())
+                };
+                rehearsal::run(Arc::new(program), &contact, json)
+            }
+        }
+    }
+}
+
+fn check(file: &str, json: bool) -> Result<()> {
+    let (document, program) = read(file)?;
+    let sentences = program.utterances().count();
+    if json {
+        let ready = program.constant_sentences().len();
+        show::object(
+            true,
+            &json!({ "name": document.name, "steps": document.steps.len(), "utterances": sentences, "constant_sentences": ready }),
+        )
+    } else {
+        println!("{}: {} steps, nothing wrong", document.name, document.steps.len());
+        Ok(())
+    }
+}
+
+/// Reads and checks a script; the error has a line for everything that is wrong.
+fn read(file: &str) -> Result<(Document, Program)> {
+    let text = if file == "-" {
+        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?
+    };
+    let document = script::read(&text).with_context(|| format!("{file} is no script"))?;
+    match Program::new(&document) {
+        Ok(program) => Ok((document, program)),
+        Err(faults) => {
+            let lines: Vec<_> = faults.iter().map(|fault| format!("  {fault}")).collect();
+            bail!("{file} cannot be used:\n{}", lines.join("\n"))
+        }
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as name=Ann")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

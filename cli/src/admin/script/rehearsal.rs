@@ -1,0 +1,198 @@
+//! A script run in the terminal, by the interpreter that runs it in calls.
+//!
+//! Time is virtual: what is said takes none, and an empty line lets it pass until the script has waited long enough.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use common::digits::Digit;
+use script::{Action, Awaits, Input, Program, Reply, Request, Run, StepIndex};
+use serde_json::{Value, json};
+
+/// Runs a script until it ends or the input does.
+pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String>, json: bool) -> Result<()> {
+    let mut rehearsal = Rehearsal {
+        run: Run::new(program, contact),
+        now: Instant::now(),
+        request: None,
+        asked: None,
+        json,
+        prompts: std::io::stdin().is_terminal() && !json,
+    };
+    if rehearsal.prompts {
+        println!("Type what the callee says, #12 for keys, or nothing to let time pass.");
+    }
+    rehearsal.hand(Input::Answered)?;
+    let mut lines = std::io::stdin().lock().lines();
+    while rehearsal.run.awaits() != Awaits::Nothing {
+        rehearsal.show_prompt()?;
+        let Some(line) = lines.next() else {
+            rehearsal.tell("hung_up", "the callee hung up", json!({}));
+            return Ok(());
+        };
+        rehearsal.take(line.context("cannot read what was typed")?.trim())?;
+    }
+    Ok(())
+}
+
+struct Rehearsal {
+    run: Run,
+    now: Instant,
+    /// What a server was asked last.
+    request: Option<Box<Request>>,
+    /// The step whose question is open.
+    asked: Option<StepIndex>,
+    json: bool,
+    prompts: bool,
+}
+
+impl Rehearsal {
+    fn show_prompt(&self) -> Result<()> {
+        if !self.prompts {
+            return Ok(());
+        }
+        let prompt = match self.run.awaits() {
+            Awaits::Reply => "the server answers (JSON, or nothing)> ",
+            Awaits::Beep => "beep, or nothing> ",
+            Awaits::Transfer => "somebody answers: yes, or nothing> ",
+            Awaits::Key => "keys> ",
+            _ => "you> ",
+        };
+        print!("{prompt}");
+        Ok(std::io::stdout().flush()?)
+    }
+
+    /// What was typed.
+    fn take(&mut self, line: &str) -> Result<()> {
+        match self.run.awaits() {
+            Awaits::Reply => {
+                let reply = self.reply(line);
+                self.hand(Input::Reply(reply))
+            }
+            Awaits::Beep if line == "beep" => self.hand(Input::Beep),
+            Awaits::Transfer => self.hand(Input::Transferred(line.starts_with('y'))),
+            _ if line.is_empty() => {
+                self.now = self.run.poll_timeout().unwrap_or(self.now).max(self.now);
+                self.hand(Input::Time)
+            }
+            Awaits::Key => self.press(line.trim_start_matches('#')),
+            _ if line.starts_with('#') && line.len() > 1 => self.press(&line[1..]),
+            _ => self.hear(line),
+        }
+    }
+
+    fn press(&mut self, keys: &str) -> Result<()> {
+        for key in keys.chars() {
+            match Digit::from_char(key) {
+                Some(digit) => self.hand(Input::Key(digit))?,
+                None => self.tell("no_key", &format!("{key:?} is no key: 0-9, *, # and A-D are"), json!({})),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, text: &str) -> Result<()> {
+        let Some(step) = self.asked else {
+            self.tell("not_listening", "nobody listens", json!({}));
+            return Ok(());
+        };
+        // The terminal's day; a call has its campaign's.
+        let today = jiff::Zoned::now().date();
+        let heard = self.run.program().understand(step, text, today);
+        let meant = match (&heard.intent, &heard.value) {
+            (Some(intent), _) => format!("understood: {intent}"),
+            (None, Some(value)) => format!("understood: {value}"),
+            (None, None) => "no intent".to_owned(),
+        };
+        self.tell("heard", &meant, json!({ "text": text, "intent": heard.intent, "value": heard.value }));
+        self.hand(Input::SpeechBegan)?;
+        self.hand(Input::Heard(heard))
+    }
+
+    fn reply(&mut self, line: &str) -> Reply {
+        let Some(request) = self.request.take().filter(|_| !line.is_empty()) else {
+            return Reply::Failed("no answer".to_owned());
+        };
+        let Some(pointers) = &request.save else {
+            return match script::read(line).map_err(|error| error.to_string()).and_then(|document| {
+                Program::new(&document)
+                    .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            }) {
+                Ok(steps) => Reply::Steps(Arc::new(steps)),
+                Err(problem) => Reply::Failed(problem),
+            };
+        };
+        match serde_json::from_str::<Value>(line) {
+            Ok(answer) => {
+                Reply::Saved(pointers.iter().map(|pointer| script::value_at(&answer, pointer)).collect())
+            }
+            Err(error) => Reply::Failed(format!("not JSON: {error}")),
+        }
+    }
+
+    fn hand(&mut self, input: Input) -> Result<()> {
+        self.run.handle_input(self.now, input);
+        loop {
+            while let Some(action) = self.run.poll_action() {
+                self.show(action);
+            }
+            if self.run.awaits() != Awaits::Spoken {
+                return Ok(());
+            }
+            self.run.handle_input(self.now, Input::Spoken);
+        }
+    }
+
+    fn show(&mut self, action: Action) {
+        match action {
+            Action::Say { text, language, .. } => {
+                self.tell("say", &text, json!({ "text": text, "language": language }))
+            }
+            Action::Play(prompt) => {
+                self.tell("play", &format!("[prompt {prompt}]"), json!({ "prompt": prompt }));
+            }
+            Action::Listen(ask) => self.asked = Some(ask.step),
+            Action::StopListening => self.asked = None,
+            Action::StopSpeaking => {}
+            Action::Request(request) => {
+                let method = format!("{:?}", request.method).to_uppercase();
+                let line = format!("[{method} {}]", request.url);
+                self.tell(
+                    "request",
+                    &line,
+                    json!({ "method": method, "url": request.url, "body": request.body }),
+                );
+                self.request = Some(request);
+            }
+            Action::Record(on) => {
+                self.tell(
+                    "record",
+                    if on { "[recording begins]" } else { "[recording stops]" },
+                    json!({ "on": on }),
+                );
+            }
+            Action::AwaitBeep => self.tell("await_beep", "[waits for the beep]", json!({})),
+            Action::Transfer { to, .. } => {
+                self.tell("transfer", &format!("[transfer to {to}]"), json!({ "to": to }))
+            }
+            Action::End(end) => {
+                let disposition = end.disposition.as_deref().unwrap_or("no disposition");
+                let error = end.error.as_deref().map(|error| format!(", {error}")).unwrap_or_default();
+                let value = json!({ "disposition": end.disposition, "error": end.error, "digits": self.run.entries() });
+                self.tell("end", &format!("[end: {disposition}{error}]"), value);
+            }
+        }
+    }
+
+    /// One event: a line for people, or an object for programs.
+    fn tell(&self, event: &str, line: &str, mut value: Value) {
+        if self.json {
+            value["event"] = event.into();
+            println!("{value}");
+        } else {
+            println!("{line}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `peal script check` and `peal script run`: no control plane, nobody called.
+
+mod common;
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use common::said;
+
+fn with_input(arguments: &[&str], input: &str) -> Output {
+    let mut child = common::peal()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn example(name: &str) -> String {
+    format!("{}/../docs/examples/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_examples_have_nothing_wrong() {
+    for name in ["survey.yaml", "reminder-zh.yaml"] {
+        let output = common::run(&["script", "check", &example(name)]);
+        assert!(output.status.success(), "{name}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_dialogue_in_the_terminal() {
+    let script = example("survey.yaml");
+    let output =
+        with_input(&["script", "run", &script, "--contact", "name=Ann"], "yeah, sure\nfour, I'd say\n");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    for line in [
+        "Hello Ann.",
+        "understood: yes",
+        "understood: 4",
+        "Thank you, 4 of five makes our day.",
+        "[end: happy]",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    let output = with_input(&["--json", "script", "run", &script], "don't call me again\n");
+    let last = String::from_utf8(output.stdout).expect("UTF-8");
+    let last: serde_json::Value = serde_json::from_str(last.lines().last().expect("events")).expect("JSON");
+    assert_eq!((&last["event"], &last["disposition"]), (&"end".into(), &"opted out".into()));
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let script = "name: x\nsteps:\n- {do: say, text: 'Hi {{who}}', next: there}\n- {do: wait, ms: 0}\n";
+    let output = with_input(&["script", "check", "-"], script);
+    assert!(!output.status.success());
+    for part in ["steps[0].next", "steps[0].text", "{{who}}".trim_matches(['{', '}']), "steps[1].ms"] {
+        assert!(said(&output).contains(part), "{part} in {}", said(&output));
+    }
+}

@@ -1,0 +1,231 @@
+//! A script that was checked: names are places, texts are templates, and it is known that every step can be reached and leads to
+//! an end.
+
+mod compile;
+mod graph;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::PromptId;
+use common::digits::Digit;
+use jiff::civil::Date;
+use understanding::Grammar;
+
+pub(crate) use compile::BUILT_IN;
+
+use crate::Heard;
+use crate::check::Fault;
+use crate::condition::Test;
+use crate::document::{BargeIn, Document, Expect, Method, TransferMode};
+use crate::template::Template;
+
+/// Place of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepIndex(pub u16);
+
+/// Where a step leads; `None` is the end of the call.
+pub(crate) type Target = Option<StepIndex>;
+
+/// A script ready to be run, shared by all calls that run it.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) name: String,
+    pub(crate) language: String,
+    /// Names of all variables, in the order of their places.
+    pub(crate) variables: Vec<String>,
+    /// What the script's own variables hold at first.
+    pub(crate) first_values: Vec<(usize, String)>,
+    pub(crate) steps: Vec<Node>,
+}
+
+/// One step.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// How it is called in records: its id, or its number counted from 1.
+    pub(crate) name: String,
+    pub(crate) next: Target,
+    pub(crate) op: Op,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Speak { utterance: Utterance, barge_in: BargeIn },
+    Listen(Box<Listen>),
+    Menu(Box<Menu>),
+    Collect(Collect),
+    Set(Box<[(usize, Template)]>),
+    Branch(Box<[(Test, Target)]>),
+    Http(Box<Http>),
+    Webhook(Box<Webhook>),
+    Record(bool),
+    LeaveMessage { message: Utterance, beep_max: Duration },
+    Transfer(Box<Transfer>),
+    Wait(Duration),
+    HangUp { disposition: Option<String> },
+}
+
+/// Something that is said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Utterance {
+    /// A recorded prompt.
+    Prompt(PromptId),
+    /// A sentence.
+    Sentence {
+        /// Its text.
+        text: Template,
+        /// Who speaks; the connector's own choice when absent.
+        voice: Option<String>,
+        /// BCP 47.
+        language: String,
+    },
+}
+
+/// What is said before each further try, and where it ends.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Ladder {
+    pub(crate) again: Box<[Utterance]>,
+    pub(crate) to: Target,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) ask: Option<Utterance>,
+    pub(crate) barge_in: BargeIn,
+    pub(crate) recogniser: Option<String>,
+    pub(crate) language: String,
+    pub(crate) intents: Box<[(String, Target)]>,
+    /// Of the intents, in their order.
+    pub(crate) grammar: Grammar,
+    pub(crate) expect: Option<Expect>,
+    pub(crate) keys: Box<[(Digit, usize)]>,
+    pub(crate) save: Option<usize>,
+    pub(crate) silence_max: Duration,
+    pub(crate) speech_max: Duration,
+    pub(crate) end_silence: Duration,
+    pub(crate) no_input: Ladder,
+    pub(crate) no_match: Ladder,
+    pub(crate) gone: Target,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Menu {
+    pub(crate) ask: Option<Utterance>,
+    pub(crate) keys: Box<[(Digit, Target)]>,
+    pub(crate) timeout: Duration,
+    pub(crate) no_input: Ladder,
+    pub(crate) no_match: Ladder,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Collect {
+    pub(crate) max_digits: usize,
+    pub(crate) first_digit_timeout: Duration,
+    pub(crate) next_digit_timeout: Duration,
+    pub(crate) terminator: Option<Digit>,
+    pub(crate) save: Option<usize>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Http {
+    pub(crate) url: Template,
+    pub(crate) method: Method,
+    pub(crate) headers: Box<[(String, Template)]>,
+    pub(crate) body: Option<Template>,
+    /// What a variable puts into the body is escaped as JSON asks.
+    pub(crate) is_json: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) keep: Duration,
+    pub(crate) save: Box<[(usize, String)]>,
+    pub(crate) failed: Target,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Webhook {
+    pub(crate) url: String,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) failed: Target,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Transfer {
+    pub(crate) to: Template,
+    pub(crate) mode: TransferMode,
+    pub(crate) timeout: Duration,
+    pub(crate) failed: Target,
+}
+
+impl Program {
+    /// Checks a script. Gives everything that is wrong with it, up to a hundred faults, or the program.
+    pub fn new(document: &Document) -> Result<Self, Vec<Fault>> {
+        compile::compile(document)
+    }
+
+    /// The name that versions of the script share.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is spoken and heard unless a step says otherwise: BCP 47.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// The prompts that it plays, each once.
+    pub fn prompts(&self) -> BTreeSet<PromptId> {
+        let prompt = |utterance: &Utterance| match utterance {
+            Utterance::Prompt(prompt) => Some(*prompt),
+            Utterance::Sentence { .. } => None,
+        };
+        self.utterances().filter_map(prompt).collect()
+    }
+
+    /// The sentences that are the same in every call, and so can be made before the first: text, voice, language.
+    pub fn constant_sentences(&self) -> BTreeSet<(String, Option<String>, String)> {
+        let constant = |utterance: &Utterance| match utterance {
+            Utterance::Sentence { text, voice, language } if text.is_constant() => {
+                Some((text.render(&|_| ""), voice.clone(), language.clone()))
+            }
+            _ => None,
+        };
+        self.utterances().filter_map(constant).collect()
+    }
+
+    /// What an answer to the question of `step` means, said on `today`: an intent, or else the value that is expected. For a side
+    /// thread, since a sentence is long work for a shard.
+    pub fn understand(&self, step: StepIndex, text: &str, today: Date) -> Heard {
+        let mut heard = Heard { text: text.to_owned(), ..Heard::default() };
+        let Some(Op::Listen(listen)) = self.steps.get(usize::from(step.0)).map(|node| &node.op) else {
+            return heard;
+        };
+        heard.intent = listen.grammar.understand(text).map(|meant| listen.intents[meant.intent].0.clone());
+        heard.value = match listen.expect {
+            None => None,
+            Some(Expect::Number) => understanding::number(text).map(|number| number.to_string()),
+            Some(Expect::Digits) => Some(understanding::digits(text)).filter(|digits| !digits.is_empty()),
+            Some(Expect::Date) => understanding::date(text, today).map(|date| date.to_string()),
+        };
+        heard
+    }
+
+    /// Everything that it may say.
+    pub fn utterances(&self) -> impl Iterator<Item = &Utterance> {
+        self.steps.iter().flat_map(|node| {
+            let (one, ladders): (Option<&Utterance>, [Option<&Ladder>; 2]) = match &node.op {
+                Op::Speak { utterance, .. } => (Some(utterance), [None; 2]),
+                Op::LeaveMessage { message, .. } => (Some(message), [None; 2]),
+                Op::Listen(listen) => (listen.ask.as_ref(), [Some(&listen.no_input), Some(&listen.no_match)]),
+                Op::Menu(menu) => (menu.ask.as_ref(), [Some(&menu.no_input), Some(&menu.no_match)]),
+                _ => (None, [None; 2]),
+            };
+            one.into_iter().chain(ladders.into_iter().flatten().flat_map(|ladder| ladder.again.iter()))
+        })
+    }
+
+    /// Place of a variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<usize> {
+        self.variables.iter().position(|known| known == name)
+    }
+}

@@ -1,0 +1,477 @@
+//! One call's way through a program.
+//!
+//! ```text
+//!              ┌──── SpeechBegan, Key: barge-in ────┐
+//! Speaking ────┤                                    ▼
+//!   │ Spoken   └─▶ next step            Listening / MenuOpen / Collecting
+//!   ▼                                     │ Heard, Key        │ Time: silence
+//! next step, or what the question waits for ▼                 ▼
+//!                                       that way      said again, or elsewhere
+//! ```
+
+mod asking;
+mod keys;
+mod speaking;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::PromptId;
+use common::digits::Digit;
+
+use crate::document::{Method, TransferMode};
+use crate::program::{Op, Program, StepIndex, Target, Utterance};
+use crate::template::Escape;
+
+/// What has happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The call was answered.
+    Answered,
+    /// What was being said came to its end by itself.
+    Spoken,
+    /// A key was pressed.
+    Key(Digit),
+    /// The callee began to speak.
+    SpeechBegan,
+    /// The recogniser has heard a whole answer; it listens no more.
+    Heard(Heard),
+    /// There is no recogniser, or no longer.
+    RecogniserGone,
+    /// What came of the last [`Action::Ask`].
+    Reply(Reply),
+    /// The tone of an answering machine.
+    Beep,
+    /// Somebody else has the callee now (`true`), or nobody wanted it.
+    Transferred(bool),
+    /// [`Run::poll_timeout`] has come.
+    Time,
+}
+
+/// What a callee said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// In words.
+    pub text: String,
+    /// Which of the step's intents was meant.
+    pub intent: Option<String>,
+    /// The value that the step expects, if it was there.
+    pub value: Option<String>,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A value for each pointer of [`Request::save`], in their order; `None` where the answer has none.
+    Saved(Vec<Option<String>>),
+    /// Steps to go on with.
+    Steps(Arc<Program>),
+    /// No usable answer, and why; without personal data.
+    Failed(String),
+}
+
+/// What the call shall do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Play a prompt, in the place of what is being said.
+    Play(PromptId),
+    /// Speak, in the place of what is being said.
+    Say {
+        /// What.
+        text: String,
+        /// Who speaks; the connector's own choice when absent.
+        voice: Option<String>,
+        /// BCP 47.
+        language: String,
+    },
+    /// Fall silent.
+    StopSpeaking,
+    /// Hear what the callee says, until [`Input::Heard`] or [`Action::StopListening`].
+    Listen(Ask),
+    /// Listen no more.
+    StopListening,
+    /// Ask a server; [`Input::Reply`] follows.
+    Request(Box<Request>),
+    /// Begin to record, or stop.
+    Record(bool),
+    /// Watch for the tone of an answering machine until [`Input::Beep`], or until something is said.
+    AwaitBeep,
+    /// Give the callee to somebody else; [`Input::Transferred`] follows.
+    Transfer {
+        /// A `sip:` URI or a number in E.164.
+        to: String,
+        /// How.
+        mode: TransferMode,
+        /// How long it may take.
+        timeout: Duration,
+    },
+    /// End the call. The last action.
+    End(End),
+}
+
+/// What to listen for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The step, for its intents: [`Program`] has them.
+    pub step: StepIndex,
+    /// The recogniser, as the configuration names it; its default when absent.
+    pub recogniser: Option<String>,
+    /// BCP 47.
+    pub language: String,
+    /// Silence that ends what was said.
+    pub end_silence: Duration,
+}
+
+/// What to ask a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Where.
+    pub url: String,
+    /// How.
+    pub method: Method,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// What is sent along.
+    pub body: Option<String>,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// Further tries.
+    pub retries: u32,
+    /// How long the answer may be kept for all calls; zero: not.
+    pub keep: Duration,
+    /// JSON pointers of the values that are wanted. `None`: the answer is a script, and [`Reply::Steps`] is wanted.
+    pub save: Option<Vec<String>>,
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// What came of the call, as the script says.
+    pub disposition: Option<String>,
+    /// Why the script could not go on; without personal data.
+    pub error: Option<String>,
+}
+
+/// What a run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// The answer of the call.
+    Answer,
+    /// The end of what is said.
+    Spoken,
+    /// The callee's voice, or a key that stands for it.
+    Speech,
+    /// A key.
+    Key,
+    /// A server.
+    Reply,
+    /// The tone of an answering machine.
+    Beep,
+    /// Somebody who takes the callee.
+    Transfer,
+    /// Only the time.
+    Time,
+    /// Nothing: it is over.
+    Nothing,
+}
+
+/// Steps that one call may do; a script that circles for so long has lost its way.
+const STEPS_MAX: u32 = 10_000;
+
+/// How much longer than all tries of a request its reply may take, before the run stops waiting for it.
+const REPLY_GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+enum State {
+    NotStarted,
+    /// What is said belongs to the step: alone, or as its question.
+    Speaking,
+    Listening {
+        deadline: Instant,
+    },
+    MenuOpen {
+        deadline: Instant,
+    },
+    Collecting {
+        entry: String,
+        deadline: Instant,
+    },
+    Waiting {
+        until: Instant,
+    },
+    AwaitingReply {
+        deadline: Instant,
+    },
+    AwaitingBeep {
+        deadline: Instant,
+    },
+    Transferring {
+        deadline: Instant,
+    },
+    Over,
+}
+
+/// One call's way through a program.
+#[derive(Debug)]
+pub struct Run {
+    program: Arc<Program>,
+    /// What each variable holds, by its place.
+    values: Vec<String>,
+    step: StepIndex,
+    state: State,
+    /// The recogniser was asked to listen and has not answered.
+    listens: bool,
+    /// How often the step was begun again for nothing, and for nothing fitting.
+    silences: usize,
+    misses: usize,
+    typed_ahead: String,
+    actions: VecDeque<Action>,
+    entries: Vec<String>,
+    steps_done: u32,
+}
+
+impl Run {
+    /// A call that was not answered yet. `contact` gives what is known of the contact, by the name after `contact.`.
+    pub fn new(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String>) -> Self {
+        let values = first_values(&program, |name| contact(name.strip_prefix("contact.")?));
+        Self {
+            program,
+            values,
+            step: StepIndex(0),
+            state: State::NotStarted,
+            listens: false,
+            silences: 0,
+            misses: 0,
+            typed_ahead: String::new(),
+            actions: VecDeque::new(),
+            entries: Vec::new(),
+            steps_done: 0,
+        }
+    }
+
+    /// Takes what has happened. What does not fit the step, such as a late reply, changes nothing.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Answered if matches!(self.state, State::NotStarted) => self.enter(now, Some(StepIndex(0))),
+            Input::Answered => {}
+            Input::Spoken if matches!(self.state, State::Speaking) => self.on_spoken(now),
+            Input::Spoken => {}
+            Input::Key(digit) => self.on_key(now, digit),
+            Input::SpeechBegan => self.on_speech(now),
+            Input::Heard(heard) => self.on_heard(now, heard),
+            Input::RecogniserGone => self.on_recogniser_gone(now),
+            Input::Reply(reply) => self.on_reply(now, reply),
+            Input::Beep if matches!(self.state, State::AwaitingBeep { .. }) => self.leave_message(),
+            Input::Beep => {}
+            Input::Transferred(done) => self.on_transferred(now, done),
+            Input::Time => self.on_time(now),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Input::Time`] is wanted.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Listening { deadline }
+            | State::MenuOpen { deadline }
+            | State::Collecting { deadline, .. }
+            | State::Waiting { until: deadline }
+            | State::AwaitingReply { deadline }
+            | State::AwaitingBeep { deadline }
+            | State::Transferring { deadline } => Some(deadline),
+            State::NotStarted | State::Speaking | State::Over => None,
+        }
+    }
+
+    /// What it waits for.
+    pub fn awaits(&self) -> Awaits {
+        match self.state {
+            State::NotStarted => Awaits::Answer,
+            State::Speaking => Awaits::Spoken,
+            State::Listening { .. } => Awaits::Speech,
+            State::MenuOpen { .. } | State::Collecting { .. } => Awaits::Key,
+            State::AwaitingReply { .. } => Awaits::Reply,
+            State::AwaitingBeep { .. } => Awaits::Beep,
+            State::Transferring { .. } => Awaits::Transfer,
+            State::Waiting { .. } => Awaits::Time,
+            State::Over => Awaits::Nothing,
+        }
+    }
+
+    /// What was collected, an entry for each completed `collect` step, commas between.
+    pub fn entries(&self) -> String {
+        self.entries.join(",")
+    }
+
+    /// The step that the call is in: its id, or its number counted from 1.
+    pub fn step(&self) -> &str {
+        &self.node().name
+    }
+
+    /// What a variable holds; empty for nothing.
+    pub fn value(&self, name: &str) -> &str {
+        self.program.variable(name).map_or("", |slot| &self.values[slot])
+    }
+
+    /// The program that the call is in: the first, or the one that a server has answered with.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    fn node(&self) -> &crate::program::Node {
+        &self.program.steps[usize::from(self.step.0)]
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Listening { .. } | State::MenuOpen { .. } => self.on_silence(now),
+            State::Collecting { entry, .. } => self.complete_entry(now, entry),
+            State::Waiting { .. } => self.enter_next(now),
+            State::AwaitingReply { .. } => self.fail_request(now, "no reply in time".to_owned()),
+            State::AwaitingBeep { .. } => self.leave_message(),
+            State::Transferring { .. } => self.on_transfer_failed(now),
+            State::NotStarted | State::Speaking | State::Over => unreachable!("they have no deadline"),
+        }
+    }
+
+    fn enter_next(&mut self, now: Instant) {
+        let next = self.node().next;
+        self.enter(now, next);
+    }
+
+    /// Does steps until one has to wait.
+    fn enter(&mut self, now: Instant, target: Target) {
+        let mut target = target;
+        loop {
+            let Some(step) = target else { return self.end(End::default()) };
+            if self.steps_done >= STEPS_MAX {
+                let error = Some(format!("{STEPS_MAX} steps were done; the script circles"));
+                return self.end(End { disposition: None, error });
+            }
+            self.steps_done += 1;
+            self.step = step;
+            (self.silences, self.misses) = (0, 0);
+            match self.begin(now) {
+                Some(next) => target = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Begins the step. Gives where to go if it is over at once.
+    fn begin(&mut self, now: Instant) -> Option<Target> {
+        let program = self.program.clone();
+        let node = &program.steps[usize::from(self.step.0)];
+        match &node.op {
+            Op::Speak { utterance, barge_in } => {
+                if barge_in.by_keys() && !self.typed_ahead.is_empty() {
+                    return Some(node.next);
+                }
+                self.say(utterance);
+            }
+            Op::Listen(listen) => self.begin_listen(now, listen),
+            Op::Menu(menu) => self.begin_menu(now, menu),
+            Op::Collect(collect) => self.begin_collect(now, collect),
+            Op::Set(values) => {
+                let new: Vec<_> = values.iter().map(|(slot, text)| (*slot, self.render(text))).collect();
+                new.into_iter().for_each(|(slot, value)| self.values[slot] = value);
+                return Some(node.next);
+            }
+            Op::Branch(ways) => {
+                let value = |slot: usize| self.values[slot].as_str();
+                let way = ways.iter().find(|(test, _)| test.holds(&value));
+                return Some(way.map_or(node.next, |(_, to)| *to));
+            }
+            Op::Http(http) => self.begin_http(now, http),
+            Op::Webhook(webhook) => self.begin_webhook(now, webhook),
+            Op::Record(on) => {
+                self.actions.push_back(Action::Record(*on));
+                return Some(node.next);
+            }
+            Op::LeaveMessage { beep_max, .. } => {
+                self.actions.push_back(Action::AwaitBeep);
+                self.state = State::AwaitingBeep { deadline: now + *beep_max };
+            }
+            Op::Transfer(transfer) => {
+                let to = self.render_for(&transfer.to, Escape::Header);
+                let (mode, timeout) = (transfer.mode, transfer.timeout);
+                self.actions.push_back(Action::Transfer { to, mode, timeout });
+                self.state = State::Transferring { deadline: now + timeout + REPLY_GRACE };
+            }
+            Op::Wait(pause) => self.state = State::Waiting { until: now + *pause },
+            Op::HangUp { disposition } => {
+                self.end(End { disposition: disposition.clone(), error: None });
+            }
+        }
+        None
+    }
+
+    fn end(&mut self, end: End) {
+        self.stop_listening();
+        self.actions.push_back(Action::End(end));
+        self.state = State::Over;
+    }
+
+    fn on_transferred(&mut self, now: Instant, done: bool) {
+        if !matches!(self.state, State::Transferring { .. }) {
+            return;
+        }
+        if done {
+            return self.end(End { disposition: Some("transferred".to_owned()), error: None });
+        }
+        self.on_transfer_failed(now);
+    }
+
+    fn on_transfer_failed(&mut self, now: Instant) {
+        let failed = match &self.node().op {
+            Op::Transfer(transfer) => transfer.failed,
+            _ => None,
+        };
+        self.set_built_in("error", "transfer");
+        self.enter(now, failed);
+    }
+
+    fn render(&self, template: &crate::Template) -> String {
+        template.render(&|slot| &self.values[slot])
+    }
+
+    fn render_for(&self, template: &crate::Template, escape: Escape) -> String {
+        template.render_for(escape, &|slot| &self.values[slot])
+    }
+
+    fn set_built_in(&mut self, name: &str, value: impl Into<String>) {
+        if let Some(slot) = self.program.variable(name) {
+            self.values[slot] = value.into();
+        }
+    }
+
+    fn say(&mut self, utterance: &Utterance) {
+        self.actions.push_back(match utterance {
+            Utterance::Prompt(prompt) => Action::Play(*prompt),
+            Utterance::Sentence { text, voice, language } => {
+                Action::Say { text: self.render(text), voice: voice.clone(), language: language.clone() }
+            }
+        });
+        self.state = State::Speaking;
+    }
+}
+
+/// What every variable of a program holds at first; `known` gives what is known beforehand.
+fn first_values(program: &Program, known: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut values: Vec<String> =
+        program.variables.iter().map(|name| known(name).unwrap_or_default()).collect();
+    for (slot, value) in &program.first_values {
+        if values[*slot].is_empty() {
+            values[*slot].clone_from(value);
+        }
+    }
+    values
+}

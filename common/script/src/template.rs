@@ -1,0 +1,204 @@
+//! Text with variables in it: `Hello {{contact.name|there}}, your order {{order}} is ready.`
+//!
+//! `{{name}}` stands for what the variable holds, `{{name|text}}` for the text when it holds nothing. There is nothing else in the
+//! language: what needs deciding is decided by a `branch`.
+
+use std::fmt::Write;
+
+/// A template that was parsed, over variables known by their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    parts: Box<[Part]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable { slot: usize, otherwise: String },
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A `{{` without its `}}`.
+    #[error("`{{{{` at character {at} has no `}}}}`")]
+    Open {
+        /// Counted from 1.
+        at: usize,
+    },
+    /// Not a name of letters, digits, `_`, `-` and `.`.
+    #[error("`{name}` is no variable's name: letters, digits, `_`, `-` and `.` make one")]
+    Name {
+        /// What stands there.
+        name: String,
+    },
+    /// There is no such variable.
+    #[error("{}", crate::condition::unknown_variable(name))]
+    Unknown {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Where the text goes, and so what must not pass as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escape {
+    /// Spoken, or compared.
+    Nothing,
+    /// A part of a URL: everything but unreserved characters (RFC 3986 section 2.3) is encoded.
+    Url,
+    /// Between the quotes of a JSON string.
+    Json,
+    /// A header field: control characters are left out.
+    Header,
+}
+
+/// Longest text that a template gives, in bytes. The rest is left out: a variable may hold anything.
+pub(crate) const TEXT_BYTES_MAX: usize = 32 << 10;
+
+impl Template {
+    /// Parses `text`. `place` gives the place of a variable, or `None` if there is no such one.
+    pub fn parse(text: &str, place: &mut dyn FnMut(&str) -> Option<usize>) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{{") {
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            let Some((inner, behind)) = after.split_once("}}") else {
+                let at = text[..text.len() - after.len() - 2].chars().count() + 1;
+                return Err(TemplateError::Open { at });
+            };
+            let (name, otherwise) = inner.split_once('|').unwrap_or((inner, ""));
+            let name = name.trim();
+            if !is_variable(name) {
+                return Err(TemplateError::Name { name: name.to_owned() });
+            }
+            let slot = place(name).ok_or_else(|| TemplateError::Unknown { name: name.to_owned() })?;
+            parts.push(Part::Variable { slot, otherwise: otherwise.trim().to_owned() });
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self { parts: parts.into() })
+    }
+
+    /// Whether it is the same whatever the variables hold.
+    pub fn is_constant(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
+    }
+
+    /// The text before the first variable.
+    pub(crate) fn literal_start(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The text, where `value` gives what a variable holds.
+    pub fn render<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> String {
+        self.render_for(Escape::Nothing, value)
+    }
+
+    pub(crate) fn render_for<'a>(&self, escape: Escape, value: &dyn Fn(usize) -> &'a str) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(fixed) => text.push_str(fixed),
+                Part::Variable { slot, otherwise } => {
+                    let value = value(*slot);
+                    let value = if value.is_empty() { otherwise } else { value };
+                    escape.write(value, &mut text);
+                }
+            }
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        }
+        text
+    }
+}
+
+/// Whether this may be the name of a variable: letters, digits, `_`, `-` and `.`, at most 64 of them.
+pub(crate) fn is_variable(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count())
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+impl Escape {
+    fn write(self, value: &str, text: &mut String) {
+        match self {
+            Self::Nothing => text.push_str(value),
+            Self::Header => text.extend(value.chars().filter(|c| !c.is_control())),
+            Self::Url => {
+                for byte in value.bytes() {
+                    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                        text.push(char::from(byte));
+                    } else {
+                        // Writing to a string cannot fail.
+                        let _ = write!(text, "%{byte:02X}");
+                    }
+                }
+            }
+            Self::Json => {
+                let quoted = serde_json::Value::from(value).to_string();
+                text.push_str(&quoted[1..quoted.len() - 1]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Template, TemplateError> {
+        Template::parse(text, &mut |name| ["name", "contact.city"].iter().position(|known| *known == name))
+    }
+
+    fn render(text: &str, escape: Escape, values: [&str; 2]) -> String {
+        parse(text).expect("a template").render_for(escape, &|slot| values[slot])
+    }
+
+    #[test]
+    fn variables_and_what_stands_in_for_them() {
+        let text = "Hello {{ name | there }} of {{contact.city}}!";
+        assert_eq!(render(text, Escape::Nothing, ["Ann", "Ulm"]), "Hello Ann of Ulm!");
+        assert_eq!(render(text, Escape::Nothing, ["", "Ulm"]), "Hello there of Ulm!");
+        assert_eq!(render("你好{{name|您}}。", Escape::Nothing, ["", ""]), "你好您。");
+        assert!(parse("no variable } {").expect("plain text").is_constant());
+    }
+
+    #[test]
+    fn what_a_variable_holds_cannot_leave_its_place() {
+        let evil = "a/../b?x=1&y=\"}\r\n";
+        assert_eq!(
+            render("/c/{{name}}", Escape::Url, [evil, ""]),
+            "/c/a%2F..%2Fb%3Fx%3D1%26y%3D%22%7D%0D%0A"
+        );
+        assert_eq!(render("{\"n\":\"{{name}}\"}", Escape::Json, ["a\"b\n", ""]), r#"{"n":"a\"b\n"}"#);
+        assert_eq!(render("Bearer {{name}}", Escape::Header, ["a\r\nX: b", ""]), "Bearer aX: b");
+        assert_eq!(
+            render("{{name}}", Escape::Nothing, ["{{contact.city}}", "Ulm"]),
+            "{{contact.city}}",
+            "once"
+        );
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let long = "话".repeat(TEXT_BYTES_MAX);
+        let text = render("{{name}}", Escape::Nothing, [&long, ""]);
+        assert!(text.len() <= TEXT_BYTES_MAX && text.ends_with('话'));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        assert_eq!(parse("äb {{name"), Err(TemplateError::Open { at: 4 }));
+        assert_eq!(parse("{{a b}}"), Err(TemplateError::Name { name: "a b".into() }));
+        assert_eq!(parse("{{}}"), Err(TemplateError::Name { name: String::new() }));
+        assert_eq!(parse("{{nobody}}"), Err(TemplateError::Unknown { name: "nobody".into() }));
+    }
+}

@@ -1,0 +1,279 @@
+//! Scripts are run as calls run them: what happens goes in, what the call shall do comes out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::digits::Digit;
+use peal_script::{Action, Heard, Input, Program, Reply, Run};
+
+/// A call at a virtual time, and everything that it was told to do.
+struct Call {
+    run: Run,
+    now: Instant,
+    did: Vec<String>,
+}
+
+impl Call {
+    fn of(yaml: &str) -> Self {
+        let document = peal_script::read(yaml).unwrap_or_else(|error| panic!("{error}"));
+        let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        let contact = |name: &str| (name == "name").then(|| "Ann".to_owned());
+        let mut call =
+            Self { run: Run::new(Arc::new(program), &contact), now: Instant::now(), did: Vec::new() };
+        call.hand(Input::Answered);
+        call
+    }
+
+    fn hand(&mut self, input: Input) -> &mut Self {
+        self.run.handle_input(self.now, input);
+        while let Some(action) = self.run.poll_action() {
+            self.did.push(match action {
+                Action::Play(prompt) => format!("play {}", prompt.0),
+                Action::Say { text, .. } => format!("say {text}"),
+                Action::StopSpeaking => "hush".to_owned(),
+                Action::Listen(_) => "listen".to_owned(),
+                Action::StopListening => "deaf".to_owned(),
+                Action::Request(request) => format!("{:?} {}", request.method, request.url),
+                Action::Record(on) => format!("record {on}"),
+                Action::AwaitBeep => "beep?".to_owned(),
+                Action::Transfer { to, .. } => format!("transfer {to}"),
+                Action::End(end) => format!(
+                    "end {}{}",
+                    end.disposition.unwrap_or_default(),
+                    end.error.map(|error| format!(" ({error})")).unwrap_or_default()
+                ),
+            });
+        }
+        self
+    }
+
+    fn key(&mut self, keys: &str) -> &mut Self {
+        for key in keys.chars() {
+            self.hand(Input::Key(Digit::from_char(key).expect("a key")));
+        }
+        self
+    }
+
+    fn hears(&mut self, text: &str, intent: Option<&str>) -> &mut Self {
+        self.hand(Input::Heard(Heard {
+            text: text.to_owned(),
+            intent: intent.map(str::to_owned),
+            value: None,
+        }))
+    }
+
+    /// Time passes until the run wants to be told.
+    fn wait(&mut self) -> &mut Self {
+        self.now = self.run.poll_timeout().expect("it waits for the time");
+        self.hand(Input::Time)
+    }
+
+    /// What was done since the last look.
+    fn did(&mut self) -> String {
+        std::mem::take(&mut self.did).join(" | ")
+    }
+}
+
+const QUESTION: &str = "
+name: survey
+steps:
+- do: listen
+  id: ask
+  ask: Hello {{contact.name|there}}, do you want it?
+  intents: {yes: offer, no: bye}
+  keys: {'1': yes, '2': no}
+  save: answer
+  no_input: {again: [Are you there?], to: bye}
+  no_match: {again: ['Yes or no?', Please.], to: bye}
+  gone: menu
+- do: say
+  id: offer
+  text: You said {{answer}}.
+  next: bye
+- do: menu
+  id: menu
+  ask: {prompt: 7}
+  keys: {'1': offer, '2': bye}
+- do: hang_up
+  id: bye
+  disposition: done
+";
+
+#[test]
+fn a_question_is_answered() {
+    let mut call = Call::of(QUESTION);
+    assert_eq!(call.did(), "listen | say Hello Ann, do you want it?");
+    call.hand(Input::Spoken).hand(Input::SpeechBegan).hears("yes please", Some("yes"));
+    assert_eq!(call.did(), "say You said yes please.");
+    assert_eq!(call.run.value("intent"), "yes");
+    call.hand(Input::Spoken);
+    assert_eq!(call.did(), "end done");
+}
+
+#[test]
+fn speech_stops_the_question() {
+    let mut call = Call::of(QUESTION);
+    call.did();
+    call.hand(Input::SpeechBegan);
+    assert_eq!(call.did(), "hush");
+    // The end of what was stopped is no end.
+    call.hand(Input::Spoken).hears("no", Some("no"));
+    assert_eq!(call.did(), "end done");
+}
+
+#[test]
+fn silence_and_rubbish_climb_their_own_ladders() {
+    let mut call = Call::of(QUESTION);
+    call.did();
+    call.hand(Input::Spoken).wait();
+    assert_eq!(call.did(), "deaf | listen | say Are you there?");
+    call.hand(Input::Spoken).hears("banana", None);
+    assert_eq!(call.did(), "listen | say Yes or no?");
+    call.hand(Input::Spoken).hears("banana", Some("of another step"));
+    assert_eq!(call.did(), "listen | say Please.");
+    call.hand(Input::Spoken).wait();
+    assert_eq!(call.did(), "deaf | end done");
+}
+
+#[test]
+fn a_key_answers_as_well() {
+    let mut call = Call::of(QUESTION);
+    call.did();
+    call.key("1");
+    assert_eq!(call.did(), "hush | deaf | say You said .");
+}
+
+#[test]
+fn without_a_recogniser_the_script_has_its_own_way() {
+    let mut call = Call::of(QUESTION);
+    call.did();
+    call.hand(Input::RecogniserGone);
+    assert_eq!(call.did(), "hush | play 7");
+    call.key("9");
+    assert_eq!(call.did(), "hush | end done", "another key follows the `next` of the menu");
+}
+
+#[test]
+fn digits_typed_ahead_serve_every_step_that_waits_for_them() {
+    let mut call = Call::of(
+        "
+name: typed
+steps:
+- {do: play, prompt: 1}
+- {do: collect, save: first}
+- {do: play, prompt: 2, barge_in: true}
+- {do: collect, max_digits: 2, terminator: '#'}
+",
+    );
+    call.key("123");
+    assert_eq!(call.did(), "play 1", "this prompt is played to its end");
+    call.hand(Input::Spoken);
+    assert_eq!(call.did(), "end ");
+    assert_eq!((call.run.entries().as_str(), call.run.value("first")), ("1,23", "1"));
+}
+
+#[test]
+fn a_server_fills_variables_and_a_branch_reads_them() {
+    let yaml = "
+name: crm
+variables: {tier: none}
+steps:
+- do: http
+  url: https://crm.example/c/{{contact.name}}?x=1
+  save: {tier: /tier, balance: /account/balance}
+  failed: bye
+- do: branch
+  cases:
+  - {when: {all: [{variable: tier, is: gold}, {variable: balance, at_least: 10}]}, to: gold}
+- {do: hang_up, id: bye, disposition: plain}
+- {do: hang_up, id: gold, disposition: gold}
+";
+    let mut call = Call::of(yaml);
+    assert_eq!(call.did(), "Get https://crm.example/c/Ann?x=1");
+    call.hand(Input::Reply(Reply::Saved(vec![Some("12.5".into()), Some("gold".into())])));
+    assert_eq!(call.did(), "end gold");
+
+    let mut call = Call::of(yaml);
+    call.hand(Input::Reply(Reply::Failed("503".into())));
+    assert_eq!(call.run.value("tier"), "none");
+    assert_eq!(call.run.value("error"), "503");
+    assert!(call.did().ends_with("end plain"));
+
+    let mut call = Call::of(yaml);
+    call.wait();
+    assert!(call.did().ends_with("end plain"), "a reply that never comes");
+    call.hand(Input::Reply(Reply::Saved(vec![])));
+    assert_eq!(call.did(), "", "too late");
+}
+
+#[test]
+fn a_server_may_say_how_to_go_on() {
+    let mut call = Call::of(
+        "
+name: hooked
+variables: {colour: red}
+steps:
+- {do: webhook, url: 'https://app.example/hook', failed: sorry}
+- {do: say, id: sorry, text: Sorry.}
+",
+    );
+    assert_eq!(call.did(), "Post https://app.example/hook");
+    let steps = peal_script::read(
+        "{\"name\":\"next\",\"variables\":{\"colour\":\"blue\"},\"steps\":[{\"do\":\"say\",\"text\":\"It is {{colour}}.\"}]}",
+    );
+    let steps = Program::new(&steps.expect("a script")).expect("a good one");
+    call.hand(Input::Reply(Reply::Steps(Arc::new(steps))));
+    assert_eq!(call.did(), "say It is red.", "what was known stays known");
+}
+
+#[test]
+fn a_message_waits_for_the_beep_but_not_for_ever() {
+    let yaml = "{\"name\":\"vm\",\"steps\":[{\"do\":\"leave_message\",\"message\":\"Call us.\",\"beep_ms_max\":5000}]}";
+    let mut call = Call::of(yaml);
+    call.hand(Input::Beep).hand(Input::Spoken);
+    assert_eq!(call.did(), "beep? | say Call us. | end ");
+    let mut call = Call::of(yaml);
+    call.wait();
+    assert_eq!(call.did(), "beep? | say Call us.");
+}
+
+#[test]
+fn a_transfer_ends_the_call_or_goes_on() {
+    let yaml = "
+name: t
+steps:
+- {do: transfer, to: 'sip:agent@pbx.example', failed: sorry, timeout_ms: 20000}
+- {do: hang_up, id: sorry, disposition: nobody}
+";
+    let mut call = Call::of(yaml);
+    call.hand(Input::Transferred(true));
+    assert_eq!(call.did(), "transfer sip:agent@pbx.example | end transferred");
+    let mut call = Call::of(yaml);
+    call.hand(Input::Transferred(false));
+    assert!(call.did().ends_with("end nobody"));
+    let mut call = Call::of(yaml);
+    let began = call.now;
+    call.wait();
+    assert!(call.did().ends_with("end nobody"));
+    assert!(call.now - began >= Duration::from_secs(20));
+}
+
+#[test]
+fn a_script_that_circles_ends_with_an_error() {
+    let mut call = Call::of(
+        "
+name: circle
+steps:
+- {do: play, id: again, prompt: 1}
+- do: branch
+  cases: [{when: {variable: digits, is: '9'}, to: bye}]
+  next: again
+- {do: hang_up, id: bye}
+",
+    );
+    for _ in 0..6_000 {
+        call.hand(Input::Spoken);
+    }
+    let did = call.did();
+    assert!(did.contains("end  (10000 steps"), "{}", &did[did.len() - 100..]);
+}

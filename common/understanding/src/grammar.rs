@@ -1,0 +1,205 @@
+//! Intents: what may be meant, by phrases and patterns.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::{RegexSet, RegexSetBuilder};
+
+use crate::phrases;
+use crate::text::{is_ideograph, words};
+
+/// One thing that may be meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intent {
+    /// Phrases of which each means it, wherever it stands in the sentence. At most 1,000, each of at most 200 characters.
+    pub phrases: Vec<String>,
+    /// Regular expressions over the plain sentence: lower case, no punctuation, a space at either end and between Chinese characters
+    /// and other words. At most 50.
+    pub patterns: Vec<String>,
+}
+
+impl Intent {
+    /// `yes`, `no`, `opt_out`, `repeat`, `person`, `busy` or `wrong_person`, with the phrases that people say in English and Chinese.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let phrases = phrases::built_in(name)?.iter().map(|phrase| (*phrase).to_owned()).collect();
+        Some(Self { phrases, patterns: Vec::new() })
+    }
+}
+
+/// What was meant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Meant {
+    /// Which intent, by its place in the grammar.
+    pub intent: usize,
+    /// The share of the sentence that says so, 0 to 1: letters of the phrase among all letters.
+    pub share: f32,
+}
+
+/// Why there is no such grammar.
+#[derive(Debug, thiserror::Error)]
+pub enum GrammarError {
+    /// A phrase without a letter, or one that is too long.
+    #[error(
+        "intent {intent}: the phrase {phrase:?} must have 1 to {PHRASE_MAX} characters, a letter or a digit among them"
+    )]
+    Phrase {
+        /// Which intent, counted from 0.
+        intent: usize,
+        /// The phrase.
+        phrase: String,
+    },
+    /// Too many.
+    #[error("intent {intent} has {count} {what}; at most {max} are allowed")]
+    TooMany {
+        /// Which intent, counted from 0.
+        intent: usize,
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// A pattern that is none, or that is too large.
+    #[error("intent {intent}: {problem}")]
+    Pattern {
+        /// Which intent, counted from 0.
+        intent: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// All phrases together take too much memory.
+    #[error("the phrases are too many: {0}")]
+    Size(#[from] aho_corasick::BuildError),
+}
+
+const PHRASES_MAX: usize = 1_000;
+const PHRASE_MAX: usize = 200;
+const PATTERNS_MAX: usize = 50;
+/// Memory of all patterns of an intent, compiled.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// A sentence is looked at so far: nobody says more in one breath.
+const SENTENCE_BYTES_MAX: usize = 4 << 10;
+
+/// What may be meant by the answer to one question.
+#[derive(Clone, Debug)]
+pub struct Grammar {
+    phrases: AhoCorasick,
+    /// Intent of each phrase.
+    intents: Vec<usize>,
+    /// Patterns of each intent that has some.
+    patterns: Vec<(usize, RegexSet)>,
+}
+
+impl Grammar {
+    /// A grammar of these intents. Where the same phrase is in two, the first has it.
+    pub fn new(intents: &[Intent]) -> Result<Self, GrammarError> {
+        let (mut texts, mut owners, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, intent) in intents.iter().enumerate() {
+            let too_many = |what, count, max| GrammarError::TooMany { intent: index, what, count, max };
+            if intent.phrases.len() > PHRASES_MAX {
+                return Err(too_many("phrases", intent.phrases.len(), PHRASES_MAX));
+            }
+            if intent.patterns.len() > PATTERNS_MAX {
+                return Err(too_many("patterns", intent.patterns.len(), PATTERNS_MAX));
+            }
+            for phrase in &intent.phrases {
+                let text = words(phrase);
+                if text.trim().is_empty() || phrase.chars().count() > PHRASE_MAX {
+                    return Err(GrammarError::Phrase { intent: index, phrase: phrase.clone() });
+                }
+                texts.push(at_words(&text).to_owned());
+                owners.push(index);
+            }
+            if !intent.patterns.is_empty() {
+                let set = RegexSetBuilder::new(&intent.patterns).size_limit(PATTERN_BYTES_MAX).build();
+                let problem =
+                    |error: regex::Error| GrammarError::Pattern { intent: index, problem: error.to_string() };
+                patterns.push((index, set.map_err(problem)?));
+            }
+        }
+        let phrases = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts)?;
+        Ok(Self { phrases, intents: owners, patterns })
+    }
+
+    /// What was meant: the intent whose phrases cover most of the sentence; among equals the one that was said last, since people
+    /// correct themselves. Patterns are asked when no phrase was found, in the order of the intents.
+    pub fn understand(&self, sentence: &str) -> Option<Meant> {
+        let sentence = &sentence[..sentence.floor_char_boundary(SENTENCE_BYTES_MAX)];
+        let text = words(sentence);
+        let letters = |text: &str| text.chars().filter(|sign| *sign != ' ').count();
+        let mut covered: Vec<(usize, usize)> = Vec::new();
+        for found in self.phrases.find_iter(&text) {
+            let intent = self.intents[found.pattern().as_usize()];
+            let count = letters(&text[found.range()]);
+            let before = covered.iter().position(|(known, _)| *known == intent).map(|at| covered.remove(at));
+            covered.push((intent, count + before.map_or(0, |(_, count)| count)));
+        }
+        if let Some((intent, count)) = covered.into_iter().max_by_key(|(_, count)| *count) {
+            return Some(Meant { intent, share: count as f32 / letters(&text).max(1) as f32 });
+        }
+        let (intent, _) = self.patterns.iter().find(|(_, set)| set.is_match(&text))?;
+        Some(Meant { intent: *intent, share: 1.0 })
+    }
+}
+
+/// A phrase keeps the space at an end that is a word's, and loses it at one that is a Chinese character: those stand among
+/// others.
+fn at_words(plain: &str) -> &str {
+    let text = plain.trim();
+    let from = if text.starts_with(is_ideograph) { 1 } else { 0 };
+    let to = if text.ends_with(is_ideograph) { plain.len() - 1 } else { plain.len() };
+    &plain[from..to]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent(phrases: &[&str]) -> Intent {
+        Intent { phrases: phrases.iter().map(|phrase| (*phrase).to_owned()).collect(), patterns: Vec::new() }
+    }
+
+    fn meant(grammar: &Grammar, sentence: &str) -> Option<usize> {
+        grammar.understand(sentence).map(|meant| meant.intent)
+    }
+
+    #[test]
+    fn the_longest_phrase_says_what_is_meant() {
+        let grammar = Grammar::new(&[intent(&["interested", "yes"]), intent(&["not interested", "no"])])
+            .expect("a grammar");
+        assert_eq!(meant(&grammar, "I'm interested."), Some(0));
+        assert_eq!(meant(&grammar, "I am NOT interested!"), Some(1));
+        assert_eq!(meant(&grammar, "know it all"), None, "no is a word, not a part of one");
+        assert_eq!(meant(&grammar, "yes... no"), Some(0), "more letters");
+    }
+
+    #[test]
+    fn who_corrects_himself_means_the_last() {
+        let grammar = Grammar::new(&[intent(&["red"]), intent(&["tan"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "red, er, tan"), Some(1));
+        assert_eq!(meant(&grammar, "tan, er, red"), Some(0));
+    }
+
+    #[test]
+    fn chinese_stands_without_spaces() {
+        let grammar = Grammar::new(&[intent(&["要"]), intent(&["不要"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "我要办理"), Some(0));
+        assert_eq!(meant(&grammar, "我不要了,谢谢"), Some(1));
+    }
+
+    #[test]
+    fn patterns_are_asked_last() {
+        let order = Intent { phrases: vec![], patterns: vec![r" order (number )?\d{4} ".to_owned()] };
+        let grammar = Grammar::new(&[order, intent(&["hello"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "It's order number 1234."), Some(0));
+        assert_eq!(meant(&grammar, "Hello, order 1234"), Some(1));
+    }
+
+    #[test]
+    fn a_bad_grammar_is_refused() {
+        assert!(matches!(Grammar::new(&[intent(&["?!"])]), Err(GrammarError::Phrase { intent: 0, .. })));
+        let pattern = |text: &str| Intent { phrases: vec![], patterns: vec![text.to_owned()] };
+        assert!(matches!(Grammar::new(&[pattern("(")]), Err(GrammarError::Pattern { .. })));
+        assert!(matches!(Grammar::new(&[pattern(r"\w{5000}{5000}")]), Err(GrammarError::Pattern { .. })));
+        assert!(matches!(Grammar::new(&[intent(&["a"; 1_001])]), Err(GrammarError::TooMany { .. })));
+    }
+}

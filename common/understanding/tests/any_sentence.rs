@@ -1,0 +1,17 @@
+//! Whatever somebody says: no panic.
+
+use jiff::civil::Date;
+use peal_understanding::{Grammar, Intent, date, digits, number, opts_out};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_sentence(sentence in "(\\PC{0,40}|(one|twenty|hundred|thousand|and|a|point|万|千|亿|十|二|零|点|月|号|周|下|in|days|next|may|[0-9]{1,20}|[ .:/-]){0,12})") {
+        let grammar = Grammar::new(&[Intent::built_in("yes").expect("known"), Intent::built_in("no").expect("known")]).expect("a grammar");
+        grammar.understand(&sentence);
+        opts_out(&sentence);
+        prop_assert!(number(&sentence).is_none_or(|value| value.is_finite()));
+        prop_assert!(digits(&sentence).chars().all(|digit| digit.is_ascii_digit()));
+        date(&sentence, Date::new(2026, 11, 22).expect("a day"));
+    }
+}
