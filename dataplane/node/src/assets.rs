@@ -347,7 +347,7 @@ mod tests {
 
     fn script(id: i64, prompts: &[i64]) -> proto::v1::Script {
         let steps = prompts.iter().map(|prompt| play(*prompt)).collect();
-        proto::v1::Script { id, steps, error: String::new() }
+        proto::v1::Script { id, steps, ..Default::default() }
     }
 
     fn chunk(prompt: i64, wav: &[u8], last: bool) -> proto::v1::PromptChunk {
@@ -435,7 +435,7 @@ mod tests {
             (3, vec![proto::v1::Step { step: Some(step::Step::Collect(proto::v1::Collect::default())) }]),
         ] {
             assets.script(now, ScriptId(id));
-            assert!(assets.on_script(now, proto::v1::Script { id, steps, error: String::new() }));
+            assert!(assets.on_script(now, proto::v1::Script { id, steps, ..Default::default() }));
             assert!(matches!(assets.script(now, ScriptId(id)), Lookup::Unusable(_)), "{id}");
         }
     }

@@ -36,7 +36,7 @@ mod recovery;
 mod shard_table;
 mod shards;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use common::{AttemptId, Epoch, LineId};
@@ -338,6 +338,7 @@ impl Dispatch {
             draining: !matches!(self.phase, Phase::Running),
             journal_fill: self.journal_fill,
             recording_failed: self.recording_failed,
+            free_recognisers: HashMap::new(),
         }));
     }
 

@@ -76,7 +76,11 @@ fn a_script_that_cannot_be_had() {
     let mut world = World::ready();
     world.order_as(wire::Order { script: 5, ..world::order(1) });
     assert_eq!(world.asked.last(), Some(&wire::asset_request::Asset::Script(5)));
-    world.say(to_node::Message::Script(wire::Script { id: 5, steps: vec![], error: "gone".to_owned() }));
+    world.say(to_node::Message::Script(wire::Script {
+        id: 5,
+        error: "gone".to_owned(),
+        ..wire::Script::default()
+    }));
     assert_eq!(world.refusal_of(1), Some(Reason::ScriptUnusable));
 }
 

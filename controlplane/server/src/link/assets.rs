@@ -26,7 +26,7 @@ pub(super) async fn answer(store: Store, queue: mpsc::Sender<Result<ToNode, Stat
 async fn script(store: &Store, id: ScriptId) -> Script {
     match store.script_by_id(id).await {
         Ok(script) => wire::script(&script),
-        Err(error) => Script { id: id.0, steps: Vec::new(), error: reason(&error) },
+        Err(error) => Script { id: id.0, error: reason(&error), ..Script::default() },
     }
 }
 

@@ -1,5 +1,7 @@
 //! Our words and the protocol's.
 
+use std::collections::HashMap;
+
 use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
 use peal_core::{
     model::{LineAuth, MediaPorts, Script, Step},
@@ -55,13 +57,14 @@ pub(crate) fn order(
         expires_at_us: expires_at.0,
         recording: attempt.to_string(),
         tap: v1::order::Tap::Nobody.into(),
+        contact: HashMap::new(),
     }
 }
 
 /// A script.
 pub(crate) fn script(script: &Script) -> v1::Script {
     let steps = script.spec.steps.iter().map(|step| v1::Step { step: Some(self::step(step)) }).collect();
-    v1::Script { id: script.id.0, steps, error: String::new() }
+    v1::Script { id: script.id.0, steps, ..v1::Script::default() }
 }
 
 fn step(step: &Step) -> v1::step::Step {

@@ -197,7 +197,10 @@ impl Preparing<'_> {
                 self.release(attempt, route_try, at);
             }
             Some(event::Event::Recorded(recorded)) => self.on_recorded(attempt, route_try, recorded).await?,
-            None => tracing::warn!(%node, seq = event.seq, "an event that this version does not know"),
+            // Nodes do not tell it yet.
+            Some(event::Event::OptedOut(_)) | None => {
+                tracing::warn!(%node, seq = event.seq, "an event that this version does not know")
+            }
         }
         Ok(())
     }

@@ -176,6 +176,7 @@ impl Leader {
                 Some(_) => order::Tap::Callee.into(),
                 None => order::Tap::Nobody.into(),
             },
+            contact: HashMap::new(),
         }));
     }
 
@@ -286,7 +287,7 @@ impl Leader {
         let wait = (ms > 0).then_some(step::Step::Wait(wire::Wait { ms }));
         let steps = [play, wait, Some(step::Step::HangUp(wire::HangUp {}))];
         let steps = steps.into_iter().flatten().map(|step| wire::Step { step: Some(step) }).collect();
-        wire::Script { id: ONLY, steps, error: String::new() }
+        wire::Script { id: ONLY, steps, ..Default::default() }
     }
 
     fn say_prompt(&self) {

@@ -57,7 +57,12 @@ impl Dispatch {
                 Some(event::Event::Refused(_) | event::Event::Forgotten(_) | event::Event::Released(_)) => {
                     (trace.is_over, trace.is_released) = (true, true);
                 }
-                Some(event::Event::Progress(_) | event::Event::Recorded(_) | event::Event::NeverSeen(_))
+                Some(
+                    event::Event::Progress(_)
+                    | event::Event::Recorded(_)
+                    | event::Event::NeverSeen(_)
+                    | event::Event::OptedOut(_),
+                )
                 | None => {}
             }
         }

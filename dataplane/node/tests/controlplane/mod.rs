@@ -67,6 +67,7 @@ pub fn kind(event: &wire::Event) -> &'static str {
         event::Event::Forgotten(_) => "forgotten",
         event::Event::Recorded(_) => "recorded",
         event::Event::NeverSeen(_) => "never_seen",
+        event::Event::OptedOut(_) => "opted_out",
     }
 }
 
@@ -133,7 +134,7 @@ fn on_message(
             Some(wire::asset_request::Asset::Script(id)) => {
                 let script = state.scripts.iter().find(|script| script.id == id).cloned();
                 let error = "no such script".to_owned();
-                let script = script.unwrap_or(wire::Script { id, steps: vec![], error });
+                let script = script.unwrap_or(wire::Script { id, error, ..Default::default() });
                 state.say(to_node::Message::Script(script));
             }
             Some(wire::asset_request::Asset::Prompt(id)) => {
@@ -173,7 +174,7 @@ impl ControlPlane {
                 step(wire::step::Step::Play(wire::Play { prompt: 1, barge_in: false })),
                 step(wire::step::Step::HangUp(wire::HangUp {})),
             ];
-            state.scripts = vec![wire::Script { id: 1, steps, error: String::new() }];
+            state.scripts = vec![wire::Script { id: 1, steps, ..Default::default() }];
             state.prompts = vec![(1, wav(8_000))];
         }
         let service = Service(shared.clone());
@@ -223,6 +224,7 @@ impl ControlPlane {
             expires_at_us: Now::read().wall.saturating_add(Duration::from_secs(60)).0,
             recording: format!("call-{dial}"),
             tap: wire::order::Tap::Nobody.into(),
+            contact: Default::default(),
         }));
     }
 }

@@ -113,7 +113,7 @@ impl World {
         let expires = UnixMicros(self.now.wall.0).saturating_add(Duration::from_millis(1)).0;
         self.say(to_node::Message::Order(wire::Order { expires_at_us: expires, ..probe }));
         let steps = vec![wire::Step { step: Some(wire::step::Step::HangUp(wire::HangUp {})) }];
-        self.say(to_node::Message::Script(wire::Script { id, steps, error: String::new() }));
+        self.say(to_node::Message::Script(wire::Script { id, steps, ..wire::Script::default() }));
         self.run(Duration::from_millis(20));
         self.sent.clear();
     }
@@ -281,6 +281,7 @@ pub fn kind(event: &wire::Event) -> &'static str {
         event::Event::Forgotten(_) => "forgotten",
         event::Event::Recorded(_) => "recorded",
         event::Event::NeverSeen(_) => "never_seen",
+        event::Event::OptedOut(_) => "opted_out",
     }
 }
 
@@ -315,6 +316,7 @@ pub fn order(n: u32) -> wire::Order {
         expires_at_us: 0,
         recording: String::new(),
         tap: wire::order::Tap::Nobody.into(),
+        contact: Default::default(),
     }
 }
 
