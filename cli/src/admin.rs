@@ -12,7 +12,7 @@ pub use campaign::settled;
 pub use files::add_prompt;
 pub use list::import;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 
 use crate::api_client::Api;
@@ -62,11 +62,14 @@ impl Admin {
 
 /// Reads a JSON file, or standard input for `-`, with an error that names the place.
 fn read_json(path: &str) -> Result<serde_json::Value> {
-    use anyhow::Context;
-    let text = if path == "-" {
-        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?
+    serde_json::from_str(&read_text(path)?).with_context(|| format!("{path} is not JSON"))
+}
+
+/// Reads a file, or standard input for `-`.
+fn read_text(path: &str) -> Result<String> {
+    if path == "-" {
+        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")
     } else {
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?
-    };
-    serde_json::from_str(&text).with_context(|| format!("{path} is not JSON"))
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
+    }
 }

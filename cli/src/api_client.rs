@@ -150,16 +150,26 @@ fn is_loopback(base: &str) -> bool {
     })
 }
 
-/// A problem document (RFC 9457) in one line.
+/// A problem document (RFC 9457): one line, and one more for each of several errors.
 fn refusal(status: StatusCode, text: &str) -> String {
     let problem: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     let title = problem["title"]
         .as_str()
         .map_or_else(|| format!("the control plane answered {status}"), str::to_owned);
     let mut line = title;
-    for part in [problem["field"].as_str(), problem["detail"].as_str()].into_iter().flatten() {
-        line.push_str(": ");
-        line.push_str(part);
+    match problem["errors"].as_array() {
+        Some(errors) => {
+            for error in errors {
+                let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+                line.push_str(&format!("\n  {}: {}", part("field"), part("detail")));
+            }
+        }
+        None => {
+            for part in [problem["field"].as_str(), problem["detail"].as_str()].into_iter().flatten() {
+                line.push_str(": ");
+                line.push_str(part);
+            }
+        }
     }
     if status == StatusCode::UNAUTHORIZED {
         line.push_str(" (set PEAL_API_KEY or --api-key)");

@@ -32,6 +32,13 @@ fn the_examples_have_nothing_wrong() {
 }
 
 #[test]
+fn the_schema_is_printed() {
+    let output = common::run(&["script", "schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(schema["$defs"]["Step"]["oneOf"].as_array().is_some_and(|kinds| kinds.len() >= 14), "{schema}");
+}
+
+#[test]
 fn a_dialogue_in_the_terminal() {
     let script = example("survey.yaml");
     let output =

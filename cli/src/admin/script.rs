@@ -9,15 +9,15 @@ use clap::{Args, Subcommand};
 use script::{Document, Program};
 use serde_json::json;
 
-use super::read_json;
+use super::read_text;
 use crate::{api_client::Api, show};
 
 /// Scripts.
 #[derive(Subcommand)]
 pub enum Script {
-    /// Add a script, or the next version of it, from a JSON file (`-` for standard input)
+    /// Add a script, or the next version of it
     Add {
-        /// The file
+        /// JSON or YAML; `-` for standard input
         file: String,
     },
     /// Show all scripts, every version
@@ -32,6 +32,8 @@ pub enum Script {
         /// JSON or YAML; `-` for standard input
         file: String,
     },
+    /// Print the JSON Schema of scripts, for editors
+    Schema,
     /// Run a script in the terminal: type what the callee says, or the keys, and see what the call does
     Run(RunArgs),
 }
@@ -50,13 +52,20 @@ impl Script {
     /// Runs the command.
     pub async fn run(&self, api: &Api, json: bool) -> Result<()> {
         match self {
-            Self::Add { file } => show::object(json, &api.post("/scripts", &read_json(file)?).await?),
+            Self::Add { file } => {
+                let document = serde_json::to_value(document(file)?)?;
+                show::object(json, &api.post("/scripts", &document).await?)
+            }
             Self::Ls => {
                 let columns = [("id", "id"), ("name", "name"), ("version", "version")];
                 show::rows(json, &api.all("/scripts").await?, &columns)
             }
             Self::Show { id } => show::object(json, &api.get(&format!("/scripts/{id}")).await?),
             Self::Check { file } => check(file, json),
+            Self::Schema => {
+                println!("{}", serde_json::to_string_pretty(&script::json_schema())?);
+                Ok(())
+            }
             Self::Run(arguments) => {
                 let (_, program) = read(&arguments.file)?;
                 let contact = |name: &str| {
@@ -84,14 +93,14 @@ fn check(file: &str, json: bool) -> Result<()> {
     }
 }
 
+/// Reads a script without checking it.
+fn document(file: &str) -> Result<Document> {
+    script::read(&read_text(file)?).with_context(|| format!("{file} is no script"))
+}
+
 /// Reads and checks a script; the error has a line for everything that is wrong.
 fn read(file: &str) -> Result<(Document, Program)> {
-    let text = if file == "-" {
-        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?
-    } else {
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?
-    };
-    let document = script::read(&text).with_context(|| format!("{file} is no script"))?;
+    let document = document(file)?;
     match Program::new(&document) {
         Ok(program) => Ok((document, program)),
         Err(faults) => {

@@ -13,6 +13,15 @@ pub struct Fault {
     pub problem: String,
 }
 
+impl Fault {
+    /// Where, as a path into the document: `steps[3].ms`.
+    pub fn path(&self) -> String {
+        let place = self.place.split(" (").next().unwrap_or_default();
+        let dot = if place.is_empty() || self.field.is_empty() { "" } else { "." };
+        format!("{place}{dot}{}", self.field)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dot = if self.place.is_empty() || self.field.is_empty() { "" } else { "." };

@@ -3,6 +3,7 @@
 //! Plain data. Every limit is documented at its field and held by `check`; the published JSON Schema is made from these types.
 
 mod ask;
+mod played;
 mod say;
 mod serve;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu};
+pub use played::Played;
 pub use say::{BargeIn, LeaveMessage, Play, Record, Say, Speech};
 pub use serve::{Headers, Http, Method, Transfer, TransferMode, Webhook};
 
@@ -18,13 +20,15 @@ use crate::condition::Condition;
 
 /// A script.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ScriptDocument))]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Versions of one script share the name. 1 to 100 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     pub name: String,
     /// What is spoken and heard unless a step says otherwise: a BCP 47 tag such as `en` or `zh-CN`.
     #[serde(default = "english", skip_serializing_if = "is_english")]
+    #[cfg_attr(feature = "openapi", schema(default = "en", max_length = 35))]
     pub language: String,
     /// Variables that the script uses beside those of the contact, with what they hold at first. At most 100.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -35,12 +39,12 @@ pub struct Document {
     pub intents: BTreeMap<String, Intent>,
     /// 1 to 500 steps. The call begins with the first; after each comes the one in its `next`, or else the one below it. After
     /// the last the call ends.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 500))]
     pub steps: Vec<Step>,
 }
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     /// Its name, by which other steps lead to it: letters, digits, `_` and `-`, at most 64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +59,6 @@ pub struct Step {
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum StepKind {
     /// Play a recorded prompt to its end.
@@ -86,6 +89,16 @@ pub enum StepKind {
     Wait(Wait),
     /// End the call.
     HangUp(HangUp),
+}
+
+impl Step {
+    /// How it is named to the one who wrote it: by its number counted from 0, and its name.
+    pub(crate) fn place(&self, index: usize) -> String {
+        match &self.id {
+            Some(id) => format!("steps[{index}] ({id})"),
+            None => format!("steps[{index}]"),
+        }
+    }
 }
 
 impl StepKind {
@@ -125,6 +138,7 @@ pub struct Set {
 #[serde(deny_unknown_fields)]
 pub struct Branch {
     /// The first whose condition holds is taken; when none does, the step's `next`. 1 to 50.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 50))]
     pub cases: Vec<Case>,
 }
 
@@ -145,6 +159,7 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct Wait {
     /// 1 to 3,600,000.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 3600000))]
     pub ms: u32,
 }
 
@@ -154,6 +169,7 @@ pub struct Wait {
 #[serde(deny_unknown_fields)]
 pub struct HangUp {
     /// What came of the call, for the record: at most 64 characters.
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<String>,
 }

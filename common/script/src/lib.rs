@@ -19,16 +19,20 @@ mod document;
 mod program;
 mod read;
 mod run;
+#[cfg(feature = "openapi")]
+mod schema;
 mod template;
 
 pub use check::Fault;
 pub use condition::{Condition, Test};
 pub use document::{
     BargeIn, Branch, Case, Collect, Document, Expect, HangUp, Headers, Http, Intent, Ladder, LeaveMessage,
-    Listen, Menu, Method, Play, Record, Say, Set, Speech, Step, StepKind, Transfer, TransferMode, Wait,
-    Webhook,
+    Listen, Menu, Method, Play, Played, Record, Say, Set, Speech, Step, StepKind, Transfer, TransferMode,
+    Wait, Webhook,
 };
 pub use program::{Program, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};
 pub use run::{Action, Ask, Awaits, End, Heard, Input, Reply, Request, Run};
+#[cfg(feature = "openapi")]
+pub use schema::json_schema;
 pub use template::{Template, TemplateError};

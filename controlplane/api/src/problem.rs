@@ -32,11 +32,23 @@ pub struct Problem {
     /// The field of the request that is wrong, as it is written in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Everything that is wrong, where it is found out at once; `field` and `detail` are the first of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// One of several things that are wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as it is written in the request; empty for the whole.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub detail: String,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None }
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None, errors: Vec::new() }
     }
 
     /// The request cannot be understood or used.
@@ -131,6 +143,18 @@ impl From<Invalid> for Problem {
     }
 }
 
+impl From<Vec<script::Fault>> for Problem {
+    fn from(faults: Vec<script::Fault>) -> Self {
+        let error = |fault: script::Fault| FieldError { field: fault.path(), detail: fault.problem };
+        let errors: Vec<_> = faults.into_iter().map(error).collect();
+        let (field, detail) = match errors.first() {
+            Some(first) => (first.field.clone(), first.detail.clone()),
+            None => (String::new(), "the script cannot be used".to_owned()),
+        };
+        Self { errors, ..Self::invalid(field, detail) }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
@@ -138,6 +162,7 @@ impl From<StoreError> for Problem {
             StoreError::NameTaken { .. } => Self::conflict("name_taken", error.to_string()),
             StoreError::InUse { .. } => Self::conflict("in_use", error.to_string()),
             StoreError::Invalid(invalid) => invalid.into(),
+            StoreError::Faulty(faults) => faults.into(),
             StoreError::Conflict(detail) => Self::conflict("conflict", detail),
             StoreError::Full => {
                 Self::unavailable("the disk of the database is full: free some space and try again")

@@ -1,8 +1,14 @@
 //! `/scripts`
 
-use axum::{Json as Answer, extract::State, http::StatusCode};
+use axum::{
+    Json as Answer,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+};
 use common::ScriptId;
-use peal_core::model::{Script, ScriptSpec};
+use peal_core::model::Script;
+use script::Document;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -11,18 +17,21 @@ use crate::{
     pages::{Page, PageQuery, Path, Query},
 };
 
+/// Content type of a JSON Schema.
+const SCHEMA_JSON: &str = "application/schema+json";
+
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(create, page)).routes(routes!(one, delete))
+    OpenApiRouter::new().routes(routes!(create, page)).routes(routes!(schema)).routes(routes!(one, delete))
 }
 
 /// Add a script, or the next version of the one with this name; an unchanged one keeps its version
-#[utoipa::path(post, path = "/scripts", operation_id = "create_script", tag = "scripts", request_body = ScriptSpec,
+#[utoipa::path(post, path = "/scripts", operation_id = "create_script", tag = "scripts", request_body = Document,
     responses((status = 201, body = Script), (status = 422, body = Problem)))]
 async fn create(
     State(state): State<ApiState>,
-    Json(spec): Json<ScriptSpec>,
+    Json(document): Json<Document>,
 ) -> Result<(StatusCode, Answer<Script>), Problem> {
-    Ok((StatusCode::CREATED, Answer(state.store.put_script(state.tenant(), &spec).await?)))
+    Ok((StatusCode::CREATED, Answer(state.store.put_script(state.tenant(), &document).await?)))
 }
 
 /// All versions of all scripts, by id
@@ -34,6 +43,13 @@ async fn page(
 ) -> Result<Answer<Page<Script>>, Problem> {
     let page = state.store.scripts(state.tenant(), query.after()?, query.limit()?).await?;
     Ok(Answer(Page::of(page, |script| script)))
+}
+
+/// The JSON Schema (draft 2020-12) of scripts, for editors and other programs
+#[utoipa::path(get, path = "/scripts/schema", operation_id = "script_schema", tag = "scripts",
+    responses((status = 200, body = serde_json::Value, content_type = SCHEMA_JSON)))]
+async fn schema() -> impl IntoResponse {
+    ([(CONTENT_TYPE, SCHEMA_JSON)], script::json_schema().to_string())
 }
 
 /// One version of a script

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::{AttemptId, CampaignId, E164, Epoch, NodeId, Outcome, TenantId, UnixMicros};
 use peal_core::{
     import::{GoodRow, Judged},
-    model::{CampaignSpec, LineGroupSpec, LineSpec, Move, ScriptSpec, Step},
+    model::{CampaignSpec, LineGroupSpec, LineSpec, Move},
     retry::{Settlement, Tally},
 };
 use peal_store::{
@@ -74,7 +74,7 @@ async fn import(store: &Store, rows: u64) -> Result<(CampaignId, Epoch), Failure
     let line = store.create_line(TENANT, &line).await?.id;
     let spec = LineGroupSpec { name: "g".into(), lines: vec![line] };
     let line_group = store.create_line_group(TENANT, &spec).await?.id;
-    let spec = ScriptSpec { name: "s".into(), steps: vec![Step::HangUp {}] };
+    let spec = script::read(r#"{"name":"s","steps":[{"do":"hang_up"}]}"#).expect("a script");
     let script = store.put_script(TENANT, &spec).await?.id;
     let text = format!(r#"{{"name":"c","lists":[{list}],"line_group":{line_group},"script":{script}}}"#);
     let spec: CampaignSpec = serde_json::from_str(&text)?;

@@ -35,6 +35,9 @@ pub enum StoreError {
     /// A field cannot be used.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A script that cannot be run: everything that is wrong with it.
+    #[error("the script cannot be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faulty(Vec<script::Fault>),
     /// The state of the row does not allow it; the text says which state and what would be allowed.
     #[error("{0}")]
     Conflict(String),

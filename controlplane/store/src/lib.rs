@@ -20,7 +20,7 @@
 //! | lines | `create_line(tenant, &LineSpec)`, `line(tenant, id)`, `lines(tenant, page)`, `update_line(tenant, id, &LineSpec)`, `delete_line(tenant, id)` |
 //! | line groups | `create_line_group`, `line_group`, `line_groups`, `update_line_group`, `delete_line_group`: as for lines |
 //! | prompts | `create_prompt(tenant, name, wav, duration_ms)`, `prompt(tenant, id)`, `prompt_wav(id)`, `prompts(tenant, page)`, `delete_prompt(tenant, id)` |
-//! | scripts | `put_script(tenant, &ScriptSpec)` (a new version when it differs from the newest), `script(tenant, id)`, `script_by_id(id)`, `scripts(tenant, page)`, `delete_script(tenant, id)` |
+//! | scripts | `put_script(tenant, &Document)` (a new version when it differs from the newest), `script(tenant, id)`, `script_by_id(id)`, `scripts(tenant, page)`, `delete_script(tenant, id)` |
 //! | lists | `create_list(tenant, name, now)`, `list(tenant, id)`, `lists(tenant, page)`, `rename_list`, `delete_list(tenant, id, now)`, `list_contacts(list, page)`, `list_problems(list, page)` |
 //! | import | `import(list, now)` gives an [`Importer`]: `push(&[Judged])` in chunks of any size, then `finish(now)` gives the report |
 //! | campaigns | `create_campaign(tenant, &CampaignSpec, now)`, `campaign(tenant, id)`, `campaigns(tenant, page)`, `update_campaign(tenant, id, &spec)`, `move_campaign(tenant, id, Move)`, `delete_campaign(tenant, id, now)`, `campaign_counts(id)` |

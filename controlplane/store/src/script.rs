@@ -1,7 +1,10 @@
 //! Scripts and their versions.
 
-use common::{ScriptId, TenantId};
-use peal_core::model::{Invalid, Script, ScriptSpec, Step};
+use std::collections::BTreeSet;
+
+use common::{PromptId, ScriptId, TenantId};
+use peal_core::model::Script;
+use script::{Document, Program};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use crate::{Page, Result, Store, StoreError, error::tenant_missing, page::rows_for, read};
@@ -9,20 +12,32 @@ use crate::{Page, Result, Store, StoreError, error::tenant_missing, page::rows_f
 impl Store {
     /// Keeps a script. When it differs from the newest version of its name, or the name is new, it becomes a new
     /// version; otherwise the newest version is given back.
-    pub async fn put_script(&self, tenant: TenantId, spec: &ScriptSpec) -> Result<Script> {
-        spec.check()?;
+    pub async fn put_script(&self, tenant: TenantId, document: &Document) -> Result<Script> {
+        // Before the transaction: grammars take their time.
+        let mut faults = Program::new(document).err().unwrap_or_default();
         let mut tx = self.write().await?;
+        let mut prompts = BTreeSet::new();
+        for played in document.prompts() {
+            if prompts.contains(&played.prompt) || exists(&mut tx, tenant, played.prompt).await? {
+                prompts.insert(played.prompt);
+            } else {
+                faults.push(played.missing());
+            }
+        }
+        if !faults.is_empty() {
+            return Err(StoreError::Faulty(faults));
+        }
         let newest = sqlx::query(
             "SELECT id, tenant, version, spec FROM script WHERE tenant = ? AND name = ? ORDER BY version DESC LIMIT 1",
         )
         .bind(tenant.0)
-        .bind(&spec.name)
+        .bind(&document.name)
         .fetch_optional(&mut *tx)
         .await?
         .map(|row| from_row(&row))
         .transpose()?;
         let version = match newest {
-            Some(newest) if newest.spec == *spec => return Ok(newest),
+            Some(newest) if newest.document == *document => return Ok(newest),
             Some(newest) => newest.version + 1,
             None => 1,
         };
@@ -30,15 +45,21 @@ impl Store {
             "INSERT INTO script (tenant, name, version, spec) VALUES (?, ?, ?, ?) RETURNING id",
         )
         .bind(tenant.0)
-        .bind(&spec.name)
+        .bind(&document.name)
         .bind(version)
-        .bind(read::to_json(spec))
+        .bind(read::to_json(document))
         .fetch_one(&mut *tx)
         .await
         .map_err(StoreError::from)
         .map_err(tenant_missing(tenant))?;
-        let script = Script { id: ScriptId(id), tenant, version, spec: spec.clone() };
-        insert_prompts(&mut tx, &script).await?;
+        let script = Script { id: ScriptId(id), tenant, version, document: document.clone() };
+        for prompt in prompts {
+            sqlx::query("INSERT INTO script_prompt (script, prompt) VALUES (?, ?)")
+                .bind(id)
+                .bind(prompt.0)
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(script)
     }
@@ -101,24 +122,12 @@ impl Store {
     }
 }
 
-async fn insert_prompts(connection: &mut SqliteConnection, script: &Script) -> Result<()> {
-    for prompt in script.spec.prompts() {
-        let inserted = sqlx::query(
-            "INSERT INTO script_prompt (script, prompt) SELECT ?, id FROM prompt WHERE id = ? AND tenant = ?",
-        )
-        .bind(script.id.0)
+async fn exists(connection: &mut SqliteConnection, tenant: TenantId, prompt: PromptId) -> Result<bool> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM prompt WHERE id = ? AND tenant = ?)")
         .bind(prompt.0)
-        .bind(script.tenant.0)
-        .execute(&mut *connection)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            let plays = |step: &Step| matches!(step, Step::Play { prompt: p, .. } if *p == prompt);
-            let index = script.spec.steps.iter().position(plays).unwrap_or(0);
-            let problem = format!("there is no prompt {prompt}");
-            return Err(Invalid::new(format!("steps[{index}].prompt"), problem).into());
-        }
-    }
-    Ok(())
+        .bind(tenant.0)
+        .fetch_one(connection)
+        .await?)
 }
 
 fn from_row(row: &SqliteRow) -> Result<Script> {
@@ -126,6 +135,6 @@ fn from_row(row: &SqliteRow) -> Result<Script> {
         id: ScriptId(read::column(row, "id")?),
         tenant: TenantId(read::column(row, "tenant")?),
         version: read::column(row, "version")?,
-        spec: read::json(row, "spec")?,
+        document: read::json(row, "spec")?,
     })
 }

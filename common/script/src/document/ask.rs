@@ -14,6 +14,7 @@ use super::say::{BargeIn, Speech};
 pub struct Ladder {
     /// What is said before each further try. At most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 10))]
     pub again: Vec<Speech>,
     /// The step to go to after the last; the step's `next` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,9 +28,11 @@ pub struct Ladder {
 pub struct Intent {
     /// Phrases of which each means it, wherever it stands in what was said. At most 1,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub phrases: Vec<String>,
     /// Regular expressions over what was said in lower case, without punctuation, with a space at either end. At most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub patterns: Vec<String>,
 }
 
@@ -78,12 +81,15 @@ pub struct Listen {
     pub save: Option<String>,
     /// How long the callee may say nothing: 500 to 60,000 after the question.
     #[serde(default = "five_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 500, maximum = 60000, default = 5000))]
     pub silence_ms_max: u32,
     /// How long the callee may speak: 500 to 120,000.
     #[serde(default = "twenty_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 500, maximum = 120000, default = 20000))]
     pub speech_ms_max: u32,
     /// Silence that ends what was said: 100 to 5,000.
     #[serde(default = "seven_hundred_ms")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 5000, default = 700))]
     pub end_silence_ms: u32,
     /// When nothing was said.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -108,6 +114,7 @@ pub struct Menu {
     pub keys: BTreeMap<char, String>,
     /// How long to wait for the key: 100 to 60,000.
     #[serde(default = "five_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 60000, default = 5000))]
     pub timeout_ms: u32,
     /// When none came.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -124,12 +131,15 @@ pub struct Menu {
 pub struct Collect {
     /// 1 to 32.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 32, default = 1))]
     pub max_digits: u32,
     /// 100 to 60,000.
     #[serde(default = "five_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 60000, default = 5000))]
     pub first_digit_timeout_ms: u32,
     /// 100 to 60,000.
     #[serde(default = "three_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 60000, default = 3000))]
     pub next_digit_timeout_ms: u32,
     /// Ends the collection and is not part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// What stops a prompt or a sentence before its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", from = "Written", into = "Written")]
 pub enum BargeIn {
     /// Nothing.
@@ -93,6 +92,7 @@ pub struct Play {
 #[serde(deny_unknown_fields)]
 pub struct Say {
     /// A template, at most 2,000 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub text: String,
     /// Who speaks, as the speech connector names it; its own choice when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +138,7 @@ pub struct LeaveMessage {
     pub message: Speech,
     /// Without a tone the message begins after so long all the same: 1,000 to 60,000.
     #[serde(default = "thirty_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1000, maximum = 60000, default = 30000))]
     pub beep_ms_max: u32,
 }
 

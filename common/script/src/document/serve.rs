@@ -40,9 +40,11 @@ pub struct Http {
     pub body: Option<String>,
     /// How long the whole may take: 100 to 30,000.
     #[serde(default = "two_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 30000, default = 2000))]
     pub timeout_ms: u32,
     /// How long an answer to a GET is kept for all calls: 0 to 86,400.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 86400, default = 0))]
     pub keep_s: u32,
     /// Each variable, and the JSON pointer (RFC 6901) of its value in the answer. At most 20.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -62,9 +64,11 @@ pub struct Webhook {
     pub url: String,
     /// How long one try may take: 100 to 10,000.
     #[serde(default = "two_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 10000, default = 2000))]
     pub timeout_ms: u32,
     /// Further tries: 0 to 3. Each carries the same event number, by which the server knows it.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 3, default = 1))]
     pub retries: u32,
     /// The step to go to when no try gave usable steps; the call ends when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +99,7 @@ pub struct Transfer {
     pub mode: TransferMode,
     /// How long it may take until somebody answers: 1,000 to 120,000.
     #[serde(default = "thirty_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1000, maximum = 120000, default = 30000))]
     pub timeout_ms: u32,
     /// The step to go to when nobody answered; the step's `next` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

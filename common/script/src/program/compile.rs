@@ -57,14 +57,6 @@ struct Compiler<'a> {
     faults: Faults,
 }
 
-/// How a step is named to the one who wrote it.
-fn place_of(index: usize, step: &Step) -> String {
-    match &step.id {
-        Some(id) => format!("steps[{index}] ({id})"),
-        None => format!("steps[{index}]"),
-    }
-}
-
 impl<'a> Compiler<'a> {
     fn new(document: &'a Document) -> Self {
         let mut names: Vec<String> = BUILT_IN.iter().map(|name| (*name).to_owned()).collect();
@@ -112,7 +104,7 @@ impl<'a> Compiler<'a> {
         let mut seen = HashSet::new();
         for (index, step) in document.steps.iter().enumerate() {
             let Some(id) = step.id.as_deref() else { continue };
-            self.faults.at(place_of(index, step));
+            self.faults.at(step.place(index));
             let is_name = id.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
             if !(1..=64).contains(&id.chars().count()) || !is_name {
                 self.faults.add("id", "must have 1 to 64 letters, digits, `_` and `-`");
@@ -124,7 +116,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn step(&mut self, index: usize, step: &Step) -> Option<Node> {
-        self.faults.at(place_of(index, step));
+        self.faults.at(step.place(index));
         let below = (index + 1 < self.steps.min(STEPS_MAX)).then_some(StepIndex(index as u16 + 1));
         let next = match &step.next {
             Some(id) => self.target("next", id),

@@ -87,6 +87,25 @@ async fn fields_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_script_is_told_everything_that_is_wrong_with_it() {
+    let world = World::new().await;
+    let script = json!({ "name": "s", "steps": [
+        { "do": "say", "id": "hello", "text": "Hi {{who}}", "next": "nowhere" },
+        { "do": "wait", "ms": 0 },
+        { "do": "play", "prompt": 77 },
+    ] });
+    let answer = world.post("/scripts", &script).await;
+    answer.problem(INVALID.0, INVALID.1);
+    let problem: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let errors = problem["errors"].as_array().expect("errors");
+    let fields: Vec<_> = errors.iter().map(|error| error["field"].as_str().expect("a field")).collect();
+    for field in ["steps[0].next", "steps[0].text", "steps[1].ms", "steps[2].prompt"] {
+        assert!(fields.contains(&field), "{field} in {fields:?}");
+    }
+    assert_eq!(world.get("/scripts").await.expect(StatusCode::OK)["items"], json!([]));
+}
+
+#[tokio::test]
 async fn query_parameters_are_refused_by_name() {
     let world = World::new().await;
     for (path, field) in [

@@ -58,6 +58,66 @@ fn every_route_says_what_it_is_and_answers() {
     }
 }
 
+/// The published schema of scripts, judged by the same validator.
+#[tokio::test]
+async fn the_schema_of_scripts_takes_ours_and_refuses_typos() {
+    let world = World::new().await;
+    let schema = world.get("/scripts/schema").await.expect(StatusCode::OK);
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let mut cases = Vec::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples");
+    for example in std::fs::read_dir(examples).expect("examples") {
+        let text = std::fs::read_to_string(example.expect("a file").path()).expect("text");
+        let document = script::read(&text).expect("a script");
+        cases.push(json!({ "value": document, "valid": true }));
+    }
+    assert!(cases.len() >= 2);
+    let with = |step: Value| json!({ "name": "s", "steps": [step] });
+    for (step, valid) in [
+        (json!({ "do": "play", "prompt": 1, "barge_in": true }), true),
+        (json!({ "do": "play", "prompt": 1, "barge_in": "speech", "id": "a", "next": "b" }), true),
+        (
+            json!({ "do": "listen", "ask": { "prompt": 2 }, "intents": { "yes": "a" }, "expect": "date" }),
+            true,
+        ),
+        (
+            json!({ "do": "branch", "cases": [{ "when": { "not": { "variable": "a", "is_set": true } }, "to": "x" }] }),
+            true,
+        ),
+        (json!({ "do": "http", "url": "https://a.test/", "method": "POST", "save": { "a": "/b" } }), true),
+        (json!({ "do": "play", "promt": 1 }), false),
+        (json!({ "do": "play", "prompt": 1, "barge_in": "shout" }), false),
+        (json!({ "do": "sing" }), false),
+        (json!({ "id": "a" }), false),
+        (json!({ "do": "wait", "ms": 0 }), false),
+        (json!({ "do": "listen", "ask": { "promt": 2 } }), false),
+        (json!({ "do": "hang_up", "next": "a" }), false),
+    ] {
+        cases.push(json!({ "value": with(step), "valid": valid }));
+    }
+    cases.push(json!({ "value": { "name": "s", "steps": [] }, "valid": false }));
+    cases.push(json!({ "value": { "name": "s", "stpes": [{ "do": "hang_up" }] }, "valid": false }));
+    let file = file(&json!({ "schema": schema, "cases": cases }));
+    let output = python(&["-c", JUDGE_SCRIPTS, file.path().to_str().expect("UTF-8")]);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+const JUDGE_SCRIPTS: &str = r##"
+import json, sys
+from jsonschema import Draft202012Validator
+given = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(given["schema"])
+wrong = 0
+for case in given["cases"]:
+    errors = [error.message for error in Draft202012Validator(given["schema"]).iter_errors(case["value"])]
+    if bool(errors) == case["valid"]:
+        wrong += 1
+        print(json.dumps(case["value"]), errors or "should have been refused")
+sys.exit(wrong > 0)
+"##;
+
 /// Real requests and answers, judged by their schemas with a validator that we did not write.
 #[tokio::test]
 async fn requests_and_answers_are_as_it_says() {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
 use peal_core::{
-    model::{LineAuth, MediaPorts, Script, Step},
+    model::{LineAuth, MediaPorts, Script},
     planner::{PlannedOrder, Share},
 };
 use proto::v1;
+use script::{BargeIn, Step, StepKind};
 use store::{EndFacts, Stage};
 
 /// A line with a node's share of its limits.
@@ -61,26 +62,34 @@ pub(crate) fn order(
     }
 }
 
-/// A script.
+/// A script: the document, and its steps for a node that knows no documents. Such a node refuses a step without a kind, so
+/// that nobody is called to hear half a script.
 pub(crate) fn script(script: &Script) -> v1::Script {
-    let steps = script.spec.steps.iter().map(|step| v1::Step { step: Some(self::step(step)) }).collect();
-    v1::Script { id: script.id.0, steps, ..v1::Script::default() }
+    let document = serde_json::to_string(&script.document).expect("a document has no keys that are not text");
+    let steps = script.document.steps.iter().map(|step| v1::Step { step: self::step(step) }).collect();
+    v1::Script { id: script.id.0, steps, document, error: String::new() }
 }
 
-fn step(step: &Step) -> v1::step::Step {
-    match *step {
-        Step::Play { prompt, barge_in } => v1::step::Step::Play(v1::Play { prompt: prompt.0, barge_in }),
-        Step::Collect { max_digits, first_digit_timeout_ms, next_digit_timeout_ms, terminator } => {
-            v1::step::Step::Collect(v1::Collect {
-                max_digits,
-                first_digit_timeout_ms,
-                next_digit_timeout_ms,
-                terminator: terminator.map(String::from).unwrap_or_default(),
-            })
-        }
-        Step::Wait { ms } => v1::step::Step::Wait(v1::Wait { ms }),
-        Step::HangUp {} => v1::step::Step::HangUp(v1::HangUp {}),
+/// A step that needs nothing but the one before it; `None` for any other.
+fn step(step: &Step) -> Option<v1::step::Step> {
+    if step.id.is_some() || step.next.is_some() {
+        return None;
     }
+    Some(match &step.kind {
+        StepKind::Play(play) if !play.barge_in.by_speech() => {
+            let barge_in = play.barge_in == BargeIn::Keys;
+            v1::step::Step::Play(v1::Play { prompt: play.prompt.0, barge_in })
+        }
+        StepKind::Collect(collect) if collect.save.is_none() => v1::step::Step::Collect(v1::Collect {
+            max_digits: collect.max_digits,
+            first_digit_timeout_ms: collect.first_digit_timeout_ms,
+            next_digit_timeout_ms: collect.next_digit_timeout_ms,
+            terminator: collect.terminator.map(String::from).unwrap_or_default(),
+        }),
+        StepKind::Wait(wait) => v1::step::Step::Wait(v1::Wait { ms: wait.ms }),
+        StepKind::HangUp(hang_up) if hang_up.disposition.is_none() => v1::step::Step::HangUp(v1::HangUp {}),
+        _ => return None,
+    })
 }
 
 /// The stage that a progress report stands for; `None` for digits and what this side does not know.

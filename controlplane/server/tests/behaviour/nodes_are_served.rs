@@ -62,6 +62,15 @@ async fn scripts_and_prompts_come_on_request() {
     let known = script(&mut node).await;
     assert_eq!((known.id, known.error.as_str()), (setup.script.0, ""));
     assert!(matches!(known.steps[0].step, Some(step::Step::Wait(proto::v1::Wait { ms: 1_000 }))));
+    assert_eq!(known.document, r#"{"name":"wait","steps":[{"do":"wait","ms":1000}]}"#);
+    // A node that knows no documents must refuse what it cannot do.
+    let text = r#"{"name":"two","steps":[{"do":"say","id":"a","text":"Hi"},{"do":"hang_up"}]}"#;
+    let two = script::read(text).expect("a script");
+    let two = plane.store().put_script(TENANT, &two).await.expect("created").id;
+    ask(&node, asset_request::Asset::Script(two.0)).await;
+    let known = script(&mut node).await;
+    assert_eq!(known.steps[0].step, None);
+    assert_eq!(script::read(&known.document).expect("it reads back").steps.len(), 2);
     ask(&node, asset_request::Asset::Script(999)).await;
     assert!(script(&mut node).await.error.contains("no script 999"));
 

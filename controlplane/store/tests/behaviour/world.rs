@@ -8,7 +8,7 @@ use common::{
 };
 use peal_core::{
     import::{GoodRow, Judged},
-    model::{CampaignSpec, LineGroupSpec, LineSpec, Move, RetryPolicy, RetryRule, ScriptSpec, Step},
+    model::{CampaignSpec, LineGroupSpec, LineSpec, Move, RetryPolicy, RetryRule},
     retry::Tally,
 };
 use peal_store::{Acquired, EndFacts, Finished, Intake, Intent, ReadyContact, Released, Store, StoreOptions};
@@ -39,7 +39,7 @@ impl World {
         let line = store.create_line(TENANT, &line_spec("a")).await.expect("line").id;
         let spec = LineGroupSpec { name: "all".into(), lines: vec![line] };
         let line_group = store.create_line_group(TENANT, &spec).await.expect("group").id;
-        let spec = ScriptSpec { name: "hang up".into(), steps: vec![Step::HangUp {}] };
+        let spec = script::read(r#"{"name":"hang up","steps":[{"do":"hang_up"}]}"#).expect("a script");
         let script = store.put_script(TENANT, &spec).await.expect("script").id;
         let epoch = lease(&store, "here", NOW).await;
         Self { store, line, line_group, script, epoch, folder, attempts: 0 }

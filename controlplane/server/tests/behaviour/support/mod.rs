@@ -7,7 +7,7 @@ use common::{AttemptId, CampaignId, E164, LineId, ListId, Outcome, ScriptId, Ten
 use peal_core::{
     command::Command,
     import::GoodRow,
-    model::{CampaignSpec, LineGroupSpec, LineSpec, Move, ScriptSpec},
+    model::{CampaignSpec, LineGroupSpec, LineSpec, Move},
 };
 use peal_server::{Running, Secret, Server, ServerConfig};
 use proto::v1::{
@@ -157,8 +157,7 @@ pub async fn set_up(store: &Store, lines: &[u32], contacts: u64, more: &str) -> 
     }
     let group = LineGroupSpec { name: "group".into(), lines: ids.clone() };
     let group = store.create_line_group(TENANT, &group).await.expect("created").id;
-    let script: ScriptSpec =
-        serde_json::from_str(r#"{"name":"wait","steps":[{"do":"wait","ms":1000}]}"#).expect("a script");
+    let script = script::read(r#"{"name":"wait","steps":[{"do":"wait","ms":1000}]}"#).expect("a script");
     let script = store.put_script(TENANT, &script).await.expect("created").id;
     let list = store.create_list(TENANT, "list", now()).await.expect("created").id;
     add_contacts(store, list, 1..=contacts).await;
