@@ -15,11 +15,12 @@ use std::{
 use common::E164;
 
 use crate::{
+    contact,
     model::{RejectedRow, RowError},
     number::{self, Region},
 };
 
-/// Cells longer than this are no data of a contact; the bound keeps a row's memory small.
+/// Cells longer than this are no data of a contact; the bound keeps a row's memory small. All of a row together have as many.
 const MAX_CELL: usize = 4_096;
 
 /// Columns beyond this are a file that is not CSV, or cut by the wrong delimiter.
@@ -177,6 +178,11 @@ impl<R: io::Read> Rows<R> {
                 fields.insert(self.columns.names[column].clone(), cell.into());
             }
         }
+        let fields =
+            if fields.is_empty() { String::new() } else { serde_json::Value::Object(fields).to_string() };
+        if fields.len() > contact::BYTES_MAX {
+            return Err(RowError::FieldsTooLong { bytes: fields.len() as u64 });
+        }
         if let Some(&first_line) = self.seen.get(&number) {
             return Err(RowError::Duplicate { first_line: first_line.into() });
         }
@@ -185,8 +191,6 @@ impl<R: io::Read> Rows<R> {
         {
             self.seen.insert(number, line);
         }
-        let fields =
-            if fields.is_empty() { String::new() } else { serde_json::Value::Object(fields).to_string() };
         Ok(GoodRow { line, number, fields })
     }
 }

@@ -13,9 +13,11 @@
 //! | [`dial`] | an E.164 number as a line wants it |
 //! | [`import`] | rows of a CSV file, one by one |
 //! | [`event`] | progress of calls, as people watch it |
+//! | [`contact`] | what a script may know of a contact |
 //! | [`command`] | what the API tells the server |
 
 pub mod command;
+pub mod contact;
 pub mod dial;
 pub mod event;
 pub mod import;

@@ -90,6 +90,7 @@ fn bad_rows_never_stop_the_others() {
     text.extend(b"13800138000,x,y\n");
     text.extend(b"13800138000,\xff\xfe\n");
     text.extend(format!("13800138000,{}\n", "z".repeat(4_097)).as_bytes());
+    text.extend(format!("13800138000,{}\n", "z".repeat(4_090)).as_bytes());
     text.extend(b"sip:a@b,x\n,\n");
     text.extend(b"13800138000,ok\n");
     let judged: Vec<Judged> = Rows::open(&text[..], Some("CN".parse().expect("a region")))
@@ -104,8 +105,9 @@ fn bad_rows_never_stop_the_others() {
             bad(4, RowError::Columns { found: 3, expected: 2 }),
             bad(5, RowError::NotUtf8),
             bad(6, RowError::TooLong { column: "name".into() }),
-            bad(7, number("this is a URI; write the bare number")),
-            good(9, "+8613800138000", r#"{"name":"ok"}"#),
+            bad(7, RowError::FieldsTooLong { bytes: 4_101 }),
+            bad(8, number("this is a URI; write the bare number")),
+            good(10, "+8613800138000", r#"{"name":"ok"}"#),
         ]
     );
 }

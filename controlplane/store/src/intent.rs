@@ -1,6 +1,9 @@
 //! Intents: what is on disk before an order may leave.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use common::{
     AttemptId, CampaignId, ContactId, E164, Epoch, LineId, ListId, NodeId, ScriptId, TenantId, UnixMicros,
@@ -50,6 +53,8 @@ pub struct Intent {
 pub struct Committed {
     /// Those for which no order may leave. All others are on disk.
     pub refused: Vec<(AttemptId, Refusal)>,
+    /// The contact's other columns for each of the others, JSON object text; none for a contact that has none.
+    pub fields: HashMap<AttemptId, String>,
 }
 
 /// Why an intent was not committed.
@@ -100,56 +105,69 @@ impl Store {
                 .await?
                 .into_iter()
                 .collect();
-        let mut refused = Vec::new();
+        let mut committed = Committed::default();
         let mut changes = Changes::default();
         for intent in intents {
-            let refusal = if running.contains(&intent.campaign.0) {
+            let result = if running.contains(&intent.campaign.0) {
                 commit(&mut tx, epoch, now, intent, &mut changes).await?
             } else {
                 put_back(&mut tx, intent.campaign, intent.contact, now).await?;
-                Some(Refusal::CampaignNotRunning)
+                Err(Refusal::CampaignNotRunning)
             };
-            refused.extend(refusal.map(|refusal| (intent.attempt, refusal)));
+            match result {
+                Ok(fields) if fields.is_empty() => {}
+                Ok(fields) => _ = committed.fields.insert(intent.attempt, fields),
+                Err(refusal) => committed.refused.push((intent.attempt, refusal)),
+            }
         }
         changes.write(&mut tx).await?;
         tx.commit().await?;
-        Ok(Committed { refused })
+        Ok(committed)
     }
 
-    /// Commits a further try of an open attempt, on another line. The attempt goes back to [`crate::Stage::Intent`].
-    pub async fn begin_route_try(&self, epoch: Epoch, now: UnixMicros, route_try: &RouteTry) -> Result<()> {
+    /// Commits a further try of an open attempt, on another line. The attempt goes back to [`crate::Stage::Intent`]. Gives the
+    /// contact's other columns, as [`Committed::fields`] has them.
+    pub async fn begin_route_try(
+        &self,
+        epoch: Epoch,
+        now: UnixMicros,
+        route_try: &RouteTry,
+    ) -> Result<String> {
         let mut tx = self.write().await?;
         lease::fence(&mut tx, epoch).await?;
-        let advanced = sqlx::query(
+        let advanced: Option<Option<String>> = sqlx::query_scalar(
             "UPDATE attempt SET route_try = ?1, caller_id = ?2, stage = 0, stage_at = ?3, invited_at = NULL, \
              ringing_at = NULL, answered_at = NULL WHERE id = ?4 AND outcome IS NULL AND route_try = ?1 - 1 \
              AND EXISTS (SELECT 1 FROM route_try t WHERE t.attempt = ?4 AND t.route_try = ?1 - 1 \
-                         AND t.outcome IS NOT NULL)",
+                         AND t.outcome IS NOT NULL) \
+             RETURNING (SELECT fields FROM contact c WHERE c.id = attempt.contact)",
         )
         .bind(route_try.route_try)
         .bind(&route_try.caller_id)
         .bind(now.0)
         .bind(&route_try.attempt.as_bytes()[..])
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
-        if advanced.rows_affected() == 0 {
+        let Some(fields) = advanced else {
             return Err(StoreError::Conflict(format!(
                 "attempt {} is not waiting for route try {}",
                 route_try.attempt, route_try.route_try
             )));
-        }
+        };
         insert_try(&mut tx, now, route_try).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(fields.unwrap_or_default())
     }
 }
 
+/// The contact's other columns, or why no order may leave.
 async fn commit(
     connection: &mut SqliteConnection,
     epoch: Epoch,
     now: UnixMicros,
     intent: &Intent,
     changes: &mut Changes,
-) -> Result<Option<Refusal>> {
+) -> Result<std::result::Result<String, Refusal>> {
     let id = &intent.attempt.as_bytes()[..];
     let inserted = sqlx::query(
         "INSERT INTO attempt (id, tenant, campaign, list, contact, number, attempt_no, epoch, planned_at, intent_at, \
@@ -176,20 +194,21 @@ async fn commit(
     if inserted.rows_affected() == 0 {
         let later = now.saturating_add(NUMBER_IN_FLIGHT_DELAY);
         let waits = put_back(connection, intent.campaign, intent.contact, later).await?;
-        return Ok(Some(if waits { Refusal::NumberInFlight } else { Refusal::ContactNotReady }));
+        return Ok(Err(if waits { Refusal::NumberInFlight } else { Refusal::ContactNotReady }));
     }
-    let attempts: Option<i64> = sqlx::query_scalar(
+    let ready: Option<(i64, Option<String>)> = sqlx::query_as(
         "UPDATE progress SET state = 'in_flight', due_at = NULL, last_attempt = ? WHERE campaign = ? AND contact = ? \
-         AND state IN ('queued', 'waiting') RETURNING attempts",
+         AND state IN ('queued', 'waiting') \
+         RETURNING attempts, (SELECT fields FROM contact c WHERE c.id = progress.contact)",
     )
     .bind(id)
     .bind(intent.campaign.0)
     .bind(intent.contact.0)
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(attempts) = attempts else {
+    let Some((attempts, fields)) = ready else {
         sqlx::query("DELETE FROM attempt WHERE id = ?").bind(id).execute(&mut *connection).await?;
-        return Ok(Some(Refusal::ContactNotReady));
+        return Ok(Err(Refusal::ContactNotReady));
     };
     let first = RouteTry {
         attempt: intent.attempt,
@@ -203,7 +222,7 @@ async fn commit(
     let change = changes.of(intent.campaign);
     change.in_flight += 1;
     change.retry -= i64::from(attempts > 0);
-    Ok(None)
+    Ok(Ok(fields.unwrap_or_default()))
 }
 
 async fn insert_try(connection: &mut SqliteConnection, now: UnixMicros, route_try: &RouteTry) -> Result<()> {

@@ -113,6 +113,12 @@ pub enum RowError {
         /// Name of the column.
         column: String,
     },
+    /// The columns beside the number have more than 4,096 bytes together, their names counted.
+    #[error("the columns beside the number have {bytes} bytes together; at most 4096 are kept")]
+    FieldsTooLong {
+        /// How many they have.
+        bytes: u64,
+    },
 }
 
 impl RowError {
@@ -124,6 +130,7 @@ impl RowError {
             Self::Columns { .. } => "columns",
             Self::NotUtf8 => "not_utf8",
             Self::TooLong { .. } => "too_long",
+            Self::FieldsTooLong { .. } => "fields_too_long",
         }
     }
 }

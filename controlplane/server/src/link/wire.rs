@@ -1,9 +1,8 @@
 //! Our words and the protocol's.
 
-use std::collections::HashMap;
-
 use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
 use peal_core::{
+    contact,
     model::{LineAuth, MediaPorts, Script},
     planner::{PlannedOrder, Share},
 };
@@ -37,12 +36,13 @@ pub(crate) fn line(line: &peal_core::model::Line, share: Share) -> v1::Line {
     }
 }
 
-/// An order that must leave before `expires_at`.
+/// An order that must leave before `expires_at`. `fields` are the contact's other columns, JSON object text.
 pub(crate) fn order(
     order: &PlannedOrder,
     attempt: AttemptId,
     epoch: Epoch,
     expires_at: UnixMicros,
+    fields: &str,
 ) -> v1::Order {
     v1::Order {
         attempt: attempt.as_bytes().to_vec(),
@@ -58,7 +58,7 @@ pub(crate) fn order(
         expires_at_us: expires_at.0,
         recording: attempt.to_string(),
         tap: v1::order::Tap::Nobody.into(),
-        contact: HashMap::new(),
+        contact: contact::variables(fields, order.number),
     }
 }
 

@@ -85,11 +85,11 @@ impl Planning {
         };
         timer.observe_duration();
         let Some(term) = &mut self.term else { return };
-        term.snapshot.issue(now.mono, plan, kept.iter().copied());
+        term.snapshot.issue(now.mono, plan, kept.iter().map(|kept| (kept.attempt, kept.order)));
         let mut events = Vec::with_capacity(kept.len());
-        for (attempt, order) in kept {
+        for Kept { attempt, order, fields } in kept {
             let expires_at = now.wall.saturating_add(EXPIRES_AFTER);
-            let message = wire::order(order, attempt, term.epoch, expires_at);
+            let message = wire::order(order, attempt, term.epoch, expires_at, &fields);
             // Not sent, it is asked about when the node comes back, and never was.
             let sent = term
                 .nodes
@@ -107,11 +107,7 @@ impl Planning {
     }
 
     /// Makes the orders durable and gives those that are. After an error nobody but the store knows which are.
-    async fn commit<'p>(
-        &mut self,
-        now: Now,
-        plan: &'p Plan,
-    ) -> Result<Vec<(AttemptId, &'p PlannedOrder)>, StoreError> {
+    async fn commit<'p>(&mut self, now: Now, plan: &'p Plan) -> Result<Vec<Kept<'p>>, StoreError> {
         let Some(term) = &mut self.term else { return Ok(Vec::new()) };
         let mut kept = Vec::with_capacity(plan.orders.len());
         let mut intents = Vec::new();
@@ -133,7 +129,7 @@ impl Planning {
                 slot_until,
             };
             match self.store.begin_route_try(term.epoch, now.wall, &route_try).await {
-                Ok(()) => kept.push((attempt, order)),
+                Ok(fields) => kept.push(Kept { attempt, order, fields }),
                 Err(StoreError::Conflict(why)) => {
                     tracing::error!(%attempt, why, "the store does not let an attempt go to another line");
                 }
@@ -143,9 +139,9 @@ impl Planning {
         if intents.is_empty() {
             return Ok(kept);
         }
-        let refused = self.store.commit_intents(term.epoch, now.wall, &intents).await?.refused;
-        let gone: HashSet<AttemptId> = refused.iter().map(|(attempt, _)| *attempt).collect();
-        for (attempt, refusal) in refused {
+        let mut committed = self.store.commit_intents(term.epoch, now.wall, &intents).await?;
+        let gone: HashSet<AttemptId> = committed.refused.iter().map(|(attempt, _)| *attempt).collect();
+        for (attempt, refusal) in committed.refused {
             let Some((_, order)) = new.iter().find(|(id, _)| *id == attempt) else { continue };
             tracing::debug!(campaign = %order.campaign, contact = %order.contact, ?refusal, "an intent was refused");
             match refusal {
@@ -163,9 +159,23 @@ impl Planning {
                 Refusal::ContactNotReady => term.snapshot.dropped(order),
             }
         }
-        kept.extend(new.into_iter().filter(|(attempt, _)| !gone.contains(attempt)));
+        kept.extend(new.into_iter().filter(|(attempt, _)| !gone.contains(attempt)).map(
+            |(attempt, order)| Kept {
+                attempt,
+                order,
+                fields: committed.fields.remove(&attempt).unwrap_or_default(),
+            },
+        ));
         Ok(kept)
     }
+}
+
+/// An order that may leave.
+struct Kept<'p> {
+    attempt: AttemptId,
+    order: &'p PlannedOrder,
+    /// The contact's other columns, JSON object text.
+    fields: String,
 }
 
 fn intent(attempt: AttemptId, order: &PlannedOrder, now: UnixMicros, slot_until: UnixMicros) -> Intent {

@@ -7,6 +7,26 @@ use proto::v1::{event, progress::Stage};
 use store::Stage as Reached;
 
 #[tokio::test]
+async fn what_is_known_of_the_contact_comes_with_the_order_but_never_its_number() {
+    let data = tempfile::tempdir().expect("a folder");
+    let plane = Plane::start(data.path()).await;
+    let setup = set_up(plane.store(), &[1], 0, "").await;
+    let row = peal_core::import::GoodRow {
+        line: 2,
+        number: common::E164::from_u64(8_613_800_000_001).expect("13 digits"),
+        fields: r#"{"name":"Ann","order no":"17","mobile":"138 0000 0001"}"#.to_owned(),
+    };
+    let mut import = plane.store().import(setup.list, crate::support::now()).await.expect("a list");
+    import.push(&[Ok(row)]).await.expect("a row");
+    import.finish(crate::support::now()).await.expect("the end");
+    plane.tell(peal_core::command::Command::CampaignChanged(setup.campaign)).await;
+    let mut node = Node::attach_when_it_plans(&plane, "n1").await;
+    let mut known: Vec<_> = node.order().await.contact.into_iter().collect();
+    known.sort_unstable();
+    assert_eq!(known, [("name".into(), "Ann".into()), ("order_no".into(), "17".into())]);
+}
+
+#[tokio::test]
 async fn an_answered_call_is_recorded_once_however_often_it_is_told() {
     let data = tempfile::tempdir().expect("a folder");
     let plane = Plane::start(data.path()).await;

@@ -3,13 +3,18 @@
 use common::{NodeId, Outcome};
 use peal_store::{EndFacts, Intake, Released, RouteTry, Stage, StageNote, StoreError, TryEnded};
 
-use crate::world::{NOW, TENANT, World, after, line_spec};
+use peal_core::import::GoodRow;
+
+use crate::world::{NOW, TENANT, World, after, line_spec, number};
 
 #[tokio::test]
 async fn a_second_try_follows_the_end_of_the_first() {
     let mut world = World::new().await;
     let other = world.store.create_line(TENANT, &line_spec("b")).await.expect("line").id;
-    let list = world.list("l", [1]).await;
+    let list = world.list("l", []).await;
+    let row = GoodRow { line: 2, number: number(1), fields: r#"{"name":"Ann"}"#.into() };
+    let mut import = world.store.import(list, NOW).await.expect("import");
+    import.push(&[Ok(row)]).await.expect("a row");
     let campaign = world.running("c", &[list]).await;
     let intent = world.dial(campaign, NOW, 1).await.remove(0);
     let attempt = intent.attempt;
@@ -34,7 +39,8 @@ async fn a_second_try_follows_the_end_of_the_first() {
     let stage = StageNote { attempt, route_try: 1, stage: Stage::Invited, at: after(1) };
     let batch = Intake { stages: vec![stage], tries_ended: vec![ended], ..Intake::default() };
     world.store.take_in(&batch).await.expect("intake");
-    world.store.begin_route_try(world.epoch, after(2), &second).await.expect("second try");
+    let fields = world.store.begin_route_try(world.epoch, after(2), &second).await.expect("second try");
+    assert_eq!(fields, r#"{"name":"Ann"}"#, "the order of the second try has them too");
     let error = world.store.begin_route_try(world.epoch, after(2), &second).await.expect_err("twice");
     assert!(matches!(error, StoreError::Conflict(_)), "{error}");
 
