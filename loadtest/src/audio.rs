@@ -30,6 +30,38 @@ impl Law {
             Self::A => a_law(sample),
         }
     }
+
+    /// The code of silence.
+    pub(crate) fn silence(self) -> u8 {
+        match self {
+            Self::Mu => 0xFF,
+            Self::A => 0xD5,
+        }
+    }
+
+    /// The other way: codes to 16-bit linear.
+    pub(crate) fn decoded(self) -> &'static [i16; 256] {
+        match self {
+            Self::Mu => &FROM_MU_LAW,
+            Self::A => &FROM_A_LAW,
+        }
+    }
+
+    /// The half that an RTP payload type names (RFC 3551 table 4).
+    pub(crate) fn of_payload_type(payload_type: u8) -> Option<Self> {
+        [Self::Mu, Self::A].into_iter().find(|law| law.payload_type() == payload_type)
+    }
+}
+
+/// Root mean square from which on samples can be heard: -50 dB below the loudest. Comfort noise and the noise of G.711
+/// itself are below it, the quiet ends of words above it.
+const AUDIBLE_RMS: i64 = 100;
+
+/// Whether there is something to be heard in these samples.
+pub(crate) fn is_audible(samples: impl ExactSizeIterator<Item = i16>) -> bool {
+    let least = AUDIBLE_RMS * AUDIBLE_RMS * samples.len() as i64;
+    let energy: i64 = samples.map(|sample| i64::from(sample) * i64::from(sample)).sum();
+    least > 0 && energy >= least
 }
 
 /// A sound in both laws: played once and then silence, or for ever again.
@@ -41,6 +73,17 @@ pub(crate) struct Track {
 }
 
 impl Track {
+    /// A sound that is played once. Samples are at 8 kHz; silence fills the last frame.
+    pub(crate) fn once(mut samples: Vec<i16>) -> Self {
+        samples.resize(samples.len().next_multiple_of(FRAME), 0);
+        Self::new(&samples, false)
+    }
+
+    /// Packets of one frame that it fills.
+    pub(crate) fn packets(&self) -> u32 {
+        (self.mu.len() / FRAME) as u32
+    }
+
     fn new(samples: &[i16], repeats: bool) -> Self {
         debug_assert!(samples.len().is_multiple_of(FRAME));
         let encode = |law: Law| samples.iter().map(|s| law.encode(*s)).collect();
@@ -138,6 +181,34 @@ fn a_law(sample: i16) -> u8 {
     (sign | code) ^ 0x55
 }
 
+const fn from_mu_law(code: u8) -> i16 {
+    let bits = !code;
+    let magnitude = (((((bits & 0x0F) as i16) << 3) + 0x84) << ((bits >> 4) & 0x07)) - 0x84;
+    if bits & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
+const fn from_a_law(code: u8) -> i16 {
+    let bits = code ^ 0x55;
+    let (segment, mantissa) = ((bits >> 4) & 0x07, (bits & 0x0F) as i16);
+    let magnitude = if segment == 0 { mantissa << 4 | 8 } else { (mantissa << 4 | 0x108) << (segment - 1) };
+    if bits & 0x80 == 0 { -magnitude } else { magnitude }
+}
+
+macro_rules! table {
+    ($of:ident) => {{
+        let mut table = [0; 256];
+        let mut code = 0;
+        while code < 256 {
+            table[code] = $of(code as u8);
+            code += 1;
+        }
+        table
+    }};
+}
+
+static FROM_MU_LAW: [i16; 256] = table!(from_mu_law);
+static FROM_A_LAW: [i16; 256] = table!(from_a_law);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +227,27 @@ mod tests {
         };
         assert!(rising(mu_law, 0xFF));
         assert!(rising(a_law, 0x55));
+    }
+
+    #[test]
+    fn what_was_encoded_decodes_to_about_the_same() {
+        for law in [Law::Mu, Law::A] {
+            for sample in (-32_000..32_000).step_by(37) {
+                let again = i32::from(law.decoded()[usize::from(law.encode(sample as i16))]);
+                // Sixteen steps a segment, and a step is a power of two: an eighth of the value in the worst case, halved.
+                assert!((again - sample).abs() <= sample.abs() / 16 + 8, "{law:?} {sample} {again}");
+            }
+        }
+        assert_eq!((Law::Mu.decoded()[0xFF], Law::A.decoded()[0xD5]), (0, 8));
+    }
+
+    #[test]
+    fn silence_of_both_laws_is_not_audible_and_a_quiet_tone_is() {
+        for law in [Law::Mu, Law::A] {
+            assert!(!is_audible([0; FRAME].iter().map(|s| law.decoded()[usize::from(law.encode(*s))])));
+        }
+        assert!(is_audible(tone(1_000.0, 20).iter().map(|s| s / 50)));
+        assert!(!is_audible(std::iter::empty::<i16>()));
     }
 
     #[test]

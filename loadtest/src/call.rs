@@ -14,7 +14,9 @@ use std::net::SocketAddrV4;
 use std::str;
 use std::time::{Duration, Instant};
 
+use crate::audio::{Track, Tracks};
 use crate::behaviour::{Behaviour, Plan};
+use crate::cast::Customer;
 use crate::engine::media::Media;
 use crate::ledger::Ending;
 use crate::message::{self, Message};
@@ -88,6 +90,8 @@ pub(crate) struct Call {
     pub(crate) call_id: Box<[u8]>,
     pub(crate) state: State,
     pub(crate) plan: Plan,
+    /// Who answers, if it is one of the cast.
+    pub(crate) customer: Option<&'static Customer>,
     pub(crate) cseq: u32,
     /// Whom responses go to.
     pub(crate) reply_to: SocketAddrV4,
@@ -131,6 +135,16 @@ impl Call {
     /// Its RTCP, if it has any.
     pub(crate) fn control(&mut self) -> Option<&mut Control> {
         self.media.as_mut()?.control.as_deref_mut()
+    }
+
+    /// What is heard from the answer on.
+    pub(crate) fn track(&self) -> &'static Track {
+        let tracks = Tracks::shared();
+        match self.plan.behaviour {
+            Behaviour::Machine => &tracks.machine,
+            _ if self.plan.is_quiet || self.customer.is_some() => &tracks.quiet,
+            _ => &tracks.person,
+        }
     }
 
     /// A response to its INVITE.

@@ -49,6 +49,9 @@ pub enum CarrierError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// The folder of recordings cannot be made.
+    #[error("cannot make the folder of recordings: {0}")]
+    Recordings(#[source] io::Error),
     /// The ledger cannot be created.
     #[error("cannot create the ledger: {0}")]
     Ledger(#[source] io::Error),

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::behaviour::{Mix, Rule};
+use crate::cast::Cast;
 use crate::digest::Algorithm;
 
 /// Everything that [`Carrier::start`](crate::Carrier::start) needs.
@@ -19,6 +20,11 @@ pub struct CarrierConfig {
     pub mix: Mix,
     /// Numbers with a behaviour of their own; the first that matches wins over the mix.
     pub rules: Vec<Rule>,
+    /// People who say things: whoever is a person by the rules and the mix is one of them. Their times are not scaled. Default: none.
+    pub cast: Option<&'static Cast>,
+    /// Folder for a stereo recording of every call that one of the cast answered. Costs up to 1 MB of memory a minute of each call.
+    /// Default: none.
+    pub cast_recordings: Option<PathBuf>,
     /// Decides, with the number dialled, what each callee does. The order of arrival has no part in it.
     pub seed: u64,
     /// Multiplies every human time (ringing, talking, thinking), 0.0 to 1000.0. Default 1.0. Protocol timers stay.
@@ -54,6 +60,8 @@ impl CarrierConfig {
             lines,
             mix: Mix::default(),
             rules: Vec::new(),
+            cast: None,
+            cast_recordings: None,
             seed: 1,
             time_scale: 1.0,
             garbage_percent: 0,

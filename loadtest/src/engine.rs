@@ -2,7 +2,7 @@
 //!
 //! A turn: wait; read audio, if only every few milliseconds; read signalling; fire timers; play the phases that are due; send;
 //! write. [`requests`] says what a message does to a call, [`calls`] what callees do, [`reports`] when RTCP is sent and when a window
-//! is measured; [`places`] has the far addresses, [`beat`] the tick, [`media`] the audio of a call.
+//! is measured; [`places`] has the far addresses, [`beat`] the tick, [`media`] the audio of a call, [`stage`] its customer.
 
 mod beat;
 mod calls;
@@ -10,6 +10,7 @@ pub(crate) mod media;
 pub(crate) mod places;
 mod reports;
 mod requests;
+pub(crate) mod stage;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
@@ -23,11 +24,13 @@ use std::time::{Duration, Instant};
 use crate::behaviour::Callees;
 use crate::call::Call;
 use crate::carrier::{CarrierError, Gauges};
+use crate::cast::Cast;
 use crate::config::{CarrierConfig, LineConfig, RtcpMode};
-use crate::ledger::{LineRecord, Record, Writer};
+use crate::ledger::{Ending, LineRecord, Record, Writer};
 use crate::measure::Window;
 use crate::net::{self, BATCH, Bell, Inbox, Outgoing, Poll, Reach, Udp};
 use crate::random;
+use crate::recording::Recorder;
 use crate::rtp::Arrival;
 use crate::window::SECOND_US;
 use beat::Beat;
@@ -49,6 +52,9 @@ const BELL: u64 = u64::MAX;
 /// Everything that the thread owns.
 pub(crate) struct Engine {
     callees: Callees,
+    /// The people among the callees who say things.
+    cast: Option<&'static Cast>,
+    recorder: Option<Recorder>,
     seed: u64,
     garbage_percent: u8,
     call_limit: Duration,
@@ -165,10 +171,14 @@ impl Engine {
                 recent: VecDeque::new(),
             });
         }
+        let recorder = config.cast_recordings.clone().map(Recorder::open).transpose();
+        let recorder = recorder.map_err(CarrierError::Recordings)?;
         let places = Places::open(config.media, config.rtcp, *config.lines[0].address.ip())
             .map_err(CarrierError::Media)?;
         Ok(Self {
             callees: Callees::new(config.seed, config.time_scale, config.mix.clone(), config.rules.clone()),
+            cast: config.cast,
+            recorder,
             seed: config.seed,
             garbage_percent: config.garbage_percent,
             call_limit: config.call_limit,
@@ -228,7 +238,7 @@ impl Engine {
                 stop_by = Some(now + self.stop_grace);
             }
             self.fire_timers(now)?;
-            self.play(now_ms);
+            self.play(now, now_ms);
             for line in &mut self.lines {
                 line.outbox.flush(&line.udp);
             }
@@ -327,8 +337,10 @@ impl Engine {
     }
 
     /// Sends the audio that is due.
-    fn play(&mut self, now_ms: u64) {
+    fn play(&mut self, now: Instant, now_ms: u64) {
         let now_us = self.begun.elapsed().as_micros() as u64;
+        let unix_us = self.cast.map_or(0, |_| net::unix_us());
+        let mut leaving = Vec::new();
         for (phase, due_ms) in self.beat.due(now_ms) {
             if let Some(window) = &mut self.window {
                 window.note_late(now_us.saturating_sub(due_ms * 1_000));
@@ -344,13 +356,26 @@ impl Engine {
                     self.places.send_one(media.place, false, &crate::junk::rtp(&mut random), remote);
                     Gauges::add(&self.gauges.junk_sent, 1);
                 }
+                if let Some(stage) = &mut media.stage
+                    && stage.on_beat(unix_us, &mut media.sender)
+                {
+                    leaving.push(*slot);
+                    continue;
+                }
                 if let Some(packet) = media.sender.next() {
+                    if let Some(stage) = &mut media.stage {
+                        stage.on_sent(unix_us, packet.payload);
+                    }
                     self.outgoings.push(&self.places, media.place, packet, remote);
                 }
             }
         }
         let (sent, refused) = self.outgoings.flush(&self.places);
         Gauges::add(&self.gauges.packets_sent, sent - refused);
+        for slot in leaving {
+            self.hang_up(slot, Ending::ByeFromCallee, now);
+            self.arm(slot);
+        }
     }
 
     /// Asks the kernel what it dropped because we did not read in time.

@@ -120,6 +120,39 @@ pub struct EndRecord {
     /// RTCP both ways; only for calls that were answered and have it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtcp: Option<RtcpRecord>,
+    /// What a customer did and heard; only for calls that one of the cast answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cast: Option<Box<CastRecord>>,
+}
+
+/// A call with a customer of the cast, as he saw it. The caller talks for as long as his audible packets (-50 dB and above) are not
+/// more than 400 ms apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CastRecord {
+    /// Who answered.
+    pub customer: String,
+    /// Acts that he has.
+    pub acts: u32,
+    /// Those that he did: the words, the keys, `hang up`.
+    pub did: Vec<String>,
+    /// From the 200 to the first audible packet, microseconds. `None`: there was none.
+    pub first_audio_us: Option<u64>,
+    /// For everything that he said and the caller answered: from its last packet to the first audible one of the answer,
+    /// microseconds.
+    pub turns_us: Vec<u64>,
+    /// For every time that he interrupted the caller: from the first packet of what he said to the last audible one of the speech
+    /// that he interrupted, microseconds; 0 if there was none after it.
+    pub barge_ins_us: Vec<u64>,
+    /// Things said that the caller never answered.
+    pub unanswered: u32,
+    /// Things said while the caller began to speak.
+    pub talked_over: u32,
+    /// Slots of 20 ms in which the caller talked.
+    pub slots: u64,
+    /// Of these, those that would have been silent for a listener who holds the stream back by 60 ms.
+    pub slots_missing: u64,
+    /// Longest time between two packets while he talked, microseconds.
+    pub gap_max_us: u64,
 }
 
 /// RTCP of one call.

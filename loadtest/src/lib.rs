@@ -25,6 +25,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`carrier`] | start, counters, stop |
+//! | [`cast`] | customers who say things |
 //! | [`config`] | lines, media mode, everything that can be chosen |
 //! | [`behaviour`] | who is behind a number |
 //! | [`ledger`] | the record of every call |
@@ -34,6 +35,7 @@
 
 pub mod behaviour;
 pub mod carrier;
+pub mod cast;
 pub mod config;
 pub mod ledger;
 pub mod streams;
@@ -49,14 +51,17 @@ mod measure;
 mod message;
 mod net;
 mod offer;
+mod performance;
 mod random;
+mod recording;
 mod rtcp;
 mod rtp;
 
 pub use behaviour::{Behaviour, Callees, Mix, Plan, Rule};
 pub use carrier::{Carrier, CarrierError, CarrierHandle, CarrierStats};
+pub use cast::{Cast, CastError};
 pub use config::{CarrierConfig, LineAuth, LineConfig, MeasureConfig, MediaMode, ParseError, RtcpMode};
 pub use digest::Algorithm;
-pub use ledger::{CallRecord, Ending, Ledger, LedgerError, WindowRecord};
+pub use ledger::{CallRecord, CastRecord, Ending, Ledger, LedgerError, WindowRecord};
 pub use net::StopSignal;
 pub use summary::Summary;

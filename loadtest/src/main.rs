@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use loadtest::{
-    Carrier, CarrierConfig, Ledger, LineConfig, MeasureConfig, MediaMode, Mix, RtcpMode, Rule, StopSignal,
-    Summary,
+    Carrier, CarrierConfig, Cast, Ledger, LineConfig, MeasureConfig, MediaMode, Mix, RtcpMode, Rule,
+    StopSignal, Summary,
 };
 
 /// A carrier for tests: answers calls, streams audio, keeps its own ledger.
@@ -47,6 +47,32 @@ struct Serve {
                 [:hangup=callee|caller]; the first that matches wins"
     )]
     rules: Vec<Rule>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Customers who say things (JSON or YAML); whoever is a person by rule and mix is one of them",
+        long_help = "Customers who say things (JSON or YAML); whoever is a person by rule and mix is one of them.\n\n\
+                     audio: FOLDER                    of the WAV files, beside this file (8 or 16 kHz, 16 bits, mono)\n\
+                     customers:\n\
+                     - name: NAME                     letters, digits, - and _\n  \
+                       voice: FOLDER                  for what is said by its text\n  \
+                       numbers: [\"+15550001\"]         of his own; the others share the rest, by the number\n  \
+                       acts:\n  \
+                       - {do: say, text: \"Yes!\"}      says FOLDER/yes.wav\n  \
+                       - {do: say, wav: FILE}\n  \
+                       - {do: press, keys: \"1#\"}\n  \
+                       - {do: hang_up}                otherwise he waits for the caller's BYE\n\n\
+                     An act may say when it comes, counted from the end of the one before, or the answer:\n\
+                     after: {silence_ms: N}           the caller has spoken and then been silent (600 by default)\n\
+                     after: {interrupt_ms: N}         the caller began to speak so long ago\n\
+                     after: {wait_ms: N}              whatever was heard\n\n\
+                     The summary tells, as the customers heard them: answer to first audible packet, end of a remark to the\n\
+                     answer, interruption to silence, and slots of speech without audio. Audible is what has -50 dB or more."
+    )]
+    cast: Option<PathBuf>,
+    /// Folder for stereo recordings of their calls: the customer on the left, the caller on the right
+    #[arg(long, value_name = "FOLDER", requires = "cast")]
+    cast_recordings: Option<PathBuf>,
     /// Decides, with the number, what each callee does
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -130,6 +156,8 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
     let carrier = Carrier::start(CarrierConfig {
         mix: serve.mix.unwrap_or_default(),
         rules: serve.rules,
+        cast: serve.cast.as_deref().map(Cast::load).transpose()?,
+        cast_recordings: serve.cast_recordings,
         seed: serve.seed,
         time_scale: serve.time_scale,
         garbage_percent: serve.garbage,

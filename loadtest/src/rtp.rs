@@ -9,7 +9,7 @@ mod sender;
 
 pub(crate) use deviation::Deviation;
 pub(crate) use reception::{Arrival, Reception, is_control};
-pub(crate) use sender::{Packet, Sender};
+pub(crate) use sender::{Packet, Sender, press_packets};
 
 /// The event code of a key (RFC 4733 section 3.2).
 pub(crate) fn event_code(key: u8) -> Option<u8> {
@@ -42,6 +42,8 @@ mod tests {
                 assert_eq!(sender.pressed(), "1");
             }
         }
+        assert_eq!(sender.pressed(), "12#");
+        sender.play(&Tracks::shared().person, "", 0, 0);
         assert_eq!(sender.pressed(), "12#");
         let record = reception.record(sender.sent);
         assert_eq!(record.keys, "12#");

@@ -2,6 +2,8 @@
 //!
 //! A function of the ledger alone, so that `peal-carrier report` computes again from the file what the carrier said.
 
+mod cast;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{CallRecord, Ending, Ledger, LineRecord, WindowRecord};
 use crate::window::{self, Peak, SECOND_US};
+pub use cast::{CastSummary, Spread};
 
 /// The carrier's verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +44,9 @@ pub struct Summary {
     pub rtcp: RtcpSummary,
     /// The measuring window.
     pub window: Option<WindowRecord>,
+    /// Calls that one of the cast answered, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cast: Option<CastSummary>,
 }
 
 /// One line.
@@ -141,6 +147,7 @@ impl Summary {
             rtp: RtpSummary::of(calls),
             rtcp: RtcpSummary::of(calls),
             window: ledger.window.clone(),
+            cast: CastSummary::of(calls),
         }
     }
 
@@ -257,10 +264,10 @@ impl RtcpSummary {
 }
 
 /// The value that `percent` of the values do not exceed; 0 of none.
-fn quantile(values: &mut [u32], percent: usize) -> u32 {
+fn quantile<T: Ord + Copy + Default>(values: &mut [T], percent: usize) -> T {
     values.sort_unstable();
     let rank = (values.len() * percent).div_ceil(100);
-    values.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 impl fmt::Display for Summary {
@@ -337,6 +344,9 @@ impl fmt::Display for Summary {
                 window.gap_p99_us,
             )?;
         }
+        if let Some(cast) = &self.cast {
+            writeln!(f, "{cast}")?;
+        }
         write!(
             f,
             "doubled: {} numbers called twice at once, {} called too often",
@@ -392,6 +402,31 @@ mod tests {
         assert!(Ledger::read(damaged.as_bytes()).unwrap_err().to_string().starts_with("line 4 "));
         let orphan = LEDGER.replace("\"kind\":\"end\",\"call\":2", "\"kind\":\"end\",\"call\":9");
         assert!(Ledger::read(orphan.as_bytes()).unwrap_err().to_string().contains("call 9"));
+    }
+
+    #[test]
+    fn what_customers_measured_is_put_together() {
+        let cast = |turns: &str, did: &str| {
+            format!(
+                r#","cast":{{"customer":"a","acts":1,"did":[{did}],"first_audio_us":40000,"turns_us":[{turns}],"barge_ins_us":[],
+                "unanswered":1,"talked_over":0,"slots":500,"slots_missing":1,"gap_max_us":30000}}}}"#
+            )
+            .replace('\n', "")
+        };
+        let [mut turns, mut did] = [["300000,500000", ""], ["\"yes\"", ""]].map(|of| of.into_iter());
+        let lines = LEDGER.lines().map(|line| match line.strip_prefix(r#"{"kind":"end""#) {
+            Some(_) => {
+                let end = cast(turns.next().unwrap(), did.next().unwrap());
+                format!("{}{end}\n", line.strip_suffix('}').unwrap())
+            }
+            None => format!("{line}\n"),
+        });
+        let ledger = Ledger::read(lines.collect::<String>().as_bytes()).unwrap();
+        let summary = Summary::of(&ledger, 1);
+        let cast = summary.cast.unwrap();
+        assert_eq!((cast.calls, cast.done, cast.mute, cast.unanswered), (2, 1, 0, 2));
+        assert_eq!(cast.turn, Spread { count: 2, p50_us: 300_000, p95_us: 500_000, max_us: 500_000 });
+        assert_eq!((cast.first_audio.count, cast.barge_in.count, cast.audio_gap), (2, 0, 0.002));
     }
 
     #[test]

@@ -94,6 +94,8 @@ fn bad_arguments_are_named() {
         (&["serve", "--line", "a=127.0.0.1:0", "--mix", "sloth=1"], "sloth"),
         (&["serve", "--line", "a=127.0.0.1:0", "--rule", "5=busy:colour=red"], "rule"),
         (&["serve", "--line", "a=192.0.2.1:0", "--media", "own=1"], "192.0.2.1"),
+        (&["serve", "--line", "a=127.0.0.1:0", "--cast", "nobody.yaml"], "nobody.yaml"),
+        (&["serve", "--line", "a=127.0.0.1:0", "--cast-recordings", "folder"], "--cast"),
         (&["report", "absent.jsonl"], "ledger"),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::media::Media;
+use super::stage::Stage;
 use super::{Engine, REMEMBER};
 use crate::audio::{Law, Track, Tracks};
 use crate::behaviour::Behaviour;
@@ -130,13 +131,7 @@ impl Engine {
     }
 
     fn answer(&mut self, slot: u32, now: Instant) {
-        let tracks = Tracks::shared();
-        let plan = &self.call(slot).plan;
-        let track = match plan.behaviour {
-            Behaviour::Machine => &tracks.machine,
-            _ if plan.is_quiet => &tracks.quiet,
-            _ => &tracks.person,
-        };
+        let track = self.call(slot).track();
         let Some(description) = self.describe(slot, track) else { return self.no_place(slot, now) };
         self.respond(slot, 200, "", Some(&description));
         let limit = self.call_limit;
@@ -145,15 +140,35 @@ impl Engine {
         call.account.answered_us = Some(call.account.last_message_us);
         call.state = State::Answered { acked: false };
         call.resend = Some(Resend::begin(now));
-        call.act_at = Some(now + if call.plan.hangs_up { call.plan.talk.min(limit) } else { limit });
-        let media = call.media.as_mut().expect("a description needs media");
-        let [press_at, press_every] = call.plan.press_packets();
-        media.sender.play(track, &call.plan.digits, press_at, press_every);
-        if call.plan.behaviour != Behaviour::Silent {
+        let hangs_up = call.plan.hangs_up && call.customer.is_none();
+        call.act_at = Some(now + if hangs_up { call.plan.talk.min(limit) } else { limit });
+        self.begin_talk(slot);
+        if self.call(slot).plan.behaviour != Behaviour::Silent {
             self.join_beat(slot);
         }
         self.begin_reports(slot, now);
         Gauges::add(&self.gauges.answered, 1);
+    }
+
+    /// The callee is heard from now on.
+    fn begin_talk(&mut self, slot: u32) {
+        let is_recorded = self.recorder.is_some();
+        let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
+        let track = call.track();
+        let media = call.media.as_mut().expect("a call that is answered has media");
+        match call.customer {
+            Some(customer) => {
+                media.sender.play(track, "", 0, 0);
+                let file = is_recorded.then(|| format!("{}-{}", call.id, customer.name));
+                let answered_us = call.account.answered_us.unwrap_or_default();
+                let stage = Stage::new(customer, answered_us, media.sender.law(), file);
+                media.stage = Some(Box::new(stage));
+            }
+            None => {
+                let [press_at, press_every] = call.plan.press_packets();
+                media.sender.play(track, &call.plan.digits, press_at, press_every);
+            }
+        }
     }
 
     /// Our description for a call, which gets a far address if it has none. `None`: there is none left.
@@ -195,17 +210,11 @@ impl Engine {
     pub(super) fn hear_offer(&mut self, slot: u32, now: Instant) {
         let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
         let (Some(stream), Some(old)) = (call.offer, call.media.take()) else { return };
-        let track = match call.plan.behaviour {
-            Behaviour::Machine => &Tracks::shared().machine,
-            _ if call.plan.is_quiet => &Tracks::shared().quiet,
-            _ => &Tracks::shared().person,
-        };
-        let mut sender =
-            Sender::new(stream.law, stream.event_type, track, random::hash(self.seed, &call.call_id));
-        let [press_at, press_every] = call.plan.press_packets();
-        sender.play(track, &call.plan.digits, press_at, press_every);
+        let seed = random::hash(self.seed, &call.call_id);
+        let sender = Sender::new(stream.law, stream.event_type, call.track(), seed);
         call.media = Some(Media::new(old.place, Some(&stream), sender));
         let is_silent = call.plan.behaviour == Behaviour::Silent;
+        self.begin_talk(slot);
         self.expect_media(slot);
         self.begin_reports(slot, now);
         if !is_silent {
@@ -239,7 +248,7 @@ impl Engine {
     }
 
     /// Sends our BYE.
-    fn hang_up(&mut self, slot: u32, how: Ending, now: Instant) {
+    pub(super) fn hang_up(&mut self, slot: u32, how: Ending, now: Instant) {
         self.leave_beat(slot);
         let call = self.calls[slot as usize].as_mut().expect("the slot was looked up in this turn");
         let line = &mut self.lines[call.line];
@@ -269,11 +278,12 @@ impl Engine {
     /// Writes the call's last record and forgets it, but for its Call-ID.
     pub(super) fn end(&mut self, slot: u32, now: Instant) -> io::Result<()> {
         self.leave_beat(slot);
-        let call = self.calls[slot as usize].take().expect("the slot was looked up in this turn");
+        let mut call = self.calls[slot as usize].take().expect("the slot was looked up in this turn");
         let account = call.account;
         let (how, ended_us) = account.ending.unwrap_or((Ending::CarrierStopped, account.last_message_us));
-        let (mut rtp, mut rtcp, mut pressed) = (None, None, String::new());
-        if let Some(media) = &call.media {
+        let (mut rtp, mut rtcp, mut pressed, mut cast) = (None, None, String::new(), None);
+        if let Some(media) = &mut call.media {
+            cast = media.stage.take().map(|stage| Box::new(stage.end(self.recorder.as_ref())));
             let control = media.control.as_ref();
             self.places
                 .release(media.place, media.remote.into_iter().chain(control.map(|control| control.to)));
@@ -303,6 +313,7 @@ impl Engine {
             pressed,
             rtp,
             rtcp,
+            cast,
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddrV4;
 
+use super::stage::Stage;
 use crate::net::Datagram;
 use crate::offer::Stream;
 use crate::rtcp::Control;
@@ -19,6 +20,8 @@ pub(crate) struct Media {
     pub(crate) reception: Reception,
     /// `None`: the call has no RTCP, or not yet.
     pub(crate) control: Option<Box<Control>>,
+    /// Who answered, if it is one of the cast.
+    pub(crate) stage: Option<Box<Stage>>,
     /// Its index in the measuring window, set when that begins.
     pub(crate) watched: Option<u32>,
     /// The first address that audio came from; from others it is strange.
@@ -36,6 +39,7 @@ impl Media {
             sender,
             reception: Reception::default(),
             control: None,
+            stage: None,
             watched: None,
             source: None,
             beat: None,
@@ -49,7 +53,11 @@ impl Media {
             return Arrival::Nothing;
         }
         if *self.source.get_or_insert(datagram.from) == datagram.from {
-            self.reception.on_packet(datagram.bytes, datagram.at_us, self.event_type)
+            let arrival = self.reception.on_packet(datagram.bytes, datagram.at_us, self.event_type);
+            if let Some(stage) = &mut self.stage {
+                stage.hear(datagram, arrival);
+            }
+            arrival
         } else {
             self.reception.on_strange();
             Arrival::Nothing

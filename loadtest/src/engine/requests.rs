@@ -162,12 +162,16 @@ impl Engine {
                 Gauges::add(&self.gauges.junk_sent, 1);
             }
         }
+        let plan = self.callees.plan(&number);
+        let is_person = matches!(plan.behaviour, Behaviour::Person | Behaviour::EarlyMedia);
+        let customer = self.cast.filter(|_| is_person).and_then(|cast| cast.customer_of(&number));
         let call = Box::new(Call {
             id,
             line,
             call_id: call_id.clone(),
             state: State::Ignoring,
-            plan: self.callees.plan(&number),
+            plan,
+            customer,
             cseq,
             reply_to,
             dialog,

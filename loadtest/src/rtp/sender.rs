@@ -10,6 +10,11 @@ const HELD_PACKETS: u32 = 5;
 /// Packets from one key to the next.
 const KEY_PACKETS: u32 = HELD_PACKETS + END_PACKETS + 5;
 
+/// Packets that it takes to press these keys.
+pub(crate) fn press_packets(keys: &str) -> u32 {
+    keys.len() as u32 * KEY_PACKETS
+}
+
 /// One packet to send: a header of our own, and a payload that is shared or inside the header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packet {
@@ -37,11 +42,13 @@ pub(crate) struct Sender {
     sequence: u16,
     timestamp: u32,
     ssrc: u32,
-    /// Keys to press, and the packet at which the first is pressed.
+    /// Keys to press with this track, and the packet at which the first is pressed.
     keys: Vec<u8>,
     press_at: u32,
     /// Packets from one press of all keys to the next; 0: they are pressed once.
     press_every: u32,
+    /// Keys that were pressed with the tracks before.
+    pressed: String,
     pub(crate) sent: u32,
     /// Payload bytes sent.
     pub(crate) octets: u32,
@@ -61,6 +68,7 @@ impl Sender {
             keys: Vec::new(),
             press_at: 0,
             press_every: 0,
+            pressed: String::new(),
             sent: 0,
             octets: 0,
         }
@@ -73,6 +81,7 @@ impl Sender {
 
     /// Begins another sound, and presses keys `press_at` packets from now, and again every `press_every` if that is not 0.
     pub(crate) fn play(&mut self, track: &'static Track, keys: &str, press_at: u32, press_every: u32) {
+        self.pressed = self.pressed();
         self.track = track;
         self.frame = 0;
         if self.event_type.is_some() {
@@ -82,6 +91,10 @@ impl Sender {
             let shortest = self.keys.len() as u32 * KEY_PACKETS;
             self.press_every = if press_every == 0 { 0 } else { press_every.max(shortest) };
         }
+    }
+
+    pub(crate) fn law(&self) -> Law {
+        self.law
     }
 
     pub(crate) fn ssrc(&self) -> u32 {
@@ -102,7 +115,8 @@ impl Sender {
     pub(crate) fn pressed(&self) -> String {
         let done =
             self.frame.saturating_sub(self.press_at + HELD_PACKETS + END_PACKETS - 1).div_ceil(KEY_PACKETS);
-        self.keys.iter().take(done as usize).filter_map(|code| key_of(*code)).collect()
+        let keys = self.keys.iter().take(done as usize).filter_map(|code| key_of(*code));
+        self.pressed.chars().chain(keys).collect()
     }
 
     /// The packet that is due. `None` in the short pause after a key.
