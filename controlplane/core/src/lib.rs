@@ -9,6 +9,7 @@
 //! | [`schedule`] | whether a campaign may dial now, and when that changes |
 //! | [`retry`] | what becomes of a contact after an attempt |
 //! | [`reroute`] | whether a failed route try may go to another line |
+//! | [`variant`] | which variant of a script an attempt gets, and which is the best |
 //! | [`number`] | what people write in lists, to E.164 |
 //! | [`dial`] | an E.164 number as a line wants it |
 //! | [`import`] | rows of a CSV file, one by one |
@@ -27,3 +28,4 @@ pub mod planner;
 pub mod reroute;
 pub mod retry;
 pub mod schedule;
+pub mod variant;

@@ -1,0 +1,80 @@
+//! Speaking: sentences become audio, once.
+//!
+//! A [`Voice`] makes audio of a sentence; [`Cache`] keeps it on disk under the sentence's own name, for all calls, all codecs and after a
+//! restart; [`sentences`] cuts what is to be said so that the first part is heard while the rest is being made.
+
+mod cache;
+mod espeak;
+mod sentences;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use cache::{Cache, CacheError};
+pub use espeak::Espeak;
+pub use sentences::{first_sentence, sentences};
+
+/// Samples a second of everything that is made here: that of the telephone.
+pub const RATE: u32 = 8_000;
+/// Longest sentence that is spoken at once, in characters.
+pub const SENTENCE_MAX: usize = 2_000;
+/// Longest audio of a sentence, in samples: five minutes.
+pub const SAMPLES_MAX: usize = 300 * RATE as usize;
+
+/// What is to be said, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Saying {
+    /// Words; figures have been made words of.
+    pub text: String,
+    /// BCP 47.
+    pub language: String,
+    /// Who speaks, in the connector's own names; its choice when absent.
+    pub voice: Option<String>,
+}
+
+/// Why nothing was said.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeechError {
+    /// More than is spoken at once.
+    #[error("the sentence has {characters} characters; at most {SENTENCE_MAX} are spoken at once")]
+    TooLong {
+        /// How many it has.
+        characters: usize,
+    },
+    /// The program that speaks could not be run.
+    #[error("cannot run {program}: {source}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It took too long.
+    #[error("{who} took more than {seconds} s for a sentence")]
+    Slow {
+        /// The connector.
+        who: String,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// It gave something that is no audio, or said that something is wrong.
+    #[error("{who}: {problem}")]
+    Unusable {
+        /// The connector.
+        who: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// One way to make audio. One connector is one file and one implementation.
+pub trait Voice: Send + Sync {
+    /// Its name in the configuration and in the cache. Another version of a voice must have another name, or old audio is played.
+    fn name(&self) -> &str;
+
+    /// Audio of a sentence, one channel, [`RATE`] samples a second.
+    fn speak<'a>(
+        &'a self,
+        saying: &'a Saying,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<i16>, SpeechError>> + Send + 'a>>;
+}

@@ -1,0 +1,227 @@
+//! A session against servers that behave, and servers that do not: on real sockets.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use media::Codec;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+use voice::protocol::vosk::Vosk;
+use voice::session::{Given, Gone, Target, Told, run};
+use voice::{AudioFormat, CallFacts, Heard, Piece, Protocol};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A session that is under way, and where its server listens.
+struct Stand {
+    listener: TcpListener,
+    given: Option<mpsc::Sender<Given>>,
+    told: mpsc::UnboundedReceiver<Told>,
+}
+
+impl Stand {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+        let target = Target {
+            url: format!("ws://{}", listener.local_addr().expect("bound")),
+            headers: vec![("authorization".into(), "Token x".into())],
+            protocol: Box::new(|| Box::new(Vosk::new(AudioFormat::Linear8)) as Box<dyn Protocol>),
+        };
+        let (given, from_call) = mpsc::channel(64);
+        let (to_call, told) = mpsc::unbounded_channel();
+        tokio::spawn(run(target, CallFacts::default(), Codec::Pcma, from_call, to_call));
+        Self { listener, given: Some(given), told }
+    }
+
+    async fn accept(&self) -> WebSocketStream<TcpStream> {
+        let (stream, _) = self.listener.accept().await.expect("a connection");
+        accept_async(stream).await.expect("a handshake")
+    }
+
+    async fn say(&self, n: u64) {
+        let piece = Piece { position: n * 800, samples: vec![n as u8; 800] };
+        self.given.as_ref().expect("open").send(Given::Audio(piece)).await.expect("the session runs");
+    }
+
+    async fn told(&mut self) -> Told {
+        let told = tokio::time::timeout(PATIENCE, self.told.recv()).await;
+        told.expect("something is told in time").expect("the session tells its end")
+    }
+
+    /// What is told, up to the end.
+    async fn over(&mut self) -> Result<(), Gone> {
+        loop {
+            if let Told::Over(result) = self.told().await {
+                return result;
+            }
+        }
+    }
+}
+
+/// Bytes of the next frame with audio.
+async fn audio(server: &mut WebSocketStream<TcpStream>) -> usize {
+    loop {
+        match server.next().await.expect("open").expect("a frame") {
+            Message::Binary(bytes) => return bytes.len(),
+            _ => continue,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_is_understood() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    assert!(matches!(stand.told().await, Told::Connected { .. }));
+    stand.say(0).await;
+    assert!(matches!(server.next().await, Some(Ok(Message::Text(config))) if config.contains("8000")));
+    assert_eq!(audio(&mut server).await, 1_600);
+    server.send(Message::text(r#"{"text":"yes"}"#)).await.expect("sent");
+    let last = Heard::Final { text: "yes".into(), confidence: None };
+    assert_eq!(stand.told().await, Told::Heard(last));
+    stand.given = None;
+    assert!(matches!(server.next().await, Some(Ok(Message::Text(end))) if end.contains("eof")));
+    server.close(None).await.expect("closed");
+    assert_eq!(stand.over().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_a_word_is_opened_again_and_hears_it_whole() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    stand.say(1).await;
+    audio(&mut server).await;
+    audio(&mut server).await;
+    drop(server);
+    let mut server = stand.accept().await;
+    stand.say(2).await;
+    for _ in 0..3 {
+        assert_eq!(audio(&mut server).await, 1_600);
+    }
+    server.send(Message::text(r#"{"text":"all of it"}"#)).await.expect("sent");
+    loop {
+        if let Told::Heard(heard) = stand.told().await {
+            assert_eq!(heard, Heard::Final { text: "all of it".into(), confidence: None });
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there() {
+    let mut stand = Stand::new().await;
+    let (stream, _) = stand.listener.accept().await.expect("a connection");
+    drop(stream);
+    assert!(matches!(stand.over().await, Err(Gone::Connect(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_sends_rubbish() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    server.send(Message::text("<html>")).await.expect("sent");
+    assert!(matches!(stand.over().await, Err(Gone::Fault(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_sends_too_much() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    for _ in 0..2_000 {
+        if server.send(Message::text(r#"{"partial":"a"}"#)).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(stand.over().await, Err(Gone::Flood));
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_long() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    let long = format!(r#"{{"text":"{}"}}"#, "a".repeat(200 << 10));
+    let _ = server.send(Message::text(long)).await;
+    // It is opened again as any that broke, and breaks again.
+    for _ in 0..2 {
+        let mut server = stand.accept().await;
+        let _ = server.send(Message::text("x".repeat(200 << 10))).await;
+    }
+    assert!(matches!(stand.over().await, Err(Gone::Broken(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing() {
+    let mut stand = Stand::new().await;
+    // The handshake, and then nothing is read; and no further handshake.
+    let _server = stand.accept().await;
+    let given = stand.given.take().expect("open");
+    let speaker = tokio::spawn(async move {
+        let piece = |n: u64| Given::Audio(Piece { position: n * 800, samples: vec![0; 800] });
+        // The kernel's buffers take some megabytes first.
+        let mut n = 0;
+        while given.send(piece(n)).await.is_ok() {
+            n += 1;
+        }
+    });
+    let mut reconnections = 0;
+    let over = loop {
+        match stand.told().await {
+            Told::Reconnecting => reconnections += 1,
+            Told::Over(over) => break over,
+            _ => {}
+        }
+    };
+    assert!(matches!(over, Err(Gone::Connect(_))), "{over:?}");
+    assert_eq!(reconnections, 2);
+    speaker.await.expect("it ends with the session");
+}
+
+#[tokio::test]
+async fn what_was_understood_is_not_asked_for_again() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given.as_ref().expect("open").send(Given::EndOfSpeech).await.expect("the session runs");
+    assert_eq!(audio(&mut server).await, 16_000, "silence, so that the result comes");
+    server.send(Message::text(r#"{"text":"yes"}"#)).await.expect("sent");
+    while !matches!(stand.told().await, Told::Heard(Heard::Final { .. })) {}
+    stand.given.as_ref().expect("open").send(Given::EndOfSpeech).await.expect("the session runs");
+    stand.say(1).await;
+    assert_eq!(audio(&mut server).await, 1_600, "the next utterance, and no silence before it");
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_after_a_while_is_found_again() {
+    let stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    drop(server);
+    // The first try meets a server that is not ready yet.
+    let (refused, _) = stand.listener.accept().await.expect("a connection");
+    drop(refused);
+    let mut server = stand.accept().await;
+    assert_eq!(audio(&mut server).await, 1_600);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_where_tls_belongs() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+    let target = Target {
+        url: format!("wss://{}", listener.local_addr().expect("bound")),
+        headers: vec![],
+        protocol: Box::new(|| Box::new(Vosk::new(AudioFormat::Linear8)) as Box<dyn Protocol>),
+    };
+    let (_given, from_call) = mpsc::channel(64);
+    let (to_call, mut told) = mpsc::unbounded_channel();
+    tokio::spawn(run(target, CallFacts::default(), Codec::Pcma, from_call, to_call));
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
+    let told = tokio::time::timeout(PATIENCE, told.recv()).await.expect("in time").expect("told");
+    assert!(matches!(told, Told::Over(Err(Gone::Connect(_)))), "{told:?}");
+}
