@@ -7,6 +7,7 @@ mod line;
 mod list;
 mod script;
 mod sql;
+mod suppression;
 
 pub use campaign::settled;
 pub use files::add_prompt;
@@ -38,6 +39,9 @@ pub enum Admin {
     /// Calls: what is and was dialled
     #[command(subcommand)]
     Calls(calls::Calls),
+    /// Numbers that are not called
+    #[command(subcommand)]
+    Suppression(suppression::Suppression),
     /// Ask ClickHouse: one SELECT statement
     Sql(sql::Sql),
     /// Nodes, lines, planner and spool at a glance
@@ -54,6 +58,7 @@ impl Admin {
             Self::Prompt(command) => command.run(api, json).await,
             Self::Script(command) => command.run(api, json).await,
             Self::Calls(command) => command.run(api, json).await,
+            Self::Suppression(command) => command.run(api, json).await,
             Self::Sql(command) => command.run(api, json).await,
             Self::Status => crate::show::object(json, &api.get("/status").await?),
         }

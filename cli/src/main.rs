@@ -7,7 +7,7 @@
 //! | `dial` | calls without a control plane, to try a line |
 //! | `capacity` | what a number of calls needs; whether this machine has it |
 //! | `demo` | `up` against a carrier of our own, with a verdict |
-//! | `campaign`, `line`, `list`, `prompt`, `script`, `calls`, `sql`, `status` | the API of a running control plane |
+//! | `campaign`, `line`, `list`, `prompt`, `script`, `calls`, `suppression`, `sql`, `status` | the API of a running control plane |
 //! | `config`, `completions` | what can be configured; completions for the shell |
 
 mod admin;

@@ -126,5 +126,5 @@ async fn follow(api: &Api, id: i64, json: bool) -> Result<()> {
 /// Contacts that need no further call, and all contacts.
 pub fn settled(progress: &Value) -> (u64, u64) {
     let count = |name: &str| progress["contacts"][name].as_u64().unwrap_or(0);
-    (count("reached") + count("exhausted"), count("total"))
+    (count("reached") + count("exhausted") + count("suppressed"), count("total"))
 }

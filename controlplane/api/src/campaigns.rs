@@ -181,6 +181,8 @@ struct Contacts {
     reached: u64,
     /// Given up.
     exhausted: u64,
+    /// Not called, because their numbers are suppressed.
+    suppressed: u64,
 }
 
 impl Contacts {
@@ -192,6 +194,7 @@ impl Contacts {
             retry_due: counts.retry,
             reached: counts.reached,
             exhausted: counts.exhausted,
+            suppressed: counts.suppressed,
         }
     }
 }
@@ -273,6 +276,10 @@ async fn why(
             }
             None => "given up".to_owned(),
         }),
+        ContactState::Suppressed => reasons.push("its number was suppressed when its turn came".to_owned()),
+    }
+    if let Some(suppression) = state.store.suppression(state.tenant(), number).await? {
+        reasons.push(format!("the number is suppressed ({})", suppression.reason.as_str()));
     }
     let filter = AttemptFilter {
         tenant: Some(state.tenant()),

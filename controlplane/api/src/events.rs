@@ -89,7 +89,7 @@ struct Progress {
     /// When it happened, by the clock of where it happened.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// `planned`, `invited`, `trying`, `ringing`, `early_media`, `answered`, `digit`, `rerouted` or `ended`: the name of
+    /// `planned`, `invited`, `trying`, `ringing`, `early_media`, `answered`, `digit`, `opted_out`, `rerouted` or `ended`: the name of
     /// the event in the stream too.
     event: &'static str,
     campaign: CampaignId,
@@ -118,7 +118,8 @@ impl Progress {
             Happening::Digit { digit } => (Some(digit.clone()), None, None),
             Happening::Rerouted { outcome } => (None, Some(*outcome), None),
             Happening::Ended { outcome, talk_ms } => (None, Some(*outcome), Some(*talk_ms)),
-            Happening::Planned
+            Happening::OptedOut
+            | Happening::Planned
             | Happening::Invited
             | Happening::Trying
             | Happening::Ringing

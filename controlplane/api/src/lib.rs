@@ -24,6 +24,7 @@ mod router;
 mod scripts;
 mod state;
 mod status;
+mod suppressions;
 
 pub use events::Feed;
 pub use problem::Problem;

@@ -8,7 +8,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     ApiState, Problem, analytics_query, auth, calls, campaigns, document, events, idempotency, line_groups,
-    lines, lists, prompts, scripts, status,
+    lines, lists, prompts, scripts, status, suppressions,
 };
 
 /// Largest JSON body, and the largest statement for ClickHouse.
@@ -50,6 +50,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .merge(lines::routes())
         .merge(line_groups::routes())
         .merge(scripts::routes())
+        .merge(suppressions::routes())
         .merge(calls::routes())
         .merge(events::routes())
         .merge(analytics_query::routes())

@@ -53,6 +53,8 @@ pub enum Happening {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: String,
     },
+    /// The callee said that they want no more calls; their number is suppressed.
+    OptedOut,
     /// This line failed before anybody's telephone can have rung; another is tried.
     Rerouted {
         /// How the try ended.
@@ -78,6 +80,7 @@ impl Happening {
             Self::EarlyMedia => "early_media",
             Self::Answered => "answered",
             Self::Digit { .. } => "digit",
+            Self::OptedOut => "opted_out",
             Self::Rerouted { .. } => "rerouted",
             Self::Ended { .. } => "ended",
         }

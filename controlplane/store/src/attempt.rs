@@ -52,6 +52,8 @@ pub struct Attempt {
     pub answered_at: Option<UnixMicros>,
     /// Its INVITEs in the order of the tries; the first comes with the intent.
     pub tries: Vec<RouteTryRecord>,
+    /// The callee said in this call that they want no more.
+    pub opted_out: bool,
     /// How it ended; set once, by [`crate::Store::take_in`].
     pub end: Option<AttemptEnd>,
 }
@@ -397,6 +399,7 @@ fn from_row(id: AttemptId, row: &SqliteRow) -> Result<Attempt> {
         ringing_at: read::maybe_at(row, "ringing_at")?,
         answered_at: read::maybe_at(row, "answered_at")?,
         tries: Vec::new(),
+        opted_out: read::column(row, "opted_out")?,
         end,
     })
 }

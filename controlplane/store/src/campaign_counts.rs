@@ -26,6 +26,8 @@ pub struct CampaignCounts {
     pub reached: u64,
     /// Given up.
     pub exhausted: u64,
+    /// Not called, because their numbers are suppressed.
+    pub suppressed: u64,
     /// Ended attempts by outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
 }
@@ -41,7 +43,7 @@ impl Store {
 
 pub(crate) async fn of(connection: &mut SqliteConnection, id: CampaignId) -> Result<CampaignCounts> {
     let row = sqlx::query(
-        "SELECT in_flight, retry, reached, exhausted, duplicates, \
+        "SELECT in_flight, retry, reached, exhausted, suppressed, duplicates, \
          (SELECT coalesce(sum(l.contacts), 0) FROM campaign_list c JOIN list l ON l.id = c.list WHERE c.campaign = ?1) \
          AS contacts FROM campaign WHERE id = ?1 AND deleted_at IS NULL",
     )
@@ -55,6 +57,7 @@ pub(crate) async fn of(connection: &mut SqliteConnection, id: CampaignId) -> Res
     let retry = read::count(&row, "retry")?;
     let reached = read::count(&row, "reached")?;
     let exhausted = read::count(&row, "exhausted")?;
+    let suppressed = read::count(&row, "suppressed")?;
     let mut outcomes = BTreeMap::new();
     let rows = sqlx::query("SELECT outcome, attempts FROM campaign_outcome WHERE campaign = ?")
         .bind(id.0)
@@ -65,8 +68,18 @@ pub(crate) async fn of(connection: &mut SqliteConnection, id: CampaignId) -> Res
             outcomes.insert(outcome, read::count(row, "attempts")?);
         }
     }
-    let new = contacts.saturating_sub(in_flight + retry + reached + exhausted);
-    Ok(CampaignCounts { contacts, duplicates, new, in_flight, retry, reached, exhausted, outcomes })
+    let new = contacts.saturating_sub(in_flight + retry + reached + exhausted + suppressed);
+    Ok(CampaignCounts {
+        contacts,
+        duplicates,
+        new,
+        in_flight,
+        retry,
+        reached,
+        exhausted,
+        suppressed,
+        outcomes,
+    })
 }
 
 /// Changes of the counters by one transaction, written at its end: one statement a campaign, however many contacts
@@ -84,6 +97,7 @@ pub(crate) struct Change {
     pub(crate) retry: i64,
     pub(crate) reached: i64,
     pub(crate) exhausted: i64,
+    pub(crate) suppressed: i64,
 }
 
 impl Changes {
@@ -101,12 +115,13 @@ impl Changes {
         for (campaign, change) in self.campaigns {
             sqlx::query(
                 "UPDATE campaign SET in_flight = in_flight + ?, retry = retry + ?, reached = reached + ?, \
-                 exhausted = exhausted + ? WHERE id = ?",
+                 exhausted = exhausted + ?, suppressed = suppressed + ? WHERE id = ?",
             )
             .bind(change.in_flight)
             .bind(change.retry)
             .bind(change.reached)
             .bind(change.exhausted)
+            .bind(change.suppressed)
             .bind(campaign.0)
             .execute(&mut *connection)
             .await?;

@@ -65,7 +65,7 @@ pub struct ContactStatus {
     pub duplicate_of: Option<ContactId>,
 }
 
-/// Statements of one draw over lists whose contacts are all duplicates; the next draw goes on from there.
+/// Statements of one draw over lists whose contacts are all duplicates or suppressed; the next draw goes on from there.
 const FRUITLESS_BITES: u32 = 16;
 
 macro_rules! select_status {
@@ -202,6 +202,10 @@ async fn draw_new(
             .bind(campaign.0)
             .fetch_all(&mut *connection)
             .await?;
+    let tenant: i64 = sqlx::query_scalar("SELECT tenant FROM campaign WHERE id = ?")
+        .bind(campaign.0)
+        .fetch_one(&mut *connection)
+        .await?;
     let mut bites = FRUITLESS_BITES;
     for (list, mut drawn_to) in lists {
         loop {
@@ -219,15 +223,18 @@ async fn draw_new(
             .await?;
             let Some(last) = last else { break };
             let rows = sqlx::query(
-                "INSERT INTO progress (campaign, contact, list, number, state, due_at) \
-                 SELECT ?1, id, list, number, 'queued', ?2 FROM contact WHERE list = ?3 AND id > ?4 AND id <= ?5 \
-                 ON CONFLICT (campaign, number) DO NOTHING RETURNING contact, number",
+                "INSERT INTO progress (campaign, contact, list, number, due_at, state) \
+                 SELECT ?1, id, list, number, iif(suppressed, NULL, ?2), iif(suppressed, 'suppressed', 'queued') FROM \
+                 (SELECT *, EXISTS (SELECT 1 FROM suppression s WHERE s.tenant = ?6 AND s.number = contact.number \
+                  AND s.lifted_at IS NULL) AS suppressed FROM contact WHERE list = ?3 AND id > ?4 AND id <= ?5) \
+                 WHERE TRUE ON CONFLICT (campaign, number) DO NOTHING RETURNING contact, number, due_at",
             )
             .bind(campaign.0)
             .bind(now.0)
             .bind(list)
             .bind(drawn_to)
             .bind(last)
+            .bind(tenant)
             .fetch_all(&mut *connection)
             .await?;
             sqlx::query("UPDATE campaign_list SET drawn_to = ? WHERE campaign = ? AND list = ?")
@@ -236,16 +243,11 @@ async fn draw_new(
                 .bind(list)
                 .execute(&mut *connection)
                 .await?;
-            let duplicates = seen - rows.len() as i64;
-            if duplicates > 0 {
-                sqlx::query("UPDATE campaign SET duplicates = duplicates + ? WHERE id = ?")
-                    .bind(duplicates)
-                    .bind(campaign.0)
-                    .execute(&mut *connection)
-                    .await?;
-            }
             let drawn = contacts.len();
             for row in &rows {
+                if read::maybe_at(row, "due_at")?.is_none() {
+                    continue;
+                }
                 contacts.push(ReadyContact {
                     contact: ContactId(read::column(row, "contact")?),
                     list: ListId(list),
@@ -255,8 +257,21 @@ async fn draw_new(
                 });
             }
             contacts[drawn..].sort_by_key(|ready| ready.contact);
+            let fresh = contacts.len() - drawn;
+            let duplicates = seen - rows.len() as i64;
+            let suppressed = (rows.len() - fresh) as i64;
+            if duplicates > 0 || suppressed > 0 {
+                sqlx::query(
+                    "UPDATE campaign SET duplicates = duplicates + ?, suppressed = suppressed + ? WHERE id = ?",
+                )
+                .bind(duplicates)
+                .bind(suppressed)
+                .bind(campaign.0)
+                .execute(&mut *connection)
+                .await?;
+            }
             drawn_to = last;
-            if rows.is_empty() {
+            if fresh == 0 {
                 bites -= 1;
             }
             if seen < wanted {
@@ -307,6 +322,7 @@ fn status_from_row(contact: Contact, row: &SqliteRow) -> Result<ContactStatus> {
             "in_flight" => ContactState::InFlight,
             "reached" => ContactState::Reached,
             "exhausted" => ContactState::Exhausted,
+            "suppressed" => ContactState::Suppressed,
             other => return Err(StoreError::Corrupt(format!("contact state '{other}'"))),
         },
         due_at: read::maybe_at(row, "due_at")?,

@@ -4,7 +4,7 @@ use common::{AttemptId, CampaignId, NodeId, Outcome, UnixMicros};
 use peal_core::retry::{Settlement, Tally};
 use sqlx::SqliteConnection;
 
-use crate::{EndFacts, Result, Stage, Store, campaign_counts::Changes, read};
+use crate::{EndFacts, Result, Stage, Store, campaign_counts::Changes, read, suppression};
 
 /// A batch of what happened, applied in one transaction in the order of the fields. All of it may be repeated: what
 /// is known already changes nothing.
@@ -12,6 +12,8 @@ use crate::{EndFacts, Result, Stage, Store, campaign_counts::Changes, read};
 pub struct Intake {
     /// How far attempts got.
     pub stages: Vec<StageNote>,
+    /// Callees who want no more calls.
+    pub opt_outs: Vec<OptOut>,
     /// Route tries that ended while their attempt may go on over another line.
     pub tries_ended: Vec<TryEnded>,
     /// Attempts that ended.
@@ -34,6 +36,17 @@ pub struct StageNote {
     /// Where it is now.
     pub stage: Stage,
     /// Since when, by the node's clock.
+    pub at: UnixMicros,
+}
+
+/// The callee of a call said that they want no more calls: the number is suppressed for the whole tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptOut {
+    /// In which attempt.
+    pub attempt: AttemptId,
+    /// In their words.
+    pub words: String,
+    /// When, by the node's clock.
     pub at: UnixMicros,
 }
 
@@ -129,12 +142,16 @@ impl Store {
         for note in &batch.stages {
             taken.ignored += u64::from(!note_stage(&mut tx, note).await?);
         }
+        let mut changes = Changes::default();
+        for OptOut { attempt, words, at } in &batch.opt_outs {
+            let done = suppression::opt_out(&mut tx, *attempt, words, *at, &mut changes).await?;
+            taken.ignored += u64::from(done != Some(true));
+        }
         for ended in &batch.tries_ended {
             let done =
                 end_try(&mut tx, ended.attempt, ended.route_try, ended.outcome, ended.at, &ended.facts);
             taken.ignored += u64::from(!done.await?);
         }
-        let mut changes = Changes::default();
         for finished in &batch.finished {
             if finish(&mut tx, finished, &mut changes).await? {
                 taken.finished.push(finished.attempt);
@@ -214,9 +231,10 @@ async fn finish(
     finished: &Finished,
     changes: &mut Changes,
 ) -> Result<bool> {
-    let ended: Option<(i64, i64)> = sqlx::query_as(
+    let ended: Option<(i64, i64, bool)> = sqlx::query_as(
         "UPDATE attempt SET outcome = ?, ended_at = ?, spent = ? WHERE id = ? AND outcome IS NULL \
-         RETURNING campaign, contact",
+         RETURNING campaign, contact, EXISTS (SELECT 1 FROM suppression s WHERE s.tenant = attempt.tenant \
+         AND s.number = attempt.number AND s.lifted_at IS NULL)",
     )
     .bind(finished.outcome.as_str())
     .bind(finished.at.0)
@@ -224,13 +242,14 @@ async fn finish(
     .bind(&finished.attempt.as_bytes()[..])
     .fetch_optional(&mut *connection)
     .await?;
-    let Some((campaign, contact)) = ended else { return Ok(false) };
+    let Some((campaign, contact, suppressed)) = ended else { return Ok(false) };
     let Finished { attempt, route_try, outcome, at, ref facts, ref tally, settlement } = *finished;
     end_try(connection, attempt, route_try, outcome, at, facts).await?;
 
     let (state, due_at) = match settlement {
         Settlement::Reached => ("reached", None),
         Settlement::Exhausted => ("exhausted", None),
+        Settlement::RetryDue { .. } if suppressed => ("suppressed", None),
         Settlement::RetryDue { at } => ("waiting", Some(at.0)),
     };
     sqlx::query(
@@ -254,6 +273,7 @@ async fn finish(
     match settlement {
         Settlement::Reached => change.reached += 1,
         Settlement::Exhausted => change.exhausted += 1,
+        Settlement::RetryDue { .. } if suppressed => change.suppressed += 1,
         Settlement::RetryDue { .. } => change.retry += i64::from(tally.attempts > 0),
     }
     Ok(true)

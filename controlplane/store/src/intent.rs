@@ -10,7 +10,7 @@ use common::{
 };
 use sqlx::SqliteConnection;
 
-use crate::{Result, Store, StoreError, campaign_counts::Changes, draw::put_back, lease, read};
+use crate::{Result, Store, StoreError, campaign_counts::Changes, draw::put_back, lease, read, suppression};
 
 /// The decision to call somebody, with its first route try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Refusal {
     ContactNotReady,
     /// An attempt at the same number is under way for another contact of the tenant. The contact waits for some seconds.
     NumberInFlight,
+    /// The number is suppressed. The contact is settled; an attempt that was to go on over another line goes on no more.
+    Suppressed,
 }
 
 /// A further INVITE of an attempt, on another line.
@@ -126,15 +128,25 @@ impl Store {
     }
 
     /// Commits a further try of an open attempt, on another line. The attempt goes back to [`crate::Stage::Intent`]. Gives the
-    /// contact's other columns, as [`Committed::fields`] has them.
+    /// contact's other columns, as [`Committed::fields`] has them, or [`Refusal::Suppressed`].
     pub async fn begin_route_try(
         &self,
         epoch: Epoch,
         now: UnixMicros,
         route_try: &RouteTry,
-    ) -> Result<String> {
+    ) -> Result<std::result::Result<String, Refusal>> {
         let mut tx = self.write().await?;
         lease::fence(&mut tx, epoch).await?;
+        let suppressed: Option<bool> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM suppression s WHERE s.tenant = a.tenant AND s.number = a.number \
+             AND s.lifted_at IS NULL) FROM attempt a WHERE id = ? AND outcome IS NULL",
+        )
+        .bind(&route_try.attempt.as_bytes()[..])
+        .fetch_optional(&mut *tx)
+        .await?;
+        if suppressed == Some(true) {
+            return Ok(Err(Refusal::Suppressed));
+        }
         let advanced: Option<Option<String>> = sqlx::query_scalar(
             "UPDATE attempt SET route_try = ?1, caller_id = ?2, stage = 0, stage_at = ?3, invited_at = NULL, \
              ringing_at = NULL, answered_at = NULL WHERE id = ?4 AND outcome IS NULL AND route_try = ?1 - 1 \
@@ -156,7 +168,7 @@ impl Store {
         };
         insert_try(&mut tx, now, route_try).await?;
         tx.commit().await?;
-        Ok(fields.unwrap_or_default())
+        Ok(Ok(fields.unwrap_or_default()))
     }
 }
 
@@ -171,7 +183,8 @@ async fn commit(
     let id = &intent.attempt.as_bytes()[..];
     let inserted = sqlx::query(
         "INSERT INTO attempt (id, tenant, campaign, list, contact, number, attempt_no, epoch, planned_at, intent_at, \
-         priority, script, caller_id, verdicts, stage_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) \
+         priority, script, caller_id, verdicts, stage_at) SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15 \
+         WHERE NOT EXISTS (SELECT 1 FROM suppression WHERE tenant = ?2 AND number = ?6 AND lifted_at IS NULL) \
          ON CONFLICT (tenant, number) WHERE outcome IS NULL DO NOTHING",
     )
     .bind(id)
@@ -192,6 +205,10 @@ async fn commit(
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 0 {
+        if suppression::is_suppressed(connection, intent.tenant, intent.number).await? {
+            suppression::settle(connection, intent.campaign, intent.contact, changes).await?;
+            return Ok(Err(Refusal::Suppressed));
+        }
         let later = now.saturating_add(NUMBER_IN_FLIGHT_DELAY);
         let waits = put_back(connection, intent.campaign, intent.contact, later).await?;
         return Ok(Err(if waits { Refusal::NumberInFlight } else { Refusal::ContactNotReady }));

@@ -26,8 +26,9 @@
 //! | campaigns | `create_campaign(tenant, &CampaignSpec, now)`, `campaign(tenant, id)`, `campaigns(tenant, page)`, `update_campaign(tenant, id, &spec)`, `move_campaign(tenant, id, Move)`, `delete_campaign(tenant, id, now)`, `campaign_counts(id)` |
 //! | for the planner | `planner_config()`, `draw(campaign, now, limit)`, `put_back(campaign, &[(ContactId, due)])`, `open_attempts()` |
 //! | lease | `acquire_planner_lease(holder, now, ttl)`, `renew_planner_lease(epoch, now, ttl)`, `release_planner_lease(epoch)`, `planner_lease()` |
+//! | suppressions | `suppress(tenant, numbers, reason, words, now)`, `lift_suppression(tenant, which, now)`, `suppression(tenant, number)`, `suppressions(tenant, page)` |
 //! | intents | `commit_intents(epoch, now, &[Intent])`, `begin_route_try(epoch, now, &RouteTry)` |
-//! | events of nodes | `take_in(&Intake)` (stages, ended tries, finished attempts, recordings, released slots, the acknowledged number: one transaction), `node_seq(&NodeId)` |
+//! | events of nodes | `take_in(&Intake)` (stages, opt-outs, ended tries, finished attempts, recordings, released slots, the acknowledged number: one transaction), `node_seq(&NodeId)` |
 //! | attempts | `attempt(id)`, `attempts(&AttemptFilter, before, limit)` newest first, `contact_status(campaign, ContactRef)` |
 //! | API | `claim_key(tenant, key, hash, now)`, `settle_key(tenant, key, status, body)`, `abandon_key(tenant, key)` (idempotency), `setting(key)`, `put_setting(key, value)` |
 //!
@@ -43,7 +44,8 @@
 //!
 //! A contact that nobody drew yet has no row: each list of a campaign has a cursor instead, so that a campaign over a
 //! million contacts starts at once. Drawing makes the rows of the next few, and leaves out a number that the campaign
-//! already has from another of its lists.
+//! already has from another of its lists. From queued or waiting, and from in flight instead of waiting, a contact whose number is
+//! suppressed becomes suppressed.
 
 mod attempt;
 mod bulk;
@@ -66,6 +68,7 @@ mod prompt;
 mod read;
 mod script;
 mod setting;
+mod suppression;
 mod sweep;
 mod tenant;
 
@@ -75,13 +78,14 @@ pub use draw::{ContactRef, ContactStatus, Draw, ReadyContact};
 pub use error::StoreError;
 pub use idempotency::Claim;
 pub use import::{ImportChunk, Importer};
-pub use intake::{Finished, Intake, NodeSeq, Recording, Released, StageNote, TakenIn, TryEnded};
+pub use intake::{Finished, Intake, NodeSeq, OptOut, Recording, Released, StageNote, TakenIn, TryEnded};
 pub use intent::{Committed, Intent, Refusal, RouteTry};
 pub use lease::{Acquired, PlannerLease};
 pub use list::ListProblem;
 pub use open::{Store, StoreOptions};
 pub use page::Page;
 pub use planner::{OpenAttempt, PlannerConfig};
+pub use suppression::{SUPPRESS_MAX, Suppressed, SuppressionRef};
 pub use tenant::Tenant;
 
 /// What every method gives.

@@ -52,8 +52,8 @@ async fn the_answered_and_the_given_up() {
         assert_eq!(why["state"], state);
     }
     let progress = world.get(&format!("{campaign}/progress")).await.expect(StatusCode::OK);
-    let contacts =
-        json!({ "total": 2, "new": 0, "in_flight": 0, "retry_due": 0, "reached": 1, "exhausted": 1 });
+    let contacts = json!({ "total": 2, "new": 0, "in_flight": 0, "retry_due": 0, "reached": 1, "exhausted": 1,
+        "suppressed": 0 });
     assert_eq!(progress["contacts"], contacts);
     assert_eq!(progress["outcomes"], json!({ "answered": 1, "invalid_number": 1 }));
 }

@@ -179,6 +179,10 @@ async fn requests_and_answers_are_as_it_says() {
         world.get(&format!("{campaign}/contacts/+8613800138000")).await.expect(StatusCode::OK),
         true,
     );
+    let asked = json!({ "numbers": ["+8613800138000", "x"], "reason": "asked" });
+    judge("Suppress", asked.clone(), true);
+    judge("SuppressReport", world.post("/suppressions", &asked).await.expect(StatusCode::OK), true);
+    judge("Page_Suppression", world.get("/suppressions").await.expect(StatusCode::OK), true);
     judge("Status", world.get("/status").await.expect(StatusCode::OK), true);
     for (schema, path) in [
         ("Page_Line", "/lines"),

@@ -19,4 +19,5 @@ mod pages;
 mod panic_is_an_answer;
 mod passwords_stay_inside;
 mod prompts;
+mod suppressions;
 mod world;

@@ -51,6 +51,8 @@ pub enum ContactState {
     Reached,
     /// Given up: attempts used, or an outcome that forbids another.
     Exhausted,
+    /// Not called, because its number is suppressed.
+    Suppressed,
 }
 
 /// What an import did with its rows.

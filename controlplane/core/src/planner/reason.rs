@@ -52,6 +52,8 @@ pub enum Reason {
     NodeFull,
     /// The number is being called already, for this campaign or another of the tenant.
     NumberInFlight,
+    /// The number is suppressed; the contact is settled.
+    Suppressed,
     /// More than one plan may hold; the next goes on here.
     PlanFull,
 }
@@ -77,6 +79,7 @@ impl Reason {
             Self::LineRate => "line_rate",
             Self::NodeFull => "node_full",
             Self::NumberInFlight => "number_in_flight",
+            Self::Suppressed => "suppressed",
             Self::PlanFull => "plan_full",
         }
     }

@@ -14,7 +14,7 @@ use peal_core::{
     reroute::{self, FailedTry},
 };
 use proto::v1::{Ack, Event, Recorded, event, progress, to_node};
-use store::{EndFacts, NodeSeq, Recording, Released, Stage, StageNote, StoreError, TryEnded};
+use store::{EndFacts, NodeSeq, OptOut, Recording, Released, Stage, StageNote, StoreError, TryEnded};
 
 use self::batch::{After, Batch};
 use super::{
@@ -31,6 +31,9 @@ pub(super) enum IntakeError {
     #[error(transparent)]
     Spool(#[from] SpoolError),
 }
+
+/// What is kept of an opt-out's words, characters.
+const WORDS_MAX: usize = 1_000;
 
 impl Planning {
     /// Takes in what waits, oldest first, until it is all durable or something fails.
@@ -197,8 +200,17 @@ impl Preparing<'_> {
                 self.release(attempt, route_try, at);
             }
             Some(event::Event::Recorded(recorded)) => self.on_recorded(attempt, route_try, recorded).await?,
-            // Nodes do not tell it yet.
-            Some(event::Event::OptedOut(_)) | None => {
+            Some(event::Event::OptedOut(opted_out)) => {
+                let words = opted_out.said.chars().take(WORDS_MAX).collect();
+                self.batch.intake.opt_outs.push(OptOut { attempt, words, at });
+                if let Some(known) = self.batch.attempt(self.store, attempt).await? {
+                    known.opted_out = true;
+                }
+                if is_new {
+                    self.show(attempt, at, Happening::OptedOut);
+                }
+            }
+            None => {
                 tracing::warn!(%node, seq = event.seq, "an event that this version does not know")
             }
         }

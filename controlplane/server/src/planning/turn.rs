@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use common::{AttemptId, UnixMicros};
 use peal_core::{
     event::Happening,
-    planner::{Now, Plan, PlannedOrder, Pressure},
+    planner::{NoRoute, Now, Plan, PlannedOrder, Pressure, Reason},
 };
 use proto::v1::to_node;
 use store::{Intent, Refusal, RouteTry, StoreError};
@@ -49,14 +49,14 @@ impl Planning {
             self.move_campaign(campaign, action).await;
         }
         self.put_back_deferred(&plan).await;
+        let mut no_route = std::mem::take(&mut plan.no_route);
         if !plan.orders.is_empty() {
-            self.carry_out(now, &plan).await;
+            let suppressed = self.carry_out(now, &plan).await;
+            let end = |attempt| NoRoute { attempt, reason: Reason::Suppressed };
+            no_route.extend(suppressed.into_iter().map(end));
         }
-        let no_route = plan
-            .no_route
-            .iter()
-            .map(|no_route| News::NoRoute { attempt: no_route.attempt, reason: no_route.reason });
-        self.take_in_own(no_route.collect()).await;
+        let news = no_route.iter().map(|end| News::NoRoute { attempt: end.attempt, reason: end.reason });
+        self.take_in_own(news.collect()).await;
     }
 
     async fn put_back_deferred(&mut self, plan: &Plan) {
@@ -69,22 +69,25 @@ impl Planning {
         }
     }
 
-    /// Commits the intents of a plan, then lets the orders leave.
-    async fn carry_out(&mut self, now: Now, plan: &Plan) {
+    /// Commits the intents of a plan, then lets the orders leave. Gives the attempts that go to no other line because their number
+    /// has been suppressed.
+    async fn carry_out(&mut self, now: Now, plan: &Plan) -> Vec<AttemptId> {
         let timer = self.metrics.intent_commit.start_timer();
-        let kept = match self.commit(now, plan).await {
-            Ok(kept) => kept,
+        let (kept, suppressed) = match self.commit(now, plan).await {
+            Ok(committed) => committed,
             Err(error @ StoreError::StaleEpoch { .. }) => {
                 timer.stop_and_discard();
-                return self.lose(&error);
+                self.lose(&error);
+                return Vec::new();
             }
             Err(error) => {
                 timer.stop_and_discard();
-                return self.begin_anew(&error);
+                self.begin_anew(&error);
+                return Vec::new();
             }
         };
         timer.observe_duration();
-        let Some(term) = &mut self.term else { return };
+        let Some(term) = &mut self.term else { return Vec::new() };
         term.snapshot.issue(now.mono, plan, kept.iter().map(|kept| (kept.attempt, kept.order)));
         let mut events = Vec::with_capacity(kept.len());
         for Kept { attempt, order, fields } in kept {
@@ -104,12 +107,18 @@ impl Planning {
             self.metrics.orders.with_label_values(&[priority_label(order.priority)]).inc();
         }
         self.feed.push(events);
+        suppressed
     }
 
-    /// Makes the orders durable and gives those that are. After an error nobody but the store knows which are.
-    async fn commit<'p>(&mut self, now: Now, plan: &'p Plan) -> Result<Vec<Kept<'p>>, StoreError> {
-        let Some(term) = &mut self.term else { return Ok(Vec::new()) };
+    /// Makes the orders durable and gives those that are, and the attempts that may not go to another line any more. After an error nobody but the store knows which are.
+    async fn commit<'p>(
+        &mut self,
+        now: Now,
+        plan: &'p Plan,
+    ) -> Result<(Vec<Kept<'p>>, Vec<AttemptId>), StoreError> {
         let mut kept = Vec::with_capacity(plan.orders.len());
+        let mut suppressed = Vec::new();
+        let Some(term) = &mut self.term else { return Ok((kept, suppressed)) };
         let mut intents = Vec::new();
         let mut new = Vec::new();
         for order in &plan.orders {
@@ -129,7 +138,11 @@ impl Planning {
                 slot_until,
             };
             match self.store.begin_route_try(term.epoch, now.wall, &route_try).await {
-                Ok(fields) => kept.push(Kept { attempt, order, fields }),
+                Ok(Ok(fields)) => kept.push(Kept { attempt, order, fields }),
+                Ok(Err(refusal)) => {
+                    tracing::debug!(%attempt, ?refusal, "another line was refused");
+                    suppressed.push(attempt);
+                }
                 Err(StoreError::Conflict(why)) => {
                     tracing::error!(%attempt, why, "the store does not let an attempt go to another line");
                 }
@@ -137,7 +150,7 @@ impl Planning {
             }
         }
         if intents.is_empty() {
-            return Ok(kept);
+            return Ok((kept, suppressed));
         }
         let mut committed = self.store.commit_intents(term.epoch, now.wall, &intents).await?;
         let gone: HashSet<AttemptId> = committed.refused.iter().map(|(attempt, _)| *attempt).collect();
@@ -156,6 +169,10 @@ impl Planning {
                     term.snapshot.dropped(order);
                     term.config_changed = true;
                 }
+                Refusal::Suppressed => {
+                    self.metrics.passed_over.with_label_values(&[Reason::Suppressed.as_str()]).inc();
+                    term.snapshot.dropped(order);
+                }
                 Refusal::ContactNotReady => term.snapshot.dropped(order),
             }
         }
@@ -166,7 +183,7 @@ impl Planning {
                 fields: committed.fields.remove(&attempt).unwrap_or_default(),
             },
         ));
-        Ok(kept)
+        Ok((kept, suppressed))
     }
 }
 

@@ -10,6 +10,7 @@ mod lost_link_keeps_slots;
 mod many_contacts;
 mod node_name_taken;
 mod nodes_are_served;
+mod opt_out;
 mod order_to_record;
 mod restart_asks_nodes;
 mod store_fails;

@@ -23,4 +23,5 @@ mod random_campaign;
 mod readers_and_writers;
 mod repeated_events;
 mod scripts_and_prompts;
+mod suppressed_numbers;
 mod world;

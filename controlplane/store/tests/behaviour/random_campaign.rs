@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use common::Outcome;
+use peal_core::model::SuppressionReason;
 use peal_store::{AttemptFilter, CampaignCounts, Intent};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
-use crate::world::{NOW, World, after, lease};
+use crate::world::{NOW, TENANT, World, after, lease, number};
 
 #[tokio::test]
 async fn counters_are_what_the_rows_say() {
@@ -24,7 +25,7 @@ async fn play(seed: u64) {
     let mut up: Vec<Intent> = Vec::new();
     for step in 0..60 {
         let now = after(step * 20);
-        match random.below(6) {
+        match random.below(7) {
             0 | 1 => up.extend(world.dial(campaign, now, 1 + random.below(8) as u32).await),
             2 | 3 => {
                 let outcomes = [Outcome::Answered, Outcome::Busy, Outcome::Declined, Outcome::Shed];
@@ -32,6 +33,11 @@ async fn play(seed: u64) {
                 world.end(&ended, outcomes[random.below(4)], now).await;
             }
             4 => world.add(second, [100 + step, 40]).await,
+            5 => {
+                let numbers: Vec<_> = (0..3).map(|_| number(random.below(100) as u64)).collect();
+                let reason = SuppressionReason::Operator;
+                world.store.suppress(TENANT, &numbers, reason, "", now).await.expect("suppressed");
+            }
             _ => {
                 world.store.clone().close().await;
                 world.store = world.reopened().await;
@@ -69,6 +75,7 @@ async fn recount(world: &World) -> CampaignCounts {
         one("SELECT count(*) FROM progress WHERE state IN ('waiting', 'queued') AND attempts > 0").await;
     let reached = one("SELECT count(*) FROM progress WHERE state = 'reached'").await;
     let exhausted = one("SELECT count(*) FROM progress WHERE state = 'exhausted'").await;
+    let suppressed = one("SELECT count(*) FROM progress WHERE state = 'suppressed'").await;
     let mut outcomes = BTreeMap::new();
     for outcome in Outcome::ALL {
         let ended: i64 = sqlx::query_scalar("SELECT count(*) FROM attempt WHERE outcome = ?")
@@ -83,8 +90,8 @@ async fn recount(world: &World) -> CampaignCounts {
     raw.close().await.expect("close");
     let duplicates = drawn - rows;
     let contacts = contacts - duplicates;
-    let new = contacts - in_flight - retry - reached - exhausted;
-    CampaignCounts { contacts, duplicates, new, in_flight, retry, reached, exhausted, outcomes }
+    let new = contacts - in_flight - retry - reached - exhausted - suppressed;
+    CampaignCounts { contacts, duplicates, new, in_flight, retry, reached, exhausted, suppressed, outcomes }
 }
 
 /// xorshift64*: the same seed, the same campaign.
