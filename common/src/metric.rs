@@ -32,6 +32,11 @@ const DELAY_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 
 /// Work that should take milliseconds: planner ticks, commits, inserts.
 const WORK_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+/// Turns of a dialogue: what we add should be hidden in 40 ms, a person answers after 200, and after 2 s callees say "hello?".
+const TURN_SECONDS: &[f64] = &[0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// Understanding a sentence, which should take 50 µs.
+const THOUGHT_SECONDS: &[f64] = &[0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01];
+
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $name:ident = $text:literal, $kind:expr, [$($label:literal),*];)+) => {
         $($(#[doc = $help])+
@@ -90,6 +95,30 @@ metrics! {
     DP_TAP_DROPPED = "peal_dataplane_tap_chunks_dropped_total", Counter, ["reason"];
     /// From handing over a chunk of tapped audio to its taking by the listener; the oldest of each look.
     DP_LISTENER_LAG = "peal_dataplane_listener_lag_seconds", Histogram(WORK_SECONDS), [];
+    // Data plane: voice.
+    /// From the answer to our first audio.
+    DP_FIRST_AUDIO = "peal_dataplane_first_audio_seconds", Histogram(TURN_SECONDS), [];
+    /// What callees waited for an answer of ours, from their last sound to our first, by part: `endpointing`, `recogniser`,
+    /// `understanding`, `speech`, `own`, and `total`.
+    DP_TURN = "peal_dataplane_turn_seconds", Histogram(TURN_SECONDS), ["part"];
+    /// From the beginning of a callee's speech to our silence; the longest of each call in which we were interrupted.
+    DP_BARGE_IN = "peal_dataplane_barge_in_seconds", Histogram(TURN_SECONDS), [];
+    /// What went wrong in dialogues, by kind: `no_input`, `no_match`, `recogniser`, `voice`, `server`.
+    DP_DIALOGUE_FAULTS = "peal_dataplane_dialogue_faults_total", Counter, ["kind"];
+    /// Callees who said that they want no more calls.
+    DP_OPT_OUTS = "peal_dataplane_opt_outs_total", Counter, [];
+    /// Open sessions with a recogniser.
+    DP_RECOGNISER_SESSIONS = "peal_dataplane_recogniser_sessions", Gauge, ["recogniser"];
+    /// Sessions with a recogniser that ended in a fault, were opened again, or were not begun because it is full or down.
+    DP_RECOGNISER_FAULTS = "peal_dataplane_recogniser_faults_total", Counter, ["recogniser", "kind"];
+    /// From the end of speech to a recogniser's last word.
+    DP_RECOGNISER_ANSWER = "peal_dataplane_recogniser_answer_seconds", Histogram(TURN_SECONDS), ["recogniser"];
+    /// How long a connection to a recogniser took.
+    DP_RECOGNISER_CONNECT = "peal_dataplane_recogniser_connect_seconds", Histogram(WORK_SECONDS), ["recogniser"];
+    /// What it took to understand an answer.
+    DP_UNDERSTANDING = "peal_dataplane_understanding_seconds", Histogram(THOUGHT_SECONDS), [];
+    /// Audio lost because a recogniser took none.
+    DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
     /// RTP ports that calls hold: shared ones while a call is set up, own ones up to its end.
     DP_RTP_PORTS_IN_USE = "peal_dataplane_rtp_ports_in_use", Gauge, ["shard"];
     /// RTP ports that one call had for itself and that rest after it.

@@ -30,9 +30,9 @@ pub use document::{
     Listen, Menu, Method, Play, Played, Record, Say, Set, Speech, Step, StepKind, Transfer, TransferMode,
     Wait, Webhook,
 };
-pub use program::{Program, StepIndex, Utterance};
+pub use program::{Program, Sentence, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};
-pub use run::{Action, Ask, Awaits, End, Heard, Input, Reply, Request, Run};
+pub use run::{Action, Ask, Awaits, End, Heard, Input, Reply, Request, Run, Tally};
 #[cfg(feature = "openapi")]
 pub use schema::json_schema;
 pub use template::{Template, TemplateError};

@@ -66,6 +66,26 @@ pub(crate) enum Op {
     HangUp { disposition: Option<String> },
 }
 
+impl Op {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Speak { .. } => "say",
+            Self::Listen(_) => "listen",
+            Self::Menu(_) => "menu",
+            Self::Collect(_) => "collect",
+            Self::Set(_) => "set",
+            Self::Branch(_) => "branch",
+            Self::Http(_) => "http",
+            Self::Webhook(_) => "webhook",
+            Self::Record(_) => "record",
+            Self::LeaveMessage { .. } => "leave_message",
+            Self::Transfer(_) => "transfer",
+            Self::Wait(_) => "wait",
+            Self::HangUp { .. } => "hang_up",
+        }
+    }
+}
+
 /// Something that is said.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Utterance {
@@ -80,6 +100,17 @@ pub enum Utterance {
         /// BCP 47.
         language: String,
     },
+}
+
+/// A sentence as it is spoken in one call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sentence {
+    /// Its text.
+    pub text: String,
+    /// Who speaks; the connector's own choice when absent.
+    pub voice: Option<String>,
+    /// BCP 47.
+    pub language: String,
 }
 
 /// What is said before each further try, and where it ends.
@@ -98,6 +129,8 @@ pub(crate) struct Listen {
     pub(crate) intents: Box<[(String, Target)]>,
     /// Of the intents, in their order.
     pub(crate) grammar: Grammar,
+    /// What the answer is likely to be made of.
+    pub(crate) phrases: Box<[String]>,
     pub(crate) expect: Option<Expect>,
     pub(crate) keys: Box<[(Digit, usize)]>,
     pub(crate) save: Option<usize>,
@@ -182,12 +215,14 @@ impl Program {
         self.utterances().filter_map(prompt).collect()
     }
 
-    /// The sentences that are the same in every call, and so can be made before the first: text, voice, language.
-    pub fn constant_sentences(&self) -> BTreeSet<(String, Option<String>, String)> {
+    /// The sentences that are the same in every call, and so can be made before the first.
+    pub fn constant_sentences(&self) -> BTreeSet<Sentence> {
         let constant = |utterance: &Utterance| match utterance {
-            Utterance::Sentence { text, voice, language } if text.is_constant() => {
-                Some((text.render(&|_| ""), voice.clone(), language.clone()))
-            }
+            Utterance::Sentence { text, voice, language } if text.is_constant() => Some(Sentence {
+                text: text.render(&|_| ""),
+                voice: voice.clone(),
+                language: language.clone(),
+            }),
             _ => None,
         };
         self.utterances().filter_map(constant).collect()
@@ -208,6 +243,29 @@ impl Program {
             Some(Expect::Date) => understanding::date(text, today).map(|date| date.to_string()),
         };
         heard
+    }
+
+    /// Phrases that the answer to the question of `step` is likely to be made of, for recognisers that listen for such. Those by which
+    /// callees opt out are among them.
+    pub fn expected_phrases(&self, step: StepIndex) -> &[String] {
+        match self.steps.get(usize::from(step.0)).map(|node| &node.op) {
+            Some(Op::Listen(listen)) => &listen.phrases,
+            _ => &[],
+        }
+    }
+
+    /// The kinds of its steps, by their names in a script; `play` and `say` are one, `say`.
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        self.steps.iter().map(|node| node.op.kind()).collect()
+    }
+
+    /// The recognisers that it listens with, by the names in its steps; the default is the empty name.
+    pub fn recognisers(&self) -> BTreeSet<&str> {
+        let listens = self.steps.iter().filter_map(|node| match &node.op {
+            Op::Listen(listen) => Some(listen.recogniser.as_deref().unwrap_or_default()),
+            _ => None,
+        });
+        listens.collect()
     }
 
     /// Everything that it may say.

@@ -21,7 +21,7 @@ use common::PromptId;
 use common::digits::Digit;
 
 use crate::document::{Method, TransferMode};
-use crate::program::{Op, Program, StepIndex, Target, Utterance};
+use crate::program::{Op, Program, Sentence, StepIndex, Target, Utterance};
 use crate::template::Escape;
 
 /// What has happened.
@@ -77,14 +77,7 @@ pub enum Action {
     /// Play a prompt, in the place of what is being said.
     Play(PromptId),
     /// Speak, in the place of what is being said.
-    Say {
-        /// What.
-        text: String,
-        /// Who speaks; the connector's own choice when absent.
-        voice: Option<String>,
-        /// BCP 47.
-        language: String,
-    },
+    Say(Sentence),
     /// Fall silent.
     StopSpeaking,
     /// Hear what the callee says, until [`Input::Heard`] or [`Action::StopListening`].
@@ -121,6 +114,17 @@ pub struct Ask {
     pub language: String,
     /// Silence that ends what was said.
     pub end_silence: Duration,
+    /// How long the callee may speak.
+    pub speech_max: Duration,
+}
+
+/// How often questions went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Questions that got no answer in time.
+    pub no_inputs: u32,
+    /// Answers that were none of what was asked for.
+    pub no_matches: u32,
 }
 
 /// What to ask a server.
@@ -179,6 +183,10 @@ pub enum Awaits {
 /// Steps that one call may do; a script that circles for so long has lost its way.
 const STEPS_MAX: u32 = 10_000;
 
+/// How much longer than the callee's speech the answer to a question may take: the silence that ends it and the recogniser's time. Who
+/// runs the script has deadlines of its own for both; this one is the last.
+const ANSWER_GRACE: Duration = Duration::from_secs(15);
+
 /// How much longer than all tries of a request its reply may take, before the run stops waiting for it.
 const REPLY_GRACE: Duration = Duration::from_secs(1);
 
@@ -229,6 +237,7 @@ pub struct Run {
     actions: VecDeque<Action>,
     entries: Vec<String>,
     steps_done: u32,
+    tally: Tally,
 }
 
 impl Run {
@@ -247,6 +256,7 @@ impl Run {
             actions: VecDeque::new(),
             entries: Vec::new(),
             steps_done: 0,
+            tally: Tally::default(),
         }
     }
 
@@ -306,6 +316,11 @@ impl Run {
     /// What was collected, an entry for each completed `collect` step, commas between.
     pub fn entries(&self) -> String {
         self.entries.join(",")
+    }
+
+    /// How often questions went wrong so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// The step that the call is in: its id, or its number counted from 1.
@@ -457,7 +472,8 @@ impl Run {
         self.actions.push_back(match utterance {
             Utterance::Prompt(prompt) => Action::Play(*prompt),
             Utterance::Sentence { text, voice, language } => {
-                Action::Say { text: self.render(text), voice: voice.clone(), language: language.clone() }
+                let (voice, language) = (voice.clone(), language.clone());
+                Action::Say(Sentence { text: self.render(text), voice, language })
             }
         });
         self.state = State::Speaking;

@@ -29,7 +29,7 @@ impl Call {
         while let Some(action) = self.run.poll_action() {
             self.did.push(match action {
                 Action::Play(prompt) => format!("play {}", prompt.0),
-                Action::Say { text, .. } => format!("say {text}"),
+                Action::Say(sentence) => format!("say {}", sentence.text),
                 Action::StopSpeaking => "hush".to_owned(),
                 Action::Listen(_) => "listen".to_owned(),
                 Action::StopListening => "deaf".to_owned(),

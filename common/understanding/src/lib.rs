@@ -21,5 +21,5 @@ mod text;
 
 pub use date::date;
 pub use grammar::{Grammar, GrammarError, Intent, Meant};
-pub use number::{digits, number};
+pub use number::{digits, number, number_words};
 pub use phrases::opts_out;

@@ -39,6 +39,11 @@ fn written(word: &str) -> Option<f64> {
 
 const MAX: f64 = 1e15;
 
+/// The English words that numbers are made of, for recognisers that listen for expected words.
+pub fn number_words() -> impl Iterator<Item = &'static str> {
+    english::words()
+}
+
 /// All digits of a sentence one after the other, as one says a telephone number or a code: `one three double eight`, `幺三八`. Words
 /// between are passed over.
 pub fn digits(sentence: &str) -> String {

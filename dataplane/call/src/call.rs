@@ -16,11 +16,11 @@ use sip::{CallHandle, ForkId};
 
 use crate::{
     Order,
+    dialogue::Dialogue,
     event::{CallName, Ended, Stamps},
     negotiate::LocalSession,
     order::HungUpBy,
     phases::Place,
-    script::Run,
 };
 
 /// What a tick or a packet touches of a [`Call`] lies within so many bytes of its start, unless something unusual
@@ -36,8 +36,8 @@ pub(crate) struct Call {
     pub script_at: Option<Instant>,
     /// Set when we decide to end the call, before the far end has confirmed.
     pub given_up: Option<HungUpBy>,
-    /// A packet has left; [`Stamps::first_audio`] says when.
-    pub has_spoken: bool,
+    /// Something is being said whose first packet has not left.
+    pub is_unheard: bool,
     pub media: Option<Media>,
     pub order: Box<Order>,
     pub state: State,
@@ -46,7 +46,7 @@ pub(crate) struct Call {
     pub call_id: String,
     /// The one instant at which this call wants to be looked at next, apart from its tick.
     pub deadline: Option<Instant>,
-    pub run: Run,
+    pub dialogue: Box<Dialogue>,
     /// Why the session could not be used, if so.
     pub unusable: Option<&'static str>,
 }
@@ -86,18 +86,18 @@ pub(crate) struct Media {
 
 impl Call {
     pub(crate) fn new(order: Box<Order>) -> Self {
-        let run = Run::new(order.script.clone());
+        let dialogue = Box::new(Dialogue::new(order.script.clone(), &order.contact));
         Self {
             script_at: None,
             given_up: None,
-            has_spoken: false,
+            is_unheard: false,
             media: None,
             order,
             state: State::Waiting,
             stamps: Stamps::default(),
             call_id: String::new(),
             deadline: None,
-            run,
+            dialogue,
             unusable: None,
         }
     }
@@ -122,7 +122,8 @@ impl Call {
             retry_after_s: None,
             stamps: self.stamps,
             hung_up_by: self.given_up,
-            digits: self.run.entries(),
+            digits: self.dialogue.entries(),
+            dialogue: None,
             quality: None,
             codec: None,
             recorded: false,

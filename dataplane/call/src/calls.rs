@@ -142,6 +142,7 @@ impl Calls {
                     self.hang_up(now, call, by);
                 }
             }
+            Mail::Voice { attempt, route_try, told } => self.on_told(now, attempt, route_try, told),
             Mail::HangUpAll { by } => {
                 let calls: Vec<Key> = self.calls.keys().collect();
                 for call in calls {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use common::{AttemptId, LineId, Outcome, digits::Digit};
 use media::{Block, Codec, Quality};
 
-use crate::{Counters, HungUpBy, Order, admission::Overload};
+use crate::{Counters, HungUpBy, Order, admission::Overload, dialogue::Record, voice::Wish};
 
 /// Something that the node has to know. For each order: either [`Event::Missed`] or [`Event::Declined`] alone, or events
 /// that close with [`Event::Ended`] once and [`Event::Released`] once, in this order.
@@ -42,6 +42,22 @@ pub enum Event {
         call: CallName,
         /// Which part.
         part: RecordingPart,
+    },
+    /// Something for the voice thread, in the order of the call.
+    Voice {
+        /// Which call.
+        call: CallName,
+        /// What.
+        wish: Wish,
+    },
+    /// The callee said that they want no more calls. At once, before the end.
+    OptedOut {
+        /// Which call.
+        call: CallName,
+        /// When.
+        at: Instant,
+        /// In their words.
+        said: String,
     },
     /// The counters: once a second, and at once when the last call is gone.
     Counters(Box<Counters>),
@@ -107,7 +123,7 @@ pub struct Stamps {
     pub early_media: Option<Instant>,
     /// 2xx.
     pub answered: Option<Instant>,
-    /// First packet that we sent after the answer.
+    /// First packet of something that the script says.
     pub first_audio: Option<Instant>,
     /// The far end was first found to speak after the answer: 40 to 100 ms after the sound began.
     pub first_speech: Option<Instant>,
@@ -136,6 +152,8 @@ pub struct Ended {
     pub hung_up_by: Option<HungUpBy>,
     /// What the callee entered, one entry for each `collect` step, commas between.
     pub digits: String,
+    /// What was said, if the script began.
+    pub dialogue: Option<Box<Record>>,
     /// Quality of the audio, if there was any session.
     pub quality: Option<Quality>,
     /// The codec that we sent.

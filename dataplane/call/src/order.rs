@@ -10,7 +10,7 @@ use common::{AttemptId, LineId};
 use media::{Codec, Latching, PortMode};
 use sip::Credentials;
 
-use crate::Script;
+use crate::{Script, voice::Told};
 
 /// Make one route try: one INVITE of one attempt on one line.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Order {
     pub latching: Latching,
     /// What the call does after the answer.
     pub script: Arc<Script>,
+    /// What the script may know of the contact, by name.
+    pub contact: Box<[(String, String)]>,
     /// Whether the call is recorded from the answer on.
     pub record: bool,
     /// Whose audio goes to the listener, from the answer on.
@@ -76,6 +78,15 @@ pub enum Mail {
         /// On whose behalf.
         by: HungUpBy,
     },
+    /// What the voice thread tells a call.
+    Voice {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Counted from 1 within the attempt.
+        route_try: u32,
+        /// What.
+        told: Told,
+    },
     /// End every call.
     HangUpAll {
         /// On whose behalf.
@@ -96,6 +107,8 @@ pub enum HungUpBy {
     LengthLimit,
     /// Nothing was heard for [`CallsConfig::media_timeout`](crate::CallsConfig::media_timeout).
     MediaTimeout,
+    /// Nobody said anything for too long, and the script waited for nothing.
+    Silence,
     /// An operator, through the API or by cancelling a campaign.
     Operator,
     /// The node is being drained.
@@ -115,6 +128,7 @@ impl HungUpBy {
             Self::RingLimit => "ring_limit",
             Self::LengthLimit => "length_limit",
             Self::MediaTimeout => "media_timeout",
+            Self::Silence => "silence",
             Self::Operator => "operator",
             Self::Drain => "drain",
             Self::Session => "session",

@@ -51,6 +51,8 @@ pub struct Recorder {
     pool: BlockPool,
     ready: Option<Block>,
     overrun: bool,
+    /// Both sides are kept out: silence takes their time.
+    paused: bool,
 }
 
 impl Recorder {
@@ -67,11 +69,18 @@ impl Recorder {
             right: Track::new(codec),
             ready: None,
             overrun: false,
+            paused: false,
         })
+    }
+
+    /// Keeps what is said from now on out of the recording, or in again. Time goes on.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// One tick: the prompt and the number of the frame that was sent, or `None` for silence.
     pub fn sent(&mut self, now: Instant, frame: Option<(&Arc<Prompt>, usize)>) {
+        let frame = frame.filter(|_| !self.paused);
         let due = samples_between(self.origin, now);
         let present = self.base + self.filled as u64;
         if due > present + CATCH_UP_SAMPLES {
@@ -89,6 +98,9 @@ impl Recorder {
 
     /// Audio that arrived.
     pub fn received(&mut self, now: Instant, header: &Header, codec: Codec, payload: &[u8]) {
+        if self.paused {
+            return;
+        }
         let arrived = samples_between(self.origin, now);
         let window = Window { base: self.base, present: self.filled };
         self.right.put(&mut self.sides.right, window, arrived, header, codec, payload);

@@ -8,6 +8,7 @@
 mod reports;
 mod tapping;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -142,6 +143,8 @@ pub enum MediaEvent {
     PromptEnded,
     /// The far end began to speak: at least 40 ms ago, 80 at most. Only after the answer.
     SpeechBegan,
+    /// The far end stopped speaking: its last sound was [`crate::vad::HANGOVER`] ago, at the most one tick more.
+    SpeechEnded,
     /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
     RecordingOverrun,
 }
@@ -192,6 +195,8 @@ struct Far {
 /// Touched when something unusual happens.
 #[derive(Debug)]
 struct Cold {
+    /// What is played after what is playing.
+    following: VecDeque<Arc<Prompt>>,
     digits: dtmf::Receiver,
     drops: [u32; DropReason::COUNT],
     exchange: Exchange,
@@ -221,7 +226,12 @@ impl MediaSession {
                 recorder: None,
                 tap: None,
             },
-            cold: Cold { digits: dtmf::Receiver::new(), drops: [0; DropReason::COUNT], exchange },
+            cold: Cold {
+                following: VecDeque::new(),
+                digits: dtmf::Receiver::new(),
+                drops: [0; DropReason::COUNT],
+                exchange,
+            },
         }
     }
 
@@ -256,12 +266,22 @@ impl MediaSession {
     /// does not report its end.
     pub fn play(&mut self, prompt: Arc<Prompt>) {
         self.hot.prompt_ended = false;
+        self.cold.following.clear();
         self.hot.playing = Some(Playing { prompt, at: 0 });
+    }
+
+    /// Plays a prompt after what is playing, without a gap, and as one with it: only the end of the last is reported.
+    pub fn play_after(&mut self, prompt: Arc<Prompt>) {
+        match self.hot.playing {
+            Some(_) => self.cold.following.push_back(prompt),
+            None => self.play(prompt),
+        }
     }
 
     /// Stops the prompt, and says whether there was one. Its end is not reported.
     pub fn stop_playing(&mut self) -> bool {
         self.hot.prompt_ended = false;
+        self.cold.following.clear();
         self.hot.playing.take().is_some()
     }
 
@@ -306,7 +326,7 @@ impl MediaSession {
             }
             return None;
         };
-        let frame = next_frame(&mut hot.playing, &mut hot.prompt_ended);
+        let frame = next_frame(&mut hot.playing, &mut self.cold.following, &mut hot.prompt_ended);
         if let Some(recorder) = &mut hot.recorder {
             recorder.sent(now, frame);
         }
@@ -408,6 +428,9 @@ impl MediaSession {
         if self.hot.vad.take_onset() {
             return Some(MediaEvent::SpeechBegan);
         }
+        if self.hot.vad.take_end() {
+            return Some(MediaEvent::SpeechEnded);
+        }
         let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
         overrun.then_some(MediaEvent::RecordingOverrun)
     }
@@ -419,6 +442,13 @@ impl MediaSession {
             self.hot.recorder = Some(Box::new(Recorder::start(now, codec, pool)?));
         }
         Ok(())
+    }
+
+    /// Keeps what is said from now on out of the recording, if there is one, or in it again.
+    pub fn pause_recording(&mut self, paused: bool) {
+        if let Some(recorder) = &mut self.hot.recorder {
+            recorder.pause(paused);
+        }
     }
 
     /// A full block of the recording, if there is one. To be asked after each tick.
@@ -480,15 +510,22 @@ impl MediaSession {
 }
 
 /// The frame to play now, if any, by its prompt and number; notes the end of the prompt in the tick after its last frame.
-fn next_frame<'a>(playing: &'a mut Option<Playing>, ended: &mut bool) -> Option<(&'a Arc<Prompt>, usize)> {
+fn next_frame<'a>(
+    playing: &'a mut Option<Playing>,
+    following: &mut VecDeque<Arc<Prompt>>,
+    ended: &mut bool,
+) -> Option<(&'a Arc<Prompt>, usize)> {
     let current = playing.as_mut()?;
+    if current.at >= current.prompt.frames() {
+        let Some(prompt) = following.pop_front() else {
+            *playing = None;
+            *ended = true;
+            return None;
+        };
+        *current = Playing { prompt, at: 0 };
+    }
     let at = current.at;
     current.at += 1;
-    if at >= current.prompt.frames() {
-        *playing = None;
-        *ended = true;
-        return None;
-    }
     playing.as_ref().map(|playing| (&playing.prompt, at))
 }
 

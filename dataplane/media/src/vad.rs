@@ -8,6 +8,8 @@
 //! frame is a level, and adding up bytes is among the fastest things a processor does. How that compares with exact
 //! energy, in cost and in what it finds: `docs/decisions/0005-voice-activity-and-sample-loops.md`.
 
+use std::time::Duration;
+
 use crate::{Codec, SAMPLE_RATE};
 
 /// Above the floor by so much is speech: 6 dB. Frames of steady noise stay within 3 dB of their mean.
@@ -31,6 +33,9 @@ const ONSET_MS: u16 = 40;
 /// Silence must last so long to end it: the hangover of ITU-T P.56, which is shorter than the pause at the end of a
 /// sentence and longer than the stop in a consonant.
 const HANGOVER_MS: u16 = 200;
+
+/// Silence that has passed when [`Vad::take_end`] tells that speech has ended.
+pub const HANGOVER: Duration = Duration::from_millis(HANGOVER_MS as u64);
 
 /// The floor is the quietest of this window and the one before, so a new one is known after 1.5 to 3 s. People pause for
 /// breath more often than that; a tone or a louder room does not.
@@ -70,9 +75,12 @@ pub struct Vad {
     speech_ms: u32,
     bursts: u16,
     speaking: bool,
-    /// Speech began, and the owner has not been told.
-    onset: bool,
+    /// What the owner has not been told: [`BEGAN`], [`ENDED`].
+    news: u8,
 }
+
+const BEGAN: u8 = 1;
+const ENDED: u8 = 2;
 
 impl Vad {
     /// Nothing heard yet.
@@ -88,7 +96,7 @@ impl Vad {
             speech_ms: 0,
             bursts: 0,
             speaking: false,
-            onset: false,
+            news: 0,
         }
     }
 
@@ -106,6 +114,7 @@ impl Vad {
 
     /// The far end has said that it is silent, or has stopped sending.
     pub fn hush(&mut self) {
+        self.news |= if self.speaking { ENDED } else { 0 };
         self.speaking = false;
         (self.run_ms, self.sum, self.samples) = (0, 0, 0);
     }
@@ -127,7 +136,17 @@ impl Vad {
 
     /// Whether speech began since the last call; the first time, [`ONSET_MS`] ago.
     pub fn take_onset(&mut self) -> bool {
-        std::mem::take(&mut self.onset)
+        let began = self.news & BEGAN != 0;
+        self.news &= !BEGAN;
+        began
+    }
+
+    /// Whether speech ended since the last call: its last sound was heard [`HANGOVER`] ago, or the far end has sent nothing, or
+    /// word of its silence, since.
+    pub fn take_end(&mut self) -> bool {
+        let ended = self.news & ENDED != 0;
+        self.news &= !ENDED;
+        ended
     }
 
     fn judge(&mut self, level: u16, ms: u16) {
@@ -139,7 +158,8 @@ impl Vad {
             (false, true) => {
                 self.run_ms += ms;
                 if self.run_ms >= ONSET_MS {
-                    (self.speaking, self.onset) = (true, true);
+                    self.speaking = true;
+                    self.news |= BEGAN;
                     self.bursts = self.bursts.saturating_add(1);
                     self.speech_ms += u32::from(std::mem::take(&mut self.run_ms));
                 }
@@ -149,6 +169,7 @@ impl Vad {
                 self.run_ms += ms;
                 if self.run_ms >= HANGOVER_MS {
                     self.speaking = false;
+                    self.news |= ENDED;
                     self.run_ms = 0;
                 }
             }

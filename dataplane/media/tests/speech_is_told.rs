@@ -39,8 +39,11 @@ fn said(seed: u32) -> Sound {
 fn from_its_beginning_to_its_end() {
     let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
     let told = play_to(&mut session, &mut far, &mut at, &said(1));
-    let [(began, MediaEvent::SpeechBegan)] = told[..] else { panic!("{told:?}") };
+    let [(began, MediaEvent::SpeechBegan), (ended, MediaEvent::SpeechEnded)] = told[..] else {
+        panic!("{told:?}")
+    };
     assert!((100..103).contains(&began), "{told:?}");
+    assert!((155..162).contains(&ended), "200 ms after the last sound: {told:?}");
     let quality = session.quality();
     assert_eq!(quality.speech_bursts, 1);
     assert!((900..=1040).contains(&quality.speech_ms), "{quality:?}");
@@ -54,7 +57,7 @@ fn only_after_the_answer() {
     assert_eq!(play_to(&mut session, &mut far, &mut at, &said(2)), []);
     assert_eq!(session.quality().speech_bursts, 0);
     session.answer();
-    assert_eq!(play_to(&mut session, &mut far, &mut at, &said(3)).len(), 1);
+    assert_eq!(play_to(&mut session, &mut far, &mut at, &said(3)).len(), 2);
     assert_eq!(session.quality().speech_bursts, 1);
 }
 
@@ -65,12 +68,14 @@ fn who_stops_sending_has_stopped_speaking() {
         let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
         let mut sound = said(4);
         sound.samples.truncate(2500 * 8);
-        assert_eq!(play_to(&mut session, &mut far, &mut at, &sound).len(), 1);
+        let told = play_to(&mut session, &mut far, &mut at, &sound);
+        assert!(matches!(told[..], [(_, MediaEvent::SpeechBegan)]), "{told:?}");
         happens(&mut session, &mut far, &mut at);
         sound.samples.drain(..2200 * 8);
-        let told = play_to(&mut session, &mut far, &mut at, &sound).len() as u32;
-        assert_eq!(session.quality().speech_bursts, 1 + told);
-        1 + told
+        let told = play_to(&mut session, &mut far, &mut at, &sound);
+        let began = told.iter().filter(|(_, event)| *event == MediaEvent::SpeechBegan).count() as u32;
+        assert_eq!(session.quality().speech_bursts, 1 + began);
+        1 + began
     };
     // Nothing comes: the far end suppresses silence, or the network is gone, or has only paused.
     let pause = |ticks: u32| {

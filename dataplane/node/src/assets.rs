@@ -1,18 +1,18 @@
 //! Scripts and prompts: asked for when an order first names them, encoded once, shared by all calls.
 //!
-//! A script is ready when all its prompts are. Prompts live as long as a script that plays them, scripts until
+//! A script is ready when all its prompts are, and all its sentences that are the same in every call are spoken. Both live as long as a script that plays them, scripts until
 //! [`SCRIPTS_MAX`] others were used since. A script or prompt that could not be had is asked for again after
 //! [`FORGIVE`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use call::{Script, Step};
-use common::digits::Digit;
+use call::Script;
 use common::{PromptId, ScriptId};
 use media::Prompt;
-use proto::v1::step;
+use script::{Program, Sentence};
 
 /// Scripts kept: more than campaigns run at once.
 const SCRIPTS_MAX: usize = 1_000;
@@ -20,8 +20,8 @@ const SCRIPTS_MAX: usize = 1_000;
 const WAV_BYTES_MAX: usize = 64 << 20;
 /// Prompts fetched at once, which bounds what their pieces take.
 const FETCHES_MAX: usize = 4;
-/// Steps of a script, as the control plane bounds them.
-const STEPS_MAX: usize = 100;
+/// Steps that scripts may have and calls do not do yet.
+const UNDONE: [&str; 2] = ["leave_message", "transfer"];
 /// How long an answer may take before it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a refusal stands.
@@ -44,14 +44,33 @@ pub(crate) enum Errand {
     AskScript(ScriptId),
     AskPrompt(PromptId),
     Encode { prompt: PromptId, wav: Vec<u8> },
+    Speak(Sentence),
+}
+
+/// Audio that a script plays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AudioName {
+    /// A recorded prompt.
+    Prompt(PromptId),
+    /// A sentence that is the same in every call.
+    Sentence(Sentence),
+}
+
+impl fmt::Display for AudioName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prompt(id) => write!(f, "prompt {id}"),
+            Self::Sentence(sentence) => write!(f, "the sentence {:?}", sentence.text),
+        }
+    }
 }
 
 #[derive(Debug)]
 enum ScriptState {
     /// `None` until it was asked for.
     Asked(Option<Instant>),
-    /// Known; waits for its prompts.
-    Waiting(Vec<proto::v1::Step>),
+    /// Known; waits for its audio.
+    Waiting(Arc<Program>),
     Ready(Arc<Script>),
     Unusable {
         why: String,
@@ -60,14 +79,15 @@ enum ScriptState {
 }
 
 #[derive(Debug)]
-enum PromptState {
+enum AudioState {
     /// Not asked for yet.
     Wanted,
     Fetching {
         since: Instant,
         wav: Vec<u8>,
     },
-    Encoding,
+    /// Under way on a side thread.
+    Making,
     Ready(Weak<Prompt>),
     /// Ready, and held until the scripts that wait for it have all their prompts.
     Fresh(Arc<Prompt>),
@@ -78,7 +98,7 @@ enum PromptState {
 #[derive(Debug, Default)]
 pub(crate) struct Assets {
     scripts: BTreeMap<ScriptId, (u64, ScriptState)>,
-    prompts: BTreeMap<PromptId, PromptState>,
+    audio: BTreeMap<AudioName, AudioState>,
     /// Grows with each use; the least is the first to go.
     uses: u64,
     errands: VecDeque<Errand>,
@@ -111,9 +131,9 @@ impl Assets {
                 *since = None;
             }
         }
-        for state in self.prompts.values_mut() {
-            if matches!(state, PromptState::Fetching { .. }) {
-                *state = PromptState::Wanted;
+        for state in self.audio.values_mut() {
+            if matches!(state, AudioState::Fetching { .. }) {
+                *state = AudioState::Wanted;
             }
         }
         self.on_time(now);
@@ -129,9 +149,9 @@ impl Assets {
                 self.errands.push_back(Errand::AskScript(*id));
             }
         }
-        for state in self.prompts.values_mut() {
-            if matches!(state, PromptState::Fetching { since, .. } if now >= *since + ASK_AGAIN) {
-                *state = PromptState::Wanted;
+        for state in self.audio.values_mut() {
+            if matches!(state, AudioState::Fetching { since, .. } if now >= *since + ASK_AGAIN) {
+                *state = AudioState::Wanted;
             }
         }
         self.fetch_wanted(now);
@@ -143,8 +163,8 @@ impl Assets {
             ScriptState::Asked(since) => *since,
             _ => None,
         });
-        let prompts = self.prompts.values().filter_map(|state| match state {
-            PromptState::Fetching { since, .. } => Some(*since),
+        let prompts = self.audio.values().filter_map(|state| match state {
+            AudioState::Fetching { since, .. } => Some(*since),
             _ => None,
         });
         scripts.chain(prompts).min().map(|since| since + ASK_AGAIN)
@@ -154,20 +174,23 @@ impl Assets {
     pub(crate) fn on_script(&mut self, now: Instant, script: proto::v1::Script) -> bool {
         let id = ScriptId(script.id);
         let Some((_, state @ ScriptState::Asked(_))) = self.scripts.get_mut(&id) else { return false };
-        let refused = if script.error.is_empty() { check(&script.steps).err() } else { Some(script.error) };
-        if let Some(why) = refused {
-            *state = ScriptState::Unusable { why, until: now + FORGIVE };
-            return true;
+        let program = if script.error.is_empty() { program(&script.document) } else { Err(script.error) };
+        match program {
+            Ok(program) => *state = ScriptState::Waiting(Arc::new(program)),
+            Err(why) => {
+                *state = ScriptState::Unusable { why, until: now + FORGIVE };
+                return true;
+            }
         }
-        *state = ScriptState::Waiting(script.steps);
         self.settle(now)
     }
 
     /// A piece of a prompt has come.
     pub(crate) fn on_chunk(&mut self, now: Instant, chunk: proto::v1::PromptChunk) -> bool {
         let id = PromptId(chunk.prompt);
-        let Some(state @ PromptState::Fetching { .. }) = self.prompts.get_mut(&id) else { return false };
-        let PromptState::Fetching { since, wav } = state else { unreachable!("matched above") };
+        let name = AudioName::Prompt(id);
+        let Some(state @ AudioState::Fetching { .. }) = self.audio.get_mut(&name) else { return false };
+        let AudioState::Fetching { since, wav } = state else { unreachable!("matched above") };
         *since = now;
         let why = if !chunk.error.is_empty() {
             chunk.error
@@ -177,26 +200,26 @@ impl Assets {
             wav.extend_from_slice(&chunk.wav);
             if chunk.last {
                 let wav = std::mem::take(wav);
-                *state = PromptState::Encoding;
+                *state = AudioState::Making;
                 self.errands.push_back(Errand::Encode { prompt: id, wav });
             }
             return false;
         };
-        *state = PromptState::Unusable(why);
+        *state = AudioState::Unusable(why);
         self.settle(now)
     }
 
-    /// A prompt was encoded, or is no audio.
-    pub(crate) fn on_encoded(
+    /// A prompt was encoded or a sentence spoken, or cannot be.
+    pub(crate) fn on_made(
         &mut self,
         now: Instant,
-        id: PromptId,
+        name: &AudioName,
         prompt: Result<Arc<Prompt>, String>,
     ) -> bool {
-        let Some(state @ PromptState::Encoding) = self.prompts.get_mut(&id) else { return false };
+        let Some(state @ AudioState::Making) = self.audio.get_mut(name) else { return false };
         *state = match prompt {
-            Ok(prompt) => PromptState::Fresh(prompt),
-            Err(why) => PromptState::Unusable(why),
+            Ok(prompt) => AudioState::Fresh(prompt),
+            Err(why) => AudioState::Unusable(why),
         };
         self.settle(now)
     }
@@ -211,65 +234,72 @@ impl Assets {
         let (mut wanted, mut held) = (BTreeSet::new(), BTreeSet::new());
         let mut changed = false;
         for (_, state) in self.scripts.values_mut() {
-            let ScriptState::Waiting(steps) = state else { continue };
-            let names = prompts_of(steps);
+            let ScriptState::Waiting(program) = state else { continue };
+            let names = audio_of(program);
             let mut why = None;
             let mut ready = BTreeMap::new();
             for id in &names {
-                let prompt = match self.prompts.get(id) {
-                    Some(PromptState::Fresh(prompt)) => Some(prompt.clone()),
-                    Some(PromptState::Ready(prompt)) => prompt.upgrade(),
-                    Some(PromptState::Unusable(reason)) => {
-                        why = Some(format!("prompt {id}: {reason}"));
+                let prompt = match self.audio.get(id) {
+                    Some(AudioState::Fresh(prompt)) => Some(prompt.clone()),
+                    Some(AudioState::Ready(prompt)) => prompt.upgrade(),
+                    Some(AudioState::Unusable(reason)) => {
+                        why = Some(format!("{id}: {reason}"));
                         None
                     }
-                    Some(PromptState::Wanted | PromptState::Fetching { .. } | PromptState::Encoding) => {
+                    Some(AudioState::Wanted | AudioState::Fetching { .. } | AudioState::Making) => {
                         continue;
                     }
                     None => None,
                 };
                 match prompt {
-                    Some(prompt) => drop(ready.insert(*id, prompt)),
-                    None => drop(wanted.insert(*id)),
+                    Some(prompt) => drop(ready.insert(id.clone(), prompt)),
+                    None => drop(wanted.insert(id.clone())),
                 }
             }
             if let Some(why) = why {
                 *state = ScriptState::Unusable { why, until: now + FORGIVE };
                 changed = true;
             } else if ready.len() == names.len() {
-                let steps = steps.iter().map(|step| build(step, &ready)).collect();
-                *state = ScriptState::Ready(Arc::new(Script { steps }));
+                *state = ScriptState::Ready(Arc::new(build(program, ready)));
                 changed = true;
             } else {
                 held.extend(names);
             }
         }
         // What is ready is kept alive by its scripts from here on; what failed is asked for again when next wanted.
-        self.prompts.retain(|id, state| match state {
-            PromptState::Unusable(_) => false,
-            PromptState::Ready(prompt) => prompt.strong_count() > 0,
-            PromptState::Fresh(_) if held.contains(id) => true,
-            PromptState::Fresh(prompt) => {
-                *state = PromptState::Ready(Arc::downgrade(prompt));
+        self.audio.retain(|id, state| match state {
+            AudioState::Unusable(_) => false,
+            AudioState::Ready(prompt) => prompt.strong_count() > 0,
+            AudioState::Fresh(_) if held.contains(id) => true,
+            AudioState::Fresh(prompt) => {
+                *state = AudioState::Ready(Arc::downgrade(prompt));
                 true
             }
-            PromptState::Wanted | PromptState::Fetching { .. } | PromptState::Encoding => true,
+            AudioState::Wanted | AudioState::Fetching { .. } | AudioState::Making => true,
         });
         for id in wanted.intersection(&held) {
-            self.prompts.entry(*id).or_insert(PromptState::Wanted);
+            self.audio.entry(id.clone()).or_insert(AudioState::Wanted);
         }
         self.fetch_wanted(now);
         changed
     }
 
     fn fetch_wanted(&mut self, now: Instant) {
-        let busy = |state: &&mut PromptState| matches!(state, PromptState::Fetching { .. });
-        let mut room = FETCHES_MAX.saturating_sub(self.prompts.values_mut().filter(busy).count());
-        for (id, state) in &mut self.prompts {
-            if room > 0 && matches!(state, PromptState::Wanted) {
-                *state = PromptState::Fetching { since: now, wav: Vec::new() };
-                self.errands.push_back(Errand::AskPrompt(*id));
-                room -= 1;
+        let busy = |state: &&mut AudioState| matches!(state, AudioState::Fetching { .. });
+        let mut room = FETCHES_MAX.saturating_sub(self.audio.values_mut().filter(busy).count());
+        for (name, state) in &mut self.audio {
+            match name {
+                _ if !matches!(state, AudioState::Wanted) => {}
+                AudioName::Sentence(sentence) => {
+                    *state = AudioState::Making;
+                    self.errands.push_back(Errand::Speak(sentence.clone()));
+                }
+                AudioName::Prompt(id) if room > 0 => {
+                    *state = AudioState::Fetching { since: now, wav: Vec::new() };
+                    self.errands.push_back(Errand::AskPrompt(*id));
+                    room -= 1;
+                }
+                AudioName::Prompt(_) => {}
             }
         }
     }
@@ -285,69 +315,45 @@ impl Assets {
     }
 }
 
-fn prompts_of(steps: &[proto::v1::Step]) -> BTreeSet<PromptId> {
-    let prompt = |step: &proto::v1::Step| match &step.step {
-        Some(step::Step::Play(play)) => Some(PromptId(play.prompt)),
-        _ => None,
-    };
-    steps.iter().filter_map(prompt).collect()
+/// Reads and checks a script, and refuses what calls cannot do.
+pub(crate) fn program(document: &str) -> Result<Program, String> {
+    let document = script::read(document).map_err(|error| error.to_string())?;
+    let program = Program::new(&document)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    match UNDONE.iter().find(|kind| program.kinds().contains(*kind)) {
+        Some(kind) => Err(format!("calls of this version do no `{kind}` steps")),
+        None => Ok(program),
+    }
 }
 
-/// Whether every step can be built.
-fn check(steps: &[proto::v1::Step]) -> Result<(), String> {
-    if steps.len() > STEPS_MAX {
-        return Err(format!("{} steps; at most {STEPS_MAX} are allowed", steps.len()));
-    }
-    for (index, step) in steps.iter().enumerate() {
-        match &step.step {
-            Some(step::Step::Collect(collect)) => {
-                if !(1..=32).contains(&collect.max_digits) {
-                    return Err(format!("step {}: max_digits must be 1 to 32", index + 1));
-                }
-                if !collect.terminator.is_empty() && terminator(&collect.terminator).is_none() {
-                    return Err(format!("step {}: the terminator is not one digit", index + 1));
-                }
-            }
-            Some(step::Step::Play(_) | step::Step::Wait(_) | step::Step::HangUp(_)) => {}
-            None => return Err(format!("step {} is of a kind that this node does not know", index + 1)),
+fn audio_of(program: &Program) -> BTreeSet<AudioName> {
+    let prompts = program.prompts().into_iter().map(AudioName::Prompt);
+    prompts.chain(program.constant_sentences().into_iter().map(AudioName::Sentence)).collect()
+}
+
+fn build(program: &Arc<Program>, ready: BTreeMap<AudioName, Arc<Prompt>>) -> Script {
+    let (mut prompts, mut sentences) = (BTreeMap::new(), HashMap::new());
+    for (name, audio) in ready {
+        match name {
+            AudioName::Prompt(id) => drop(prompts.insert(id, audio)),
+            AudioName::Sentence(sentence) => drop(sentences.insert(sentence, audio)),
         }
     }
-    Ok(())
-}
-
-fn terminator(text: &str) -> Option<Digit> {
-    let mut signs = text.chars();
-    signs.next().filter(|_| signs.next().is_none()).and_then(Digit::from_char)
-}
-
-fn build(step: &proto::v1::Step, prompts: &BTreeMap<PromptId, Arc<Prompt>>) -> Step {
-    let ms = |ms: u32| Duration::from_millis(u64::from(ms));
-    match step.step.as_ref().expect("passed check") {
-        step::Step::Play(play) => {
-            Step::Play { prompt: prompts[&PromptId(play.prompt)].clone(), barge_in: play.barge_in }
-        }
-        step::Step::Collect(collect) => Step::Collect {
-            max_digits: collect.max_digits as usize,
-            first_digit_timeout: ms(collect.first_digit_timeout_ms),
-            next_digit_timeout: ms(collect.next_digit_timeout_ms),
-            terminator: terminator(&collect.terminator),
-        },
-        step::Step::Wait(wait) => Step::Wait(ms(wait.ms)),
-        step::Step::HangUp(_) => Step::HangUp,
-    }
+    Script { program: program.clone(), prompts, sentences }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn play(prompt: i64) -> proto::v1::Step {
-        proto::v1::Step { step: Some(step::Step::Play(proto::v1::Play { prompt, barge_in: false })) }
+    fn script(id: i64, prompts: &[i64]) -> proto::v1::Script {
+        let play = |prompt: &i64| format!(r#"{{"do":"play","prompt":{prompt}}}"#);
+        written(id, &prompts.iter().map(play).collect::<Vec<_>>().join(","))
     }
 
-    fn script(id: i64, prompts: &[i64]) -> proto::v1::Script {
-        let steps = prompts.iter().map(|prompt| play(*prompt)).collect();
-        proto::v1::Script { id, steps, ..Default::default() }
+    fn written(id: i64, steps: &str) -> proto::v1::Script {
+        let document = format!(r#"{{"name":"test","steps":[{steps}]}}"#);
+        proto::v1::Script { id, document, ..Default::default() }
     }
 
     fn chunk(prompt: i64, wav: &[u8], last: bool) -> proto::v1::PromptChunk {
@@ -374,12 +380,12 @@ mod tests {
         assets.on_chunk(now, chunk(7, b"ab", false));
         assets.on_chunk(now, chunk(7, b"c", true));
         assert_eq!(errands(&mut assets), [Errand::Encode { prompt: PromptId(7), wav: b"abc".to_vec() }]);
-        assert!(!assets.on_encoded(now, PromptId(7), Ok(audio())));
+        assert!(!assets.on_made(now, &AudioName::Prompt(PromptId(7)), Ok(audio())));
         assets.on_chunk(now, chunk(8, b"d", true));
         errands(&mut assets);
-        assets.on_encoded(now, PromptId(8), Ok(audio()));
+        assets.on_made(now, &AudioName::Prompt(PromptId(8)), Ok(audio()));
         let Lookup::Ready(script) = assets.script(now, ScriptId(1)) else { panic!("all prompts are there") };
-        assert_eq!(script.steps.len(), 3);
+        assert_eq!(script.prompts.len(), 2);
     }
 
     #[test]
@@ -426,16 +432,32 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_or_strange_script_is_refused() {
+    fn sentences_that_never_change_are_spoken_first() {
+        let now = Instant::now();
+        let mut assets = Assets::default();
+        assets.script(now, ScriptId(1));
+        errands(&mut assets);
+        let steps = r#"{"do":"say","text":"Good day."},{"do":"say","text":"{{contact.name}}?"},{"do":"say","text":"Good day."}"#;
+        assert!(!assets.on_script(now, written(1, steps)));
+        let sentence = Sentence { text: "Good day.".to_owned(), voice: None, language: "en".to_owned() };
+        assert_eq!(errands(&mut assets), [Errand::Speak(sentence.clone())]);
+        assert!(assets.on_made(now, &AudioName::Sentence(sentence.clone()), Ok(audio())));
+        let Lookup::Ready(script) = assets.script(now, ScriptId(1)) else { panic!("it was spoken") };
+        assert!(script.sentences.contains_key(&sentence));
+    }
+
+    #[test]
+    fn a_strange_script_is_refused() {
         let now = Instant::now();
         let mut assets = Assets::default();
         for (id, steps) in [
-            (1, vec![play(1); STEPS_MAX + 1]),
-            (2, vec![proto::v1::Step { step: None }]),
-            (3, vec![proto::v1::Step { step: Some(step::Step::Collect(proto::v1::Collect::default())) }]),
+            (1, ""),
+            (2, r#"{"do":"sing"}"#),
+            (3, r#"{"do":"collect","max_digits":0}"#),
+            (4, r#"{"do":"transfer","to":"+8613800000000"}"#),
         ] {
             assets.script(now, ScriptId(id));
-            assert!(assets.on_script(now, proto::v1::Script { id, steps, ..Default::default() }));
+            assert!(assets.on_script(now, written(id, steps)));
             assert!(matches!(assets.script(now, ScriptId(id)), Lookup::Unusable(_)), "{id}");
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use media::wav::WavFormat;
 use serde::{Deserialize, Serialize};
 
+use crate::voice::config::VoiceConfig;
+
 /// Everything that can be set. Unknown keys are refused; every key has a default that works on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -61,6 +63,8 @@ pub struct NodeConfig {
     pub send_silence: bool,
     /// An answered call in which nothing was heard for so long is hung up, seconds; 0 never does. Default 60.
     pub media_timeout_s: u32,
+    /// How calls hear, speak and ask servers.
+    pub voice: VoiceConfig,
 }
 
 impl Default for NodeConfig {
@@ -86,6 +90,7 @@ impl Default for NodeConfig {
             user_agent: "Peal".to_owned(),
             send_silence: true,
             media_timeout_s: 60,
+            voice: VoiceConfig::default(),
         }
     }
 }
@@ -201,6 +206,7 @@ impl NodeConfig {
         if !self.control_plane.starts_with("http://") {
             return refuse("control_plane", "must be http://host:port".to_owned());
         }
+        self.voice.check()?;
         if self.user_agent.len() > 128 || self.user_agent.chars().any(|c| c.is_control() || !c.is_ascii()) {
             return refuse("user_agent", "must be at most 128 ASCII characters, none of control".to_owned());
         }

@@ -26,6 +26,7 @@
 
 mod border;
 mod call_table;
+mod dialogue;
 mod inquiry;
 mod intake;
 mod leaving;
@@ -51,6 +52,7 @@ use crate::outbox::Outbox;
 use crate::refusal::{self, Refusal};
 use crate::seen::{SeenTries, TryKey};
 
+pub use crate::assets::AudioName;
 pub use border::{Action, ClosedRecording, Input, RecordingJob, Settings};
 use call_table::CallTable;
 pub use leaving::Phase;
@@ -98,6 +100,7 @@ pub struct Dispatch {
     journal_is_whole: bool,
     journal_fill: f64,
     recording_failed: bool,
+    free_recognisers: HashMap<String, u32>,
     /// Recordings not closed yet: route try, line, path.
     recordings: BTreeMap<AttemptId, (u32, LineId, String)>,
     shards: ShardTable,
@@ -132,6 +135,7 @@ impl Dispatch {
             journal_is_whole: false,
             journal_fill: 0.0,
             recording_failed: false,
+            free_recognisers: HashMap::new(),
             recordings: BTreeMap::new(),
             unreleased: VecDeque::new(),
             heartbeat_at: now.at,
@@ -167,11 +171,12 @@ impl Dispatch {
             Input::Shard { shard, event } => self.on_shard(now, shard, event),
             Input::MailRefused(order) => self.on_mail_refused(now, &order),
             Input::LookedUp { line, address, found } => self.on_looked_up(now, line, &address, found),
-            Input::Encoded { prompt, result } => {
-                if self.assets.on_encoded(now.at, prompt, result) {
+            Input::Made { name, result } => {
+                if self.assets.on_made(now.at, &name, result) {
                     self.unpark(now);
                 }
             }
+            Input::Recognisers(free) => self.free_recognisers = free,
             Input::RecordingClosed(closed) => self.on_recording_closed(now, closed),
             Input::RecordingFailed(failed) => self.recording_failed = failed,
             Input::Stop => self.on_stop(now),
@@ -327,6 +332,7 @@ impl Dispatch {
                 Errand::AskScript(id) => Action::Ask(asset_request::Asset::Script(id.0)),
                 Errand::AskPrompt(id) => Action::Ask(asset_request::Asset::Prompt(id.0)),
                 Errand::Encode { prompt, wav } => Action::Encode { prompt, wav },
+                Errand::Speak(sentence) => Action::Speak(sentence),
             });
         }
     }
@@ -338,7 +344,7 @@ impl Dispatch {
             draining: !matches!(self.phase, Phase::Running),
             journal_fill: self.journal_fill,
             recording_failed: self.recording_failed,
-            free_recognisers: HashMap::new(),
+            free_recognisers: self.free_recognisers.clone(),
         }));
     }
 

@@ -44,6 +44,7 @@ mod refusal;
 mod scrape;
 mod shell;
 mod side;
+pub mod voice;
 
 pub use config::{InvalidConfig, NodeConfig, PortRange, Secret};
 pub use node::{Node, StartError};

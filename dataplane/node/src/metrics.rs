@@ -1,10 +1,13 @@
 //! What the node counts, for Prometheus. Names and help texts are those of [`common::metric`].
 
+mod voice;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub(crate) use self::voice::{DialogueMetrics, VoiceMetrics};
 use common::Outcome;
 use common::metric::{self, Kind, Metric};
 use prometheus::core::Collector;
@@ -27,6 +30,8 @@ pub struct Metrics {
     blocks_lost: Arc<AtomicU64>,
     recordings: IntCounterVec,
     listener_lag: HistogramVec,
+    dialogues: DialogueMetrics,
+    voice: VoiceMetrics,
     /// The latest of each shard.
     calls: Arc<Mutex<BTreeMap<u16, call::Counters>>>,
 }
@@ -47,6 +52,8 @@ impl Metrics {
             blocks_lost: Arc::default(),
             recordings: register(&registry, counters(&metric::DP_RECORDINGS)),
             listener_lag: register(&registry, histograms(&metric::DP_LISTENER_LAG)),
+            dialogues: DialogueMetrics::new(&registry),
+            voice: VoiceMetrics::new(&registry),
             calls: Arc::default(),
             registry,
         }
@@ -90,6 +97,16 @@ impl Metrics {
     /// How late the listener takes chunks.
     pub(crate) fn listener_lag(&self) -> Histogram {
         self.listener_lag.with_label_values(&[] as &[&str])
+    }
+
+    /// What ended dialogues tell.
+    pub(crate) fn dialogues(&self) -> &DialogueMetrics {
+        &self.dialogues
+    }
+
+    /// What the voice thread tells.
+    pub(crate) fn voice(&self) -> &VoiceMetrics {
+        &self.voice
     }
 
     pub(crate) fn block_lost(&self) {

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::scrape::{ShardView, Sources};
 use crate::shell::{NodeError, Recordings, Shards, Shell};
 use crate::side::Side;
+use crate::voice::{Surroundings, Voice, VoiceError};
 
 /// Results of side work that may wait for the dispatcher.
 const INPUTS_MAX: usize = 1_024;
@@ -77,6 +78,9 @@ pub enum StartError {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// The voice thread.
+    #[error(transparent)]
+    Voice(#[from] VoiceError),
     /// Threads or random numbers.
     #[error("the machine refuses what every process needs: {0}")]
     Machine(#[from] std::io::Error),
@@ -167,11 +171,24 @@ impl Node {
             None => None,
         };
         let calls_a_shard = config.max_calls as usize / usize::from(config.shards).max(1);
-        let tapped_shards = if parts.listen.is_some() { config.shards } else { 0 };
+        let has_voice = parts.listen.is_none() && parts.serve.is_some();
+        let tapped_shards = if parts.listen.is_some() || has_voice { config.shards } else { 0 };
         let taps: Vec<_> = (0..tapped_shards).map(|_| listener::queue(calls_a_shard)).collect();
         let shards = start_shards(&config, &taps)?;
-        let hears = |listen| Listener::start(taps, listen, metrics.listener_lag());
-        let listener = parts.listen.map(hears).transpose()?;
+        let mut voice = None;
+        let mut listener = None;
+        if let Some(listen) = parts.listen {
+            listener = Some(Listener::start(taps, listen, metrics.listener_lag())?);
+        } else if has_voice {
+            let around = Surroundings {
+                taps,
+                mail: shards.iter().map(|shard| shard.mail().clone()).collect(),
+                results: input_sender.clone(),
+                metrics: metrics.voice().clone(),
+                lag: metrics.listener_lag(),
+            };
+            voice = Some(Voice::start(&config.voice, &config.data, around)?);
+        }
         let sip_addresses: Vec<SocketAddr> = shards
             .iter()
             .flat_map(|shard| shard.bound().of_role(SocketRole::Signalling))
@@ -209,6 +226,7 @@ impl Node {
             drain: config.drain(),
             day_folders: link.is_some(),
             listens: listener.is_some(),
+            has_voice,
         };
         let shell = Shell {
             dispatch: Dispatch::new(Now::read(), settings, metrics, parts.recovered),
@@ -220,6 +238,7 @@ impl Node {
             store: parts.store,
             disk: parts.disk,
             listener,
+            voice,
             side,
             sources: sources.clone(),
             active_calls: parts.active_calls,

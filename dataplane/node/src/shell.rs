@@ -13,14 +13,17 @@ use crossbeam_channel::{Receiver, Select};
 use disk::{Disk, DiskConfig, DiskError, Health, Repaired, Report};
 use link::{Down, Uplink, UplinkRefused};
 use proto::v1::AssetRequest;
+use script::Sentence;
 use shard::{MailRefused, ShardHandle, Stop};
 
+use crate::assets::AudioName;
 use crate::clock::Now;
 use crate::dispatch::{Action, ClosedRecording, Dispatch, Input, Phase, RecordingJob};
 use crate::journal::Store;
 use crate::listener::Listener;
 use crate::scrape::Sources;
 use crate::side::Side;
+use crate::voice::{Command, Voice};
 
 /// Inputs taken of one kind before the others have their turn.
 const BITE: usize = 256;
@@ -75,6 +78,7 @@ pub(crate) struct Shell {
     pub(crate) store: Store,
     pub(crate) disk: Option<Recordings>,
     pub(crate) listener: Option<Listener>,
+    pub(crate) voice: Option<Voice>,
     pub(crate) side: Side,
     pub(crate) sources: Arc<Sources>,
     pub(crate) active_calls: Arc<AtomicU32>,
@@ -138,9 +142,28 @@ impl Shell {
                 }
                 Action::LookUp { line, address } => self.side.look_up(line, address),
                 Action::Encode { prompt, wav } => self.side.encode(prompt, wav),
+                Action::Speak(sentence) => self.speak(sentence),
+                Action::Voice { shard, call, wish } => {
+                    // What finds no room is made up for by the call's own deadline.
+                    if let Some(voice) = &self.voice
+                        && !voice.command(Command::Wish { shard, call, wish })
+                    {
+                        tracing::warn!("the voice thread does not keep up");
+                    }
+                }
                 Action::Record { attempt, job } => self.record(attempt, job),
             }
         }
+    }
+
+    fn speak(&mut self, sentence: Sentence) {
+        let why = match &self.voice {
+            None => "this node has no voice".to_owned(),
+            Some(voice) if voice.command(Command::Prepare(sentence.clone())) => return,
+            Some(_) => "the voice thread does not keep up".to_owned(),
+        };
+        let name = AudioName::Sentence(sentence);
+        self.dispatch.handle_input(Now::read(), Input::Made { name, result: Err(why) });
     }
 
     /// Says what may be lost.
@@ -284,6 +307,10 @@ impl Shell {
         self.feed(Input::Journal { usable, fill });
         let failed = self.disk.as_ref().is_some_and(|disk| disk.disk().handle().health() != Health::Good);
         self.feed(Input::RecordingFailed(failed));
+        if let Some(voice) = &self.voice {
+            let free = voice.free();
+            self.feed(Input::Recognisers(free));
+        }
         for (shard, view) in self.shards.iter().zip(&self.sources.shards) {
             if let Some(time) = shard.cpu_time() {
                 view.cpu_us.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -368,6 +395,7 @@ impl Shell {
         self.sources.ready.store(false, Ordering::Relaxed);
         drop(self.disk.take());
         drop(self.listener.take());
+        drop(self.voice.take());
         drop(self.store);
         self.side.stop();
     }

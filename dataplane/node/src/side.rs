@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use media::Prompt;
 use tokio::runtime::Runtime;
 
+use crate::assets::AudioName;
 use crate::dispatch::Input;
 use crate::line::split_address;
 
@@ -57,7 +58,7 @@ impl Side {
         self.runtime.spawn_blocking(move || {
             let result: Result<Arc<Prompt>, String> =
                 Prompt::from_wav(&wav).map_err(|error| error.to_string());
-            let _ = results.send(Input::Encoded { prompt, result });
+            let _ = results.send(Input::Made { name: AudioName::Prompt(prompt), result });
         });
     }
 

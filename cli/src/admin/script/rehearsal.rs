@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use common::digits::Digit;
-use script::{Action, Awaits, Input, Program, Reply, Request, Run, StepIndex};
+use script::{Action, Awaits, Input, Program, Reply, Request, Run, Sentence, StepIndex};
 use serde_json::{Value, json};
 
 /// Runs a script until it ends or the input does.
@@ -147,7 +147,7 @@ impl Rehearsal {
 
     fn show(&mut self, action: Action) {
         match action {
-            Action::Say { text, language, .. } => {
+            Action::Say(Sentence { text, language, .. }) => {
                 self.tell("say", &text, json!({ "text": text, "language": language }))
             }
             Action::Play(prompt) => {

@@ -87,7 +87,7 @@ pub struct Listen {
     #[serde(default = "twenty_seconds")]
     #[cfg_attr(feature = "openapi", schema(minimum = 500, maximum = 120000, default = 20000))]
     pub speech_ms_max: u32,
-    /// Silence that ends what was said: 100 to 5,000.
+    /// Silence that ends what was said: 200 to 5,000.
     #[serde(default = "seven_hundred_ms")]
     #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 5000, default = 700))]
     pub end_silence_ms: u32,

@@ -1,6 +1,6 @@
 //! From what a person wrote to a program, with every fault on the way.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use common::digits::Digit;
@@ -10,7 +10,7 @@ use super::{
     Collect, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer, Utterance, Webhook,
 };
 use crate::check::{Fault, Faults};
-use crate::document::{self, Document, Speech, Step, StepKind};
+use crate::document::{self, Document, Expect, Speech, Step, StepKind};
 use crate::template::{Template, is_variable};
 
 /// Variables that every call has: the last intent, what was last said, the last key or digits, why the last request failed.
@@ -282,7 +282,7 @@ impl<'a> Compiler<'a> {
     fn listen(&mut self, listen: &document::Listen, next: Target) -> Option<Listen> {
         self.faults.range("silence_ms_max", listen.silence_ms_max as usize, 500..=60_000);
         self.faults.range("speech_ms_max", listen.speech_ms_max as usize, 500..=120_000);
-        self.faults.range("end_silence_ms", listen.end_silence_ms as usize, 100..=5_000);
+        self.faults.range("end_silence_ms", listen.end_silence_ms as usize, 200..=5_000);
         self.faults.count("intents", listen.intents.len(), 0..=50);
         if let Some(recogniser) = &listen.recogniser {
             self.faults.text("recogniser", recogniser, 64);
@@ -297,7 +297,10 @@ impl<'a> Compiler<'a> {
                 (intent.clone(), self.target(&format!("intents.{intent}"), to))
             })
             .collect();
-        let grammar = self.grammar(listen.intents.keys());
+        let (grammar, mut phrases) = self.grammar(listen.intents.keys());
+        if let Some(Expect::Number | Expect::Digits) = listen.expect {
+            phrases.extend(understanding::number_words().map(str::to_owned));
+        }
         let mut keys = Vec::new();
         for (key, intent) in &listen.keys {
             let field = format!("keys.{key}");
@@ -323,6 +326,7 @@ impl<'a> Compiler<'a> {
             language,
             intents: intents.into(),
             grammar: grammar?,
+            phrases: phrases.into(),
             expect: listen.expect,
             keys: keys.into(),
             save,
@@ -335,8 +339,8 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The grammar of the intents of a step, in their order.
-    fn grammar<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Option<Grammar> {
+    /// The grammar of the intents of a step, in their order, and all their phrases with those of opting out.
+    fn grammar<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> (Option<Grammar>, Vec<String>) {
         let mut intents = Vec::new();
         for name in names {
             let built_in = understanding::Intent::built_in(name);
@@ -356,7 +360,11 @@ impl<'a> Compiler<'a> {
             }
             intents.push(intent);
         }
-        Grammar::new(&intents).map_err(|error| self.faults.add("intents", error.to_string())).ok()
+        let opt_out = understanding::Intent::built_in("opt_out").unwrap_or_default();
+        let phrases: BTreeSet<_> =
+            intents.iter().chain([&opt_out]).flat_map(|intent| intent.phrases.clone()).collect();
+        let grammar = Grammar::new(&intents).map_err(|error| self.faults.add("intents", error.to_string()));
+        (grammar.ok(), phrases.into_iter().collect())
     }
 
     fn menu(&mut self, menu: &document::Menu, next: Target) -> Option<Menu> {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Action, Ask, Heard, Run, State};
+use super::{ANSWER_GRACE, Action, Ask, Heard, Run, State};
 use crate::program::{Listen, Op, Target};
 
 impl Run {
@@ -27,6 +27,7 @@ impl Run {
             recogniser: listen.recogniser.clone(),
             language: listen.language.clone(),
             end_silence: listen.end_silence,
+            speech_max: listen.speech_max,
         }));
     }
 
@@ -55,10 +56,10 @@ impl Run {
         match (&program.steps[usize::from(self.step.0)].op, &self.state) {
             (Op::Listen(listen), State::Speaking) if listen.barge_in.by_speech() => {
                 self.actions.push_back(Action::StopSpeaking);
-                self.state = State::Listening { deadline: now + listen.speech_max };
+                self.state = State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
             }
             (Op::Listen(listen), State::Listening { .. }) => {
-                self.state = State::Listening { deadline: now + listen.speech_max };
+                self.state = State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
             }
             (Op::Speak { barge_in, .. }, State::Speaking) if barge_in.by_speech() => {
                 self.actions.push_back(Action::StopSpeaking);
@@ -127,6 +128,7 @@ impl Run {
             _ => return,
         };
         self.silences += 1;
+        self.tally.no_inputs += 1;
         match ladder.again.get(self.silences - 1) {
             Some(again) => self.ask_again(again),
             None => self.enter(now, ladder.to),
@@ -143,6 +145,7 @@ impl Run {
             _ => return,
         };
         self.misses += 1;
+        self.tally.no_matches += 1;
         match ladder.again.get(self.misses - 1) {
             Some(again) => self.ask_again(again),
             None => self.enter(now, ladder.to),

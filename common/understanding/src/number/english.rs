@@ -48,6 +48,14 @@ pub(super) fn number<'a>(words: &mut (impl Iterator<Item = &'a str> + Clone)) ->
     has_any.then_some((whole + part) as f64)
 }
 
+/// The words that numbers are made of.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    UNITS
+        .into_iter()
+        .chain(TENS)
+        .chain(["hundred", "thousand", "million", "and", "oh", "double", "triple", "point"])
+}
+
 /// The digit that a word is.
 pub(super) fn digit(word: &str) -> Option<char> {
     match Word::of(word) {
@@ -61,6 +69,30 @@ fn decimals<'a>(words: &mut impl Iterator<Item = &'a str>) -> f64 {
     let digits: String = words.map_while(digit).take(15).collect();
     format!("0.{digits}0").parse().unwrap_or(0.0)
 }
+
+const UNITS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 enum Size {
     None,
@@ -82,30 +114,6 @@ enum Word {
 
 impl Word {
     fn of(word: &str) -> Self {
-        const UNITS: [&str; 20] = [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ];
-        const TENS: [&str; 8] =
-            ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
         if let Some(value) = UNITS.iter().position(|unit| *unit == word) {
             return Self::Unit(value as u64);
         }

@@ -7,7 +7,6 @@ use peal_core::{
     planner::{PlannedOrder, Share},
 };
 use proto::v1;
-use script::{BargeIn, Step, StepKind};
 use store::{EndFacts, Stage};
 
 /// A line with a node's share of its limits.
@@ -62,34 +61,10 @@ pub(crate) fn order(
     }
 }
 
-/// A script: the document, and its steps for a node that knows no documents. Such a node refuses a step without a kind, so
-/// that nobody is called to hear half a script.
+/// A script.
 pub(crate) fn script(script: &Script) -> v1::Script {
     let document = serde_json::to_string(&script.document).expect("a document has no keys that are not text");
-    let steps = script.document.steps.iter().map(|step| v1::Step { step: self::step(step) }).collect();
-    v1::Script { id: script.id.0, steps, document, error: String::new() }
-}
-
-/// A step that needs nothing but the one before it; `None` for any other.
-fn step(step: &Step) -> Option<v1::step::Step> {
-    if step.id.is_some() || step.next.is_some() {
-        return None;
-    }
-    Some(match &step.kind {
-        StepKind::Play(play) if !play.barge_in.by_speech() => {
-            let barge_in = play.barge_in == BargeIn::Keys;
-            v1::step::Step::Play(v1::Play { prompt: play.prompt.0, barge_in })
-        }
-        StepKind::Collect(collect) if collect.save.is_none() => v1::step::Step::Collect(v1::Collect {
-            max_digits: collect.max_digits,
-            first_digit_timeout_ms: collect.first_digit_timeout_ms,
-            next_digit_timeout_ms: collect.next_digit_timeout_ms,
-            terminator: collect.terminator.map(String::from).unwrap_or_default(),
-        }),
-        StepKind::Wait(wait) => v1::step::Step::Wait(v1::Wait { ms: wait.ms }),
-        StepKind::HangUp(hang_up) if hang_up.disposition.is_none() => v1::step::Step::HangUp(v1::HangUp {}),
-        _ => return None,
-    })
+    v1::Script { id: script.id.0, document, error: String::new() }
 }
 
 /// The stage that a progress report stands for; `None` for digits and what this side does not know.

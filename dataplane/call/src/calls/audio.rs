@@ -5,15 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{digits::Digit, slab::Key};
+use common::{AttemptId, digits::Digit, slab::Key};
 use media::{Lookup, MediaEvent, Received};
 
 use super::{Calls, Socket, Transmit};
 use crate::{
     Event, HungUpBy, Stage, Tapped,
     call::{Call, State},
+    dialogue::Effect,
     event::RecordingPart,
-    script::Action,
+    voice::{Told, Wish},
 };
 
 /// How long after the answer a port is kept from other calls for a source that was not negotiated. Far ends that will
@@ -52,9 +53,10 @@ impl Calls {
         let media = call.media.as_mut()?;
         let transmit = media.session.tick(now, slot).map(|sent| {
             self.counters.rtp_sent += 1;
-            if !call.has_spoken {
-                call.has_spoken = true;
-                call.stamps.first_audio = Some(now);
+            if call.is_unheard {
+                call.is_unheard = false;
+                call.stamps.first_audio.get_or_insert(now);
+                call.dialogue.on_first_packet(now);
             }
             Transmit { socket: Socket::Media(media.socket), to: sent.to, len: sent.len }
         });
@@ -63,7 +65,7 @@ impl Calls {
             self.reporter = Some(key);
         }
         if call.script_at.is_some_and(|at| at <= now) {
-            call.run.on_time(now);
+            call.dialogue.on_time(now);
             self.act(now, key);
         }
         self.take_media_events(now, key);
@@ -89,11 +91,17 @@ impl Calls {
                     }
                 }
                 Some(MediaEvent::PromptEnded) => {
-                    call.run.on_prompt_ended(now);
+                    call.dialogue.on_prompt_ended(now);
                     self.act(now, key);
                 }
                 Some(MediaEvent::SpeechBegan) => {
                     call.stamps.first_speech.get_or_insert(now);
+                    call.dialogue.on_speech_began(now);
+                    self.act(now, key);
+                }
+                Some(MediaEvent::SpeechEnded) => {
+                    call.dialogue.on_speech_ended(now);
+                    self.act(now, key);
                 }
                 Some(MediaEvent::Digit(pressed)) => {
                     if let Some(digit) = Digit::from_char(pressed.symbol) {
@@ -135,24 +143,66 @@ impl Calls {
 
     pub(super) fn on_digit(&mut self, now: Instant, key: Key, digit: Digit) {
         let Some(call) = self.calls.find_mut(key) else { return };
-        call.run.on_digit(now, digit);
+        call.dialogue.on_digit(now, digit);
         let call = call.name();
         self.events.push_back(Event::Progress { call, at: now, stage: Stage::Digit(digit) });
         self.act(now, key);
     }
 
-    /// Does what the script wants.
-    pub(super) fn act(&mut self, now: Instant, key: Key) {
+    /// The voice thread tells a call something.
+    pub(super) fn on_told(&mut self, now: Instant, attempt: AttemptId, route_try: u32, told: Told) {
+        let Some(&key) = self.by_attempt.get(&attempt) else { return };
         let Some(call) = self.calls.find_mut(key) else { return };
-        call.script_at = call.run.deadline();
-        let Some(action) = call.run.poll_action() else { return };
-        match (action, call.media.as_mut()) {
-            (Action::Play(prompt), Some(media)) => media.session.play(prompt),
-            (Action::StopPlaying, Some(media)) => {
-                media.session.stop_playing();
+        if call.order.route_try == route_try && call.given_up.is_none() && call.state != State::Over {
+            call.dialogue.on_told(now, told);
+            self.act(now, key);
+        }
+    }
+
+    /// Does what the dialogue wants.
+    pub(super) fn act(&mut self, now: Instant, key: Key) {
+        loop {
+            let Some(call) = self.calls.find_mut(key) else { return };
+            let Some(effect) = call.dialogue.poll_effect() else {
+                call.is_unheard = call.dialogue.is_unheard;
+                call.script_at = call.dialogue.deadline();
+                return;
+            };
+            let name = call.name();
+            let Some(media) = call.media.as_mut().filter(|_| call.given_up.is_none()) else { continue };
+            match effect {
+                Effect::Play(prompt) => media.session.play(prompt),
+                Effect::PlayAfter(prompt) => media.session.play_after(prompt),
+                Effect::StopPlaying => {
+                    media.session.stop_playing();
+                }
+                Effect::Wish(wish) => {
+                    if let (Wish::Listen { .. }, Some(tap)) = (&wish, &self.config.tap) {
+                        media.session.start_tap(now, tap.chunks());
+                    }
+                    self.events.push_back(Event::Voice { call: name, wish });
+                }
+                Effect::Record(on) => self.record(now, key, on),
+                Effect::OptedOut(said) => {
+                    self.events.push_back(Event::OptedOut { call: name, at: now, said })
+                }
+                Effect::HangUp => self.hang_up(now, key, HungUpBy::Script),
+                Effect::HangUpDead => self.hang_up(now, key, HungUpBy::Silence),
             }
-            (Action::Play(_) | Action::StopPlaying, None) => {}
-            (Action::HangUp, _) => self.hang_up(now, key, HungUpBy::Script),
+        }
+    }
+
+    /// Keeps what is said in the recording, which begins if there is none, or out of it.
+    pub(super) fn record(&mut self, now: Instant, key: Key, on: bool) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let name = call.name();
+        let Some(media) = call.media.as_mut() else { return };
+        if media.recorded || !on {
+            return media.session.pause_recording(!on);
+        }
+        if media.session.start_recording(now, &self.config.recording).is_ok() {
+            media.recorded = true;
+            self.events.push_back(Event::Recording { call: name, part: RecordingPart::Open });
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     call::{Media, State},
     event::{Ended, RecordingPart},
     verdict,
+    voice::Wish,
 };
 
 /// Q.850 cause of our CANCEL or BYE: normal clearing, or no answer from the user.
@@ -104,6 +105,13 @@ impl Calls {
         self.counters.setting_up -= u64::from(call.is_being_set_up());
         call.state = State::Over;
         call.deadline = None;
+        ended.digits = call.dialogue.entries();
+        ended.dialogue = call.dialogue.finish(call.stamps.ended.unwrap_or(now));
+        if call.dialogue.has_wished() {
+            let call = call.name();
+            self.events.push_back(Event::Voice { call, wish: Wish::End });
+        }
+        let Some(call) = self.calls.find_mut(key) else { return };
         if let Some(Media { session, lease, recorded, .. }) = call.media.take() {
             let quality = session.quality();
             self.counters.rtp_lost += quality.lost;

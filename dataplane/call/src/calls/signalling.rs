@@ -10,7 +10,6 @@ use super::Calls;
 use crate::{
     Event, HungUpBy, Stage, Tap,
     call::State,
-    event::RecordingPart,
     negotiate::{SDP_BYTES_MAX, explain},
 };
 
@@ -206,7 +205,6 @@ impl Calls {
     fn begin_talking(&mut self, now: Instant, key: Key) {
         let place = self.phases.join(now, key);
         let Some(call) = self.calls.find_mut(key) else { return };
-        let name = call.name();
         let media = call.media.as_mut().expect("a call that is answered has its session until its end");
         media.place = Some(place);
         media.session.answer();
@@ -215,16 +213,16 @@ impl Calls {
         }
         self.counters.talking += 1;
         self.admission.on_set_up(true, self.counters.setting_up);
-        if call.order.record && media.session.start_recording(now, &self.config.recording).is_ok() {
-            media.recorded = true;
-            self.events.push_back(Event::Recording { call: name, part: RecordingPart::Open });
-        }
         if call.order.tap == Tap::Callee
             && let Some(tap) = &self.config.tap
         {
             media.session.start_tap(now, tap.chunks());
         }
-        call.run.start(now);
+        if call.order.record {
+            self.record(now, key, true);
+        }
+        let Some(call) = self.calls.find_mut(key) else { return };
+        call.dialogue.on_answered(now);
         self.look_after(now, key);
         self.act(now, key);
     }

@@ -1,9 +1,9 @@
 //! Random callees, random hang-ups and rubbish over a bad link, two hundred worlds: whatever happens, every order comes to
 //! its one end and nothing is left behind. A failure prints the seed; `PEAL_SEED=<seed> cargo test -p peal-call churn` runs that world alone.
 
-use common::{AttemptId, digits::Digit};
+use common::AttemptId;
 use media::{Latching, PortMode};
-use peal_call::{HungUpBy, Step};
+use peal_call::HungUpBy;
 use sip::sdp::Direction;
 
 use crate::common::*;
@@ -57,22 +57,18 @@ fn throw_rubbish(pair: &mut Pair, dice: &mut Dice) {
 
 fn place(pair: &mut Pair, dice: &mut Dice) -> AttemptId {
     let mut order = pair.order();
-    let wait = ms(dice.below(500));
-    (order.send_at, order.send_by) = (pair.now + wait, pair.now + wait + ms(20));
+    let before = ms(dice.below(500));
+    (order.send_at, order.send_by) = (pair.now + before, pair.now + before + ms(20));
     order.record = dice.permille(500);
     order.port_mode = if dice.permille(300) { PortMode::Own } else { PortMode::Shared };
     order.latching = [Latching::Negotiated, Latching::SameHost, Latching::Any][dice.below(3) as usize];
     order.max_ring = ms(1_000 + dice.below(8_000));
     order.max_call = ms(500 + dice.below(10_000));
-    let play = Step::Play { prompt: prompt(1 + dice.below(80) as usize), barge_in: dice.permille(500) };
-    let collect = Step::Collect {
-        max_digits: 1 + dice.below(3) as usize,
-        first_digit_timeout: ms(1_500),
-        next_digit_timeout: ms(800),
-        terminator: Digit::from_char('#'),
-    };
-    let mut steps = vec![play.clone(), collect, Step::Wait(ms(dice.below(1_000))), play, Step::HangUp];
-    steps.rotate_left(dice.below(5) as usize);
+    let play = play(prompt(1 + dice.below(80) as usize), dice.permille(500));
+    let collect = collect(1 + dice.below(3) as usize, 1_500, 800);
+    let mut steps = vec![play.clone(), collect, wait(1 + dice.below(1_000)), play];
+    steps.rotate_left(dice.below(4) as usize);
+    steps.push(hang_up());
     order.script = script(steps);
     pair.place(order)
 }

@@ -38,8 +38,7 @@ fn a_prompt_that_a_digit_skips_does_not_end_the_next_one() {
         let key = Act::Key { code: 1, down_ms: 100, end: true, duration: 800 };
         pair.callees([Callee::answers().then(at, key)]);
         let mut order = pair.order();
-        let play = |frames, barge_in| peal_call::Step::Play { prompt: prompt(frames), barge_in };
-        order.script = script(vec![play(10, true), play(20, false)]);
+        order.script = script(vec![play(prompt(10), true), play(prompt(20), false)]);
         let attempt = pair.place(order);
         pair.run_until_idle();
         assert_eq!(pair.record(attempt).end().outcome, Outcome::Answered);

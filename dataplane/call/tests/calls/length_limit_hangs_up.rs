@@ -1,7 +1,7 @@
 //! `max_call` counts from the answer.
 
 use common::Outcome;
-use peal_call::{HungUpBy, Step};
+use peal_call::HungUpBy;
 
 use crate::common::*;
 
@@ -10,7 +10,7 @@ fn the_length_limit_is_exact_to_the_tick() {
     for limit in [1, 5_000, 90_000] {
         let mut pair = Pair::new();
         let mut order = pair.order();
-        order.script = script(vec![Step::Wait(ms(200_000))]);
+        order.script = script(vec![wait(200_000)]);
         order.max_call = ms(limit);
         let attempt = pair.place(order);
         pair.run_until_idle();

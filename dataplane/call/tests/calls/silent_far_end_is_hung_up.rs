@@ -1,7 +1,7 @@
 //! The media time-out: a far end that was heard and falls silent is dead, unless there is a reason for its silence.
 
 use common::Outcome;
-use peal_call::{HungUpBy, Step};
+use peal_call::HungUpBy;
 use sip::sdp::Direction;
 
 use crate::common::*;
@@ -11,7 +11,7 @@ fn ended(callee: Callee, wait_ms: u64) -> (HungUpBy, u128) {
     let mut pair = Pair::new();
     pair.callees([callee]);
     let mut order = pair.order();
-    order.script = script(vec![Step::Wait(ms(wait_ms))]);
+    order.script = script(vec![wait(wait_ms)]);
     let attempt = pair.place(order);
     pair.run_until_idle();
     let ended = pair.record(attempt).end().clone();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use common::{AttemptId, Epoch, Outcome};
 use crossbeam_channel::{Receiver, Sender};
 use link::{Down, Uplink};
-use proto::v1::{self as wire, asset_request, event, from_node, order, progress, refused, step, to_node};
+use proto::v1::{self as wire, asset_request, event, from_node, order, progress, refused, to_node};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::tap::Counted;
@@ -27,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const CHUNK: usize = 64 * 1_024;
 /// The one line, script and prompt, and the epoch of the lease.
 const ONLY: i64 = 1;
+/// Longest `wait` of a script, and how many of them a dial's script may have at the most.
+const WAIT_MS_MAX: u64 = 3_600_000;
+const WAITS_MAX: u64 = 100;
 /// Longer than anybody dials.
 const LEASE: Duration = Duration::from_secs(30 * 24 * 3_600);
 
@@ -281,13 +285,19 @@ impl Leader {
     }
 
     fn script(&self) -> wire::Script {
-        let play =
-            self.config.play.as_ref().map(|_| step::Step::Play(wire::Play { prompt: ONLY, barge_in: false }));
-        let ms = u32::try_from(self.config.hold.as_millis()).unwrap_or(u32::MAX);
-        let wait = (ms > 0).then_some(step::Step::Wait(wire::Wait { ms }));
-        let steps = [play, wait, Some(step::Step::HangUp(wire::HangUp {}))];
-        let steps = steps.into_iter().flatten().map(|step| wire::Step { step: Some(step) }).collect();
-        wire::Script { id: ONLY, steps, ..Default::default() }
+        let mut steps = Vec::new();
+        if self.config.play.is_some() {
+            steps.push(json!({ "do": "play", "prompt": ONLY }));
+        }
+        let mut left =
+            u64::try_from(self.config.hold.as_millis()).unwrap_or(u64::MAX).min(WAIT_MS_MAX * WAITS_MAX);
+        while left > 0 {
+            steps.push(json!({ "do": "wait", "ms": left.min(WAIT_MS_MAX) }));
+            left -= left.min(WAIT_MS_MAX);
+        }
+        steps.push(json!({ "do": "hang_up" }));
+        let document = json!({ "name": "dial", "steps": steps }).to_string();
+        wire::Script { id: ONLY, document, ..Default::default() }
     }
 
     fn say_prompt(&self) {

@@ -1,13 +1,18 @@
 //! What goes into and comes out of a [`Dispatch`](super::Dispatch).
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::Mail;
+use call::voice::Wish;
+use call::{CallName, Mail};
 use common::{AttemptId, Epoch, LineId, PromptId};
 use media::{Block, Prompt};
 use proto::v1::{Heartbeat, asset_request, to_node};
+use script::Sentence;
+
+use crate::assets::AudioName;
 
 /// What the decisions need to know of the configuration.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub struct Settings {
     pub day_folders: bool,
     /// Whether there is a listener, so that calls can be tapped.
     pub listens: bool,
+    /// Whether there is a voice thread.
+    pub has_voice: bool,
 }
 
 /// What happened outside.
@@ -67,13 +74,15 @@ pub enum Input {
         /// What it stands for, or why it stands for nothing.
         found: Result<SocketAddr, String>,
     },
-    /// An answer to [`Action::Encode`].
-    Encoded {
-        /// The prompt.
-        prompt: PromptId,
+    /// An answer to [`Action::Encode`] or [`Action::Speak`].
+    Made {
+        /// What it is audio of.
+        name: AudioName,
         /// Ready to play, or why it is no audio.
         result: Result<Arc<Prompt>, String>,
     },
+    /// Sessions that each recogniser could still open, by its name.
+    Recognisers(HashMap<String, u32>),
     /// A recording is complete, or failed.
     RecordingClosed(ClosedRecording),
     /// Whether recordings can be written at all at the moment.
@@ -128,12 +137,23 @@ pub enum Action {
         /// `host` or `host:port`.
         address: String,
     },
-    /// Encode a prompt; answer with [`Input::Encoded`].
+    /// Encode a prompt; answer with [`Input::Made`].
     Encode {
         /// The prompt.
         prompt: PromptId,
         /// A WAV file.
         wav: Vec<u8>,
+    },
+    /// Speak a sentence that is the same in every call; answer with [`Input::Made`].
+    Speak(Sentence),
+    /// Something that a call wants of the voice thread.
+    Voice {
+        /// The call's shard, to which the answer goes.
+        shard: u16,
+        /// Which call.
+        call: CallName,
+        /// What.
+        wish: Wish,
     },
     /// Do this to a recording.
     Record {

@@ -157,6 +157,7 @@ impl Dispatch {
             port_mode: line.spec.port_mode,
             latching: Latching::SameHost,
             script,
+            contact: order.contact.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             record: order.record,
             tap: match order.tap() {
                 WireTap::Nobody => Tap::Off,

@@ -64,7 +64,7 @@ pub(super) fn ended(now: Now, shard: u16, ended: &Ended, recording: String) -> p
         shard: u32::from(shard),
         codec: ended.codec.map(codec_name).unwrap_or_default().to_owned(),
         call_id: ended.call_id.clone(),
-        dialogue: None,
+        dialogue: ended.dialogue.as_deref().map(super::dialogue::wire),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the shards say about calls, and what is said to them about calls under way.
 
+use call::voice::{Told, Wish};
 use call::{CallName, Event, HungUpBy, Mail, RecordingPart};
 use common::AttemptId;
 use proto::v1::refused::Reason;
-use proto::v1::{Recorded, Released, event};
+use proto::v1::{OptedOut, Recorded, Released, event};
+use script::Reply;
 
 use super::call_table::{Call, Stage};
 use super::{Action, ClosedRecording, Dispatch, RecordingJob, outcome};
@@ -26,8 +28,32 @@ impl Dispatch {
             Event::Missed(order) => self.on_missed(now, order),
             Event::Declined { order, why } => self.on_declined(now, shard, order, why),
             Event::Recording { call, part } => self.on_recording(call, part),
+            Event::Voice { call, wish } => self.on_wish(shard, call, wish),
+            Event::OptedOut { call, at, said } => {
+                self.metrics.dialogues().opted_out();
+                let at = Now { wall: common::UnixMicros(now.wall_of(at)), ..now };
+                self.record(at, key(call), call.line, event::Event::OptedOut(OptedOut { said }));
+            }
             Event::Counters(counters) => self.metrics.set_calls_counters(shard, *counters),
         }
+    }
+
+    /// Without a voice thread nobody listens, speaks or asks, and the script goes its own way.
+    fn on_wish(&mut self, shard: u16, call: CallName, wish: Wish) {
+        if self.settings.has_voice {
+            self.actions.push_back(Action::Voice { shard, call, wish });
+            return;
+        }
+        let told = match wish {
+            Wish::Speak { number, .. } => Told::Speechless { number },
+            Wish::Listen { number, .. } => Told::Deaf { number },
+            Wish::Request { number, .. } => {
+                Told::Reply { number, reply: Reply::Failed("this node asks no servers".to_owned()) }
+            }
+            Wish::Hush { .. } | Wish::EndOfSpeech { .. } | Wish::StopListening { .. } | Wish::End => return,
+        };
+        let mail = Mail::Voice { attempt: call.attempt, route_try: call.route_try, told };
+        self.actions.push_back(Action::Mail { shard, mail });
     }
 
     fn on_ended(&mut self, now: Now, shard: u16, ended: &call::Ended) {
@@ -44,6 +70,7 @@ impl Dispatch {
             ended.outcome,
             outcome::post_dial_delay(&ended.stamps),
         );
+        self.metrics.dialogues().ended(&ended.stamps, ended.dialogue.as_deref());
         self.calls.change(&key, |stage| match stage {
             Stage::Mailed { shard, .. } => Stage::Over { shard },
             other => other,

@@ -169,12 +169,8 @@ impl ControlPlane {
             let mut state = shared.state();
             state.acks = true;
             state.lines = lines;
-            let step = |step| wire::Step { step: Some(step) };
-            let steps = vec![
-                step(wire::step::Step::Play(wire::Play { prompt: 1, barge_in: false })),
-                step(wire::step::Step::HangUp(wire::HangUp {})),
-            ];
-            state.scripts = vec![wire::Script { id: 1, steps, ..Default::default() }];
+            let document = r#"{"name":"test","steps":[{"do":"play","prompt":1}]}"#.to_owned();
+            state.scripts = vec![wire::Script { id: 1, document, ..Default::default() }];
             state.prompts = vec![(1, wav(8_000))];
         }
         let service = Service(shared.clone());

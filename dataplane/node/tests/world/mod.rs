@@ -63,6 +63,7 @@ impl World {
             drain: Duration::from_secs(60),
             day_folders: true,
             listens: false,
+            has_voice: false,
         };
         let mut world = Self {
             now,
@@ -112,8 +113,8 @@ impl World {
         let probe = wire::Order { script: id, line: 1, ..order(0) };
         let expires = UnixMicros(self.now.wall.0).saturating_add(Duration::from_millis(1)).0;
         self.say(to_node::Message::Order(wire::Order { expires_at_us: expires, ..probe }));
-        let steps = vec![wire::Step { step: Some(wire::step::Step::HangUp(wire::HangUp {})) }];
-        self.say(to_node::Message::Script(wire::Script { id, steps, ..wire::Script::default() }));
+        let document = r#"{"name":"test","steps":[{"do":"hang_up"}]}"#.to_owned();
+        self.say(to_node::Message::Script(wire::Script { id, document, ..wire::Script::default() }));
         self.run(Duration::from_millis(20));
         self.sent.clear();
     }
@@ -201,7 +202,7 @@ impl World {
                 Action::SayHeartbeat(_) => {}
                 Action::Ask(asset) => self.asked.push(asset),
                 Action::LookUp { line, address } => self.look_ups.push((line, address)),
-                Action::Encode { .. } => {}
+                Action::Encode { .. } | Action::Speak(_) | Action::Voice { .. } => {}
                 Action::Record { attempt, job } => self.recordings.push((attempt, job)),
             }
         }
@@ -335,6 +336,7 @@ pub fn ended(n: u32, at: Instant) -> call::Event {
         stamps: Stamps { invited: Some(at), ended: Some(at), ..Stamps::default() },
         hung_up_by: None,
         digits: String::new(),
+        dialogue: None,
         quality: None,
         codec: None,
         recorded: false,

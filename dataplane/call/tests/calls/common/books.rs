@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use common::{AttemptId, Outcome};
+use peal_call::voice::Wish;
 use peal_call::{Counters, Ended, Event, Order, RecordingPart, Stage, admission::Overload};
 
 /// What was told of one order.
@@ -18,6 +19,10 @@ pub struct Record {
     pub left: Vec<u8>,
     pub right: Vec<u8>,
     pub recording: &'static str,
+    /// What the call wanted of the voice thread.
+    pub wishes: Vec<Wish>,
+    /// What the callee said who wants no more calls.
+    pub opted_out: Vec<String>,
     /// Pieces that were lost to a lack of buffers.
     pub lost: usize,
 }
@@ -75,6 +80,12 @@ impl Books {
                 assert!(record.ended.is_none(), "{part:?} after the end");
                 record.on_part(part);
             }
+            Event::Voice { call, wish } => {
+                let record = self.open(call.attempt);
+                assert!(record.ended.is_none(), "{wish:?} after the end");
+                record.wishes.push(wish);
+            }
+            Event::OptedOut { call, said, .. } => self.open(call.attempt).opted_out.push(said),
             Event::Ended(ended) => {
                 let record = self.open(ended.call.attempt);
                 assert!(record.ended.is_none(), "ended twice: {ended:?}");

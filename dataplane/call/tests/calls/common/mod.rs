@@ -11,7 +11,7 @@ mod rtp;
 
 pub use callee::{Act, Body, Callee, offer, press};
 pub use link::Link;
-pub use orders::{asks, plays, prompt, script};
+pub use orders::{asks, collect, hang_up, play, plays, prompt, script, wait, whole_script};
 pub use pair::Pair;
 
 use std::net::SocketAddr;

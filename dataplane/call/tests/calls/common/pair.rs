@@ -89,6 +89,7 @@ impl Pair {
             port_mode: PortMode::Shared,
             latching: Latching::SameHost,
             script: plays(10),
+            contact: Box::default(),
             record: false,
             tap: peal_call::Tap::Off,
             max_ring: ms(30_000),

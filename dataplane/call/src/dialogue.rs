@@ -1,0 +1,214 @@
+//! The dialogue of one call: its run through the script, what is being said, what is being listened to, and the record of both.
+//!
+//! ```text
+//!   Run (script) ── Play, Say ──▶ Speaking ──▶ prompts to the session, sentences from the voice thread
+//!       ▲        ── Listen ─────▶ Listening ─▶ end of speech, the recogniser's answer
+//!       └──────── inputs ◀─────── keys, speech, time, what the voice thread tells
+//! ```
+//!
+//! One input, then [`Dialogue::poll_effect`] until there is none. Everything that is waited for has a deadline here or in the run, so
+//! that a voice thread that never answers leaves no call stuck.
+
+mod listening;
+mod record;
+mod speaking;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::digits::Digit;
+use media::Prompt;
+use script::{Action, Awaits, Input, Run};
+
+pub use record::{Counts, Latency, Record, Speaker, Turn};
+
+use crate::Script;
+use crate::voice::{Told, Wish};
+use listening::Listening;
+use record::Recorder;
+use speaking::Speaking;
+
+/// With nobody saying anything, and nothing being waited for on purpose, a dialogue is dead after so long. Longer than the silence that a
+/// script may wait out in a question.
+const DEAD_AFTER: Duration = Duration::from_secs(75);
+
+/// What the call shall do.
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    /// Play, in the place of what is playing.
+    Play(Arc<Prompt>),
+    /// Play after what is playing.
+    PlayAfter(Arc<Prompt>),
+    StopPlaying,
+    /// For the voice thread.
+    Wish(Wish),
+    /// Keep what is said from now on in the recording, or keep it out.
+    Record(bool),
+    /// The callee wants no more calls; in their words.
+    OptedOut(String),
+    HangUp,
+    /// Nobody has said anything for too long.
+    HangUpDead,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Dialogue {
+    script: Arc<Script>,
+    run: Run,
+    speaking: Option<Speaking>,
+    listening: Option<Listening>,
+    /// Since when the callee speaks.
+    callee_speaks: Option<Instant>,
+    /// Number and time of the request that the run waits for.
+    request: Option<(u32, Instant)>,
+    /// Numbers wishes.
+    wishes: u32,
+    /// When somebody last said or did something, or the answer.
+    alive_at: Option<Instant>,
+    opted_out: bool,
+    /// Something is being said whose first packet has not left.
+    pub(crate) is_unheard: bool,
+    effects: VecDeque<Effect>,
+    record: Recorder,
+}
+
+impl Dialogue {
+    pub(crate) fn new(script: Arc<Script>, contact: &[(String, String)]) -> Self {
+        let known =
+            |name: &str| contact.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        Self {
+            run: Run::new(script.program.clone(), &known),
+            script,
+            speaking: None,
+            listening: None,
+            callee_speaks: None,
+            request: None,
+            wishes: 0,
+            alive_at: None,
+            opted_out: false,
+            is_unheard: false,
+            effects: VecDeque::new(),
+            record: Recorder::default(),
+        }
+    }
+
+    /// The call was answered.
+    pub(crate) fn on_answered(&mut self, now: Instant) {
+        self.record.begin(now);
+        self.alive_at = Some(now);
+        self.hand(now, Input::Answered);
+    }
+
+    pub(crate) fn on_digit(&mut self, now: Instant, digit: Digit) {
+        self.alive_at = self.alive_at.map(|_| now);
+        self.hand(now, Input::Key(digit));
+    }
+
+    /// Must be called once [`Dialogue::deadline`] has come.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        if self.is_dead(now) {
+            self.effects.push_back(Effect::HangUpDead);
+            self.alive_at = None;
+            return;
+        }
+        self.on_speaking_time(now);
+        self.on_listening_time(now);
+        if self.run.poll_timeout().is_some_and(|at| at <= now) {
+            self.hand(now, Input::Time);
+        }
+    }
+
+    /// The voice thread tells something.
+    pub(crate) fn on_told(&mut self, now: Instant, told: Told) {
+        match told {
+            Told::Speech { number, prompt, is_last } => self.on_speech_made(now, number, prompt, is_last),
+            Told::Speechless { number } => self.on_speechless(now, number),
+            Told::Heard { number, heard, hearing } => self.on_heard(now, number, heard, hearing),
+            Told::Deaf { number } => self.on_deaf(now, number),
+            Told::Reply { number, reply } => {
+                let Some((_, since)) = self.request.take_if(|(wish, _)| *wish == number) else { return };
+                self.record.on_reply(now - since, matches!(reply, script::Reply::Failed(_)));
+                self.hand(now, Input::Reply(reply));
+            }
+        }
+    }
+
+    /// When [`Dialogue::on_time`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let speaking = self.speaking.as_ref().and_then(|speaking| speaking.wait_until);
+        let listening = self.listening.as_ref().and_then(Listening::deadline);
+        [self.run.poll_timeout(), speaking, listening, self.dead_at()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// What was collected, an entry for each completed `collect` step.
+    pub(crate) fn entries(&self) -> String {
+        self.run.entries()
+    }
+
+    /// The call is over. Gives what is kept of the dialogue, if it began.
+    pub(crate) fn finish(&mut self, now: Instant) -> Option<Box<Record>> {
+        self.interrupt(now, false);
+        self.record.finish(now, self.run.tally())
+    }
+
+    /// Whether the voice thread knows of the call.
+    pub(crate) fn has_wished(&self) -> bool {
+        self.wishes > 0
+    }
+
+    fn hand(&mut self, now: Instant, input: Input) {
+        self.run.handle_input(now, input);
+        self.follow(now);
+    }
+
+    /// Does what the run wants.
+    fn follow(&mut self, now: Instant) {
+        while let Some(action) = self.run.poll_action() {
+            match action {
+                Action::Play(prompt) => self.play(now, prompt),
+                Action::Say(sentence) => self.say(now, sentence),
+                Action::StopSpeaking => self.interrupt(now, true),
+                Action::Listen(ask) => self.listen(now, ask),
+                Action::StopListening => self.stop_listening(),
+                Action::Request(request) => {
+                    let number = self.number();
+                    self.request = Some((number, now));
+                    self.effects.push_back(Effect::Wish(Wish::Request { number, request }));
+                }
+                Action::Record(on) => self.effects.push_back(Effect::Record(on)),
+                // A script with such a step is refused when it is loaded.
+                Action::AwaitBeep | Action::Transfer { .. } => {}
+                Action::End(end) => {
+                    self.interrupt(now, false);
+                    self.record.end(end);
+                    self.effects.push_back(Effect::HangUp);
+                }
+            }
+        }
+        self.catch_up_with_callee(now);
+    }
+
+    fn number(&mut self) -> u32 {
+        self.wishes += 1;
+        self.wishes
+    }
+
+    fn is_dead(&self, now: Instant) -> bool {
+        self.dead_at().is_some_and(|at| at <= now)
+    }
+
+    fn dead_at(&self) -> Option<Instant> {
+        let waits = matches!(
+            self.run.awaits(),
+            Awaits::Answer | Awaits::Time | Awaits::Transfer | Awaits::Reply | Awaits::Nothing
+        );
+        let busy = waits || self.callee_speaks.is_some() || self.speaking.is_some();
+        self.alive_at.filter(|_| !busy).map(|at| at + DEAD_AFTER)
+    }
+}

@@ -1,0 +1,148 @@
+//! What is being listened to: from the question to the recogniser's answer.
+//!
+//! The end of what the callee says is found here, by the voice activity of the session: it is what the callee's patience is measured
+//! by, so it must not depend on what a recogniser does.
+
+use std::time::{Duration, Instant};
+
+use media::vad;
+use script::{Ask, Awaits, Heard, Input};
+
+use super::{Dialogue, Effect};
+use crate::voice::{Hearing, Wish};
+
+/// How long a recogniser may take for its last word.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// What lies between the beginning of speech and its being noticed.
+const ONSET: Duration = Duration::from_millis(40);
+/// Deadlines that are a whole number of ticks away come a moment sooner, so that they are met by that tick and not by the next.
+const TICK_JITTER: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Listening {
+    number: u32,
+    end_silence: Duration,
+    /// The callee has begun to answer.
+    began: Option<Instant>,
+    speech_max: Duration,
+    /// When the callee's last sound was, and when that will have been the end of the answer.
+    quiet: Option<(Instant, Instant)>,
+    /// When the recogniser was asked for its last word, and when it must have it.
+    asked: Option<(Instant, Instant)>,
+}
+
+impl Listening {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.asked {
+            Some((_, until)) => Some(until),
+            None => {
+                let longest = self.began.map(|began| began + self.speech_max);
+                [self.quiet.map(|(_, ends)| ends), longest].into_iter().flatten().min()
+            }
+        }
+    }
+}
+
+impl Dialogue {
+    pub(super) fn listen(&mut self, _now: Instant, ask: Ask) {
+        let number = self.number();
+        self.listening = Some(Listening {
+            number,
+            end_silence: ask.end_silence,
+            began: None,
+            speech_max: ask.speech_max,
+            quiet: None,
+            asked: None,
+        });
+        let (ask, program) = (Box::new(ask), self.run.program().clone());
+        self.effects.push_back(Effect::Wish(Wish::Listen { number, ask, program }));
+    }
+
+    pub(super) fn stop_listening(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            self.effects.push_back(Effect::Wish(Wish::StopListening { number: listening.number }));
+        }
+    }
+
+    /// The session hears the callee speak.
+    pub(crate) fn on_speech_began(&mut self, now: Instant) {
+        let began = now - ONSET;
+        self.callee_speaks = Some(began);
+        self.alive_at = self.alive_at.map(|_| now);
+        if let Some(listening) = self.listening.as_mut().filter(|listening| listening.asked.is_none()) {
+            listening.began.get_or_insert(began);
+            listening.quiet = None;
+        }
+        self.hand(now, Input::SpeechBegan);
+    }
+
+    /// The session hears that the callee has fallen silent.
+    pub(crate) fn on_speech_ended(&mut self, now: Instant) {
+        self.callee_speaks = None;
+        self.alive_at = self.alive_at.map(|_| now);
+        let Some(listening) = self.listening.as_mut().filter(|it| it.began.is_some() && it.asked.is_none())
+        else {
+            return;
+        };
+        let last_sound = now - vad::HANGOVER;
+        let ends = (last_sound + listening.end_silence).max(now) - TICK_JITTER;
+        listening.quiet = Some((last_sound, ends));
+    }
+
+    pub(super) fn on_listening_time(&mut self, now: Instant) {
+        let Some(listening) = self.listening.as_mut().filter(|it| it.deadline().is_some_and(|at| at <= now))
+        else {
+            return;
+        };
+        let number = listening.number;
+        if listening.asked.is_some() {
+            self.on_deaf(now, number);
+            return;
+        }
+        // A callee who does not stop is heard as far as they have come.
+        let last_sound = listening.quiet.map_or(now, |(last_sound, _)| last_sound);
+        listening.asked = Some((now, now + ANSWER_MAX));
+        let began = listening.began.unwrap_or(last_sound);
+        self.record.callee_said(self.run.step(), began, last_sound, now);
+        self.effects.push_back(Effect::Wish(Wish::EndOfSpeech { number }));
+    }
+
+    pub(super) fn on_heard(&mut self, now: Instant, number: u32, heard: Heard, hearing: Hearing) {
+        let Some(listening) = self.listening.take_if(|listening| listening.number == number) else { return };
+        self.alive_at = self.alive_at.map(|_| now);
+        if listening.asked.is_none() {
+            // Recognisers may find the end of speech sooner than we do.
+            let began = listening.began.unwrap_or(now);
+            self.record.callee_said(self.run.step(), began, listening.quiet.map_or(now, |(at, _)| at), now);
+        }
+        if hearing.opts_out && !self.opted_out {
+            self.opted_out = true;
+            self.effects.push_back(Effect::OptedOut(heard.text.clone()));
+        }
+        self.record.on_heard(&heard, &hearing);
+        self.hand(now, Input::Heard(heard));
+    }
+
+    /// There is nobody who could hear the callee.
+    pub(super) fn on_deaf(&mut self, now: Instant, number: u32) {
+        if self.listening.take_if(|listening| listening.number == number).is_none() {
+            return;
+        }
+        self.record.counts.recogniser_errors += 1;
+        self.effects.push_back(Effect::Wish(Wish::StopListening { number }));
+        self.hand(now, Input::RecogniserGone);
+    }
+
+    /// A callee who has been speaking since before the question was open answers it with what follows.
+    pub(super) fn catch_up_with_callee(&mut self, now: Instant) {
+        let Some(since) = self.callee_speaks else { return };
+        let waits = self.run.awaits() == Awaits::Speech;
+        let Some(listening) = self.listening.as_mut().filter(|listening| waits && listening.began.is_none())
+        else {
+            return;
+        };
+        listening.began = Some(since);
+        self.run.handle_input(now, Input::SpeechBegan);
+        self.follow(now);
+    }
+}

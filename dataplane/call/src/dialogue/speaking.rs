@@ -1,0 +1,169 @@
+//! What is being said: a prompt, or a sentence that comes in pieces.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::PromptId;
+use media::Prompt;
+use script::{Input, Sentence};
+
+use super::{Dialogue, Effect};
+use crate::voice::Wish;
+
+/// How long the callee waits for a sentence, or for the rest of one. Then it counts as spoken.
+const PIECE_MAX: Duration = Duration::from_secs(5);
+/// Pieces of one sentence that are taken. More are a fault of whoever makes them.
+const PIECES_MAX: usize = 500;
+
+#[derive(Debug)]
+pub(super) struct Speaking {
+    /// Of the wish; 0 for what was at hand.
+    number: u32,
+    /// Pieces that have come.
+    pieces: usize,
+    is_playing: bool,
+    more_to_come: bool,
+    /// When the next piece must be there.
+    pub(super) wait_until: Option<Instant>,
+}
+
+impl Dialogue {
+    pub(super) fn play(&mut self, now: Instant, id: PromptId) {
+        match self.script.prompts.get(&id).cloned() {
+            Some(prompt) => self.play_at_once(now, prompt, format!("[prompt {id}]")),
+            None => self.skip(now),
+        }
+    }
+
+    pub(super) fn say(&mut self, now: Instant, sentence: Sentence) {
+        if let Some(prompt) = self.script.sentences.get(&sentence).cloned() {
+            return self.play_at_once(now, prompt, sentence.text);
+        }
+        self.replace(now);
+        self.record.we_say(self.run.step(), sentence.text.clone(), Some(now));
+        let number = self.number();
+        self.speaking = Some(Speaking {
+            number,
+            pieces: 0,
+            is_playing: false,
+            more_to_come: true,
+            wait_until: Some(now + PIECE_MAX),
+        });
+        self.effects.push_back(Effect::Wish(Wish::Speak { number, sentence }));
+    }
+
+    fn play_at_once(&mut self, now: Instant, prompt: Arc<Prompt>, text: String) {
+        self.replace(now);
+        self.record.we_say(self.run.step(), text, None);
+        self.speaking =
+            Some(Speaking { number: 0, pieces: 0, is_playing: true, more_to_come: false, wait_until: None });
+        self.is_unheard = true;
+        self.effects.push_back(Effect::Play(prompt));
+    }
+
+    /// What cannot be said counts as said, in its own time: never within the input that asked for it.
+    fn skip(&mut self, now: Instant) {
+        self.replace(now);
+        self.record.counts.voice_errors += 1;
+        self.speaking = Some(Speaking {
+            number: 0,
+            pieces: 0,
+            is_playing: false,
+            more_to_come: false,
+            wait_until: Some(now),
+        });
+    }
+
+    /// A piece has come from the voice thread.
+    pub(super) fn on_speech_made(&mut self, now: Instant, number: u32, prompt: Arc<Prompt>, is_last: bool) {
+        let Some(speaking) = self.speaking.as_mut().filter(|speaking| speaking.number == number) else {
+            return;
+        };
+        speaking.more_to_come = !is_last;
+        speaking.wait_until = None;
+        speaking.pieces += 1;
+        if speaking.pieces > PIECES_MAX {
+            return;
+        }
+        speaking.is_playing = true;
+        self.is_unheard |= self.record.on_piece(now);
+        self.effects.push_back(Effect::PlayAfter(prompt));
+    }
+
+    pub(super) fn on_speechless(&mut self, now: Instant, number: u32) {
+        let Some(speaking) = self.speaking.as_mut().filter(|speaking| speaking.number == number) else {
+            return;
+        };
+        self.record.counts.voice_errors += 1;
+        speaking.more_to_come = false;
+        if !speaking.is_playing {
+            self.on_said(now);
+        }
+    }
+
+    /// The session has played a prompt to its end.
+    pub(crate) fn on_prompt_ended(&mut self, now: Instant) {
+        let Some(speaking) = &mut self.speaking else { return };
+        if speaking.more_to_come {
+            speaking.is_playing = false;
+            speaking.wait_until = Some(now + PIECE_MAX);
+        } else {
+            self.on_said(now);
+        }
+    }
+
+    pub(super) fn on_speaking_time(&mut self, now: Instant) {
+        let Some(speaking) = self.speaking.as_ref().filter(|it| it.wait_until.is_some_and(|at| at <= now))
+        else {
+            return;
+        };
+        if speaking.more_to_come {
+            self.record.counts.voice_errors += 1;
+            let number = speaking.number;
+            self.effects.push_back(Effect::Wish(Wish::Hush { number }));
+        }
+        self.on_said(now);
+    }
+
+    fn on_said(&mut self, now: Instant) {
+        self.speaking = None;
+        self.is_unheard = false;
+        self.alive_at = self.alive_at.map(|_| now);
+        self.record.we_are_silent(now, false);
+        self.hand(now, Input::Spoken);
+    }
+
+    /// The first packet of what is being said has left.
+    pub(crate) fn on_first_packet(&mut self, now: Instant) {
+        self.is_unheard = false;
+        self.record.we_are_heard(now);
+    }
+
+    /// Falls silent; `by_callee` when the callee is the reason.
+    pub(super) fn interrupt(&mut self, now: Instant, by_callee: bool) {
+        let Some(speaking) = self.speaking.take() else { return };
+        self.is_unheard = false;
+        if speaking.is_playing {
+            self.effects.push_back(Effect::StopPlaying);
+        }
+        self.hush(&speaking);
+        self.record.we_are_silent(now, by_callee);
+        if by_callee && let Some(since) = self.callee_speaks {
+            self.record.on_barge_in(now - since);
+        }
+    }
+
+    /// Something else is said instead; the session needs no word of it.
+    fn replace(&mut self, now: Instant) {
+        if let Some(speaking) = self.speaking.take() {
+            self.hush(&speaking);
+            self.record.we_are_silent(now, true);
+        }
+    }
+
+    fn hush(&mut self, speaking: &Speaking) {
+        if speaking.number > 0 && speaking.more_to_come {
+            self.effects.push_back(Effect::Wish(Wish::Hush { number: speaking.number }));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a call wants of the node's voice thread, and what that tells the call.
+//!
+//! Wishes leave as [`Event::Voice`](crate::Event::Voice) and are answered by [`Mail::Voice`](crate::Mail::Voice). Each carries a number
+//! that grows within the call; an answer to an older one is too late and changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use media::Prompt;
+use script::{Ask, Heard, Program, Reply, Request, Sentence};
+
+/// What a call wants.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// Speak a sentence; [`Told::Speech`] comes piece by piece.
+    Speak {
+        /// Number of the wish.
+        number: u32,
+        /// What.
+        sentence: Sentence,
+    },
+    /// Speak no more: what this number asked for will not be played to its end.
+    Hush {
+        /// Number of the wish to speak.
+        number: u32,
+    },
+    /// Hear what the callee says. The tap has been on since before this.
+    Listen {
+        /// Number of the wish.
+        number: u32,
+        /// For what.
+        ask: Box<Ask>,
+        /// What understands it.
+        program: Arc<Program>,
+    },
+    /// The callee has finished: [`Told::Heard`] is due. All audio of what was said was handed to the tap before this.
+    EndOfSpeech {
+        /// Number of the wish to listen.
+        number: u32,
+    },
+    /// Nothing more is to be heard.
+    StopListening {
+        /// Number of the wish to listen.
+        number: u32,
+    },
+    /// Ask a server; [`Told::Reply`] follows.
+    Request {
+        /// Number of the wish.
+        number: u32,
+        /// What.
+        request: Box<Request>,
+    },
+    /// The call is over.
+    End,
+}
+
+/// What the voice thread tells a call.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A piece of what shall be spoken.
+    Speech {
+        /// Number of the wish.
+        number: u32,
+        /// The audio.
+        prompt: Arc<Prompt>,
+        /// Nothing follows it.
+        is_last: bool,
+    },
+    /// It cannot be spoken, or no further.
+    Speechless {
+        /// Number of the wish.
+        number: u32,
+    },
+    /// What the callee said, whole.
+    Heard {
+        /// Number of the wish.
+        number: u32,
+        /// The words and what they mean.
+        heard: Heard,
+        /// How it came about.
+        hearing: Hearing,
+    },
+    /// There is no recogniser, or no longer.
+    Deaf {
+        /// Number of the wish.
+        number: u32,
+    },
+    /// What came of a request.
+    Reply {
+        /// Number of the wish.
+        number: u32,
+        /// The answer, or why there is none.
+        reply: Reply,
+    },
+}
+
+/// How an answer was heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hearing {
+    /// From the end of speech to the recogniser's last word.
+    pub recogniser: Duration,
+    /// What understanding it took.
+    pub understanding: Duration,
+    /// The callee wants no more calls.
+    pub opts_out: bool,
+    /// Audio of the callee since the last answer, what of it was sent, and what was lost because the recogniser took none;
+    /// milliseconds.
+    pub heard_ms: u32,
+    /// See `heard_ms`.
+    pub sent_ms: u32,
+    /// See `heard_ms`.
+    pub dropped_ms: u32,
+    /// What the voice sounded like, if there was enough of it.
+    pub prosody: Option<Prosody>,
+}
+
+/// A guess from pitch, energy, rate and pauses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prosody {
+    /// From calm to excited, −1 to 1.
+    pub arousal: f32,
+    /// From displeased to pleased, −1 to 1.
+    pub valence: f32,
+    /// 0 to 1.
+    pub confidence: f32,
+}

@@ -1,0 +1,244 @@
+//! A script that listens: what is wanted of the voice thread when, and what becomes of its answers, of silence and of its absence.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{AttemptId, Outcome};
+use media::{Codec, Prompt};
+use peal_call::voice::{Hearing, Told, Wish};
+use peal_call::{HungUpBy, Mail, Record, Script, Speaker};
+use script::Heard;
+use serde_json::json;
+
+use crate::common::*;
+
+/// Digital silence, and a loud sound, in A-law.
+const SILENCE: u8 = 0xD5;
+const SOUND: u8 = 0x2A;
+
+/// A question of 2 s, and two ways to end.
+fn question() -> Arc<Script> {
+    let document = json!({ "name": "q", "steps": [
+        { "do": "listen", "id": "ask", "ask": "Yes or no?", "intents": { "yes": "good", "no": "bad" },
+          "end_silence_ms": 500, "silence_ms_max": 3000, "no_input": { "again": ["Hello?"], "to": "nobody" }, "gone": "deaf" },
+        { "do": "say", "id": "good", "text": "Good.", "next": "bye" },
+        { "do": "say", "id": "bad", "text": "Bad." },
+        { "do": "hang_up", "id": "bye", "disposition": "answered" },
+        { "do": "hang_up", "id": "nobody", "disposition": "nobody" },
+        { "do": "hang_up", "id": "deaf", "disposition": "deaf" },
+    ] });
+    let sentences =
+        [("Yes or no?", prompt(100)), ("Good.", prompt(50)), ("Bad.", prompt(50)), ("Hello?", prompt(25))];
+    whole_script(&document, BTreeMap::new(), &sentences)
+}
+
+fn call(callee: Callee, script: Arc<Script>) -> (Pair, AttemptId) {
+    let mut pair = Pair::new();
+    pair.callees([callee]);
+    let mut order = pair.order();
+    order.script = script;
+    let attempt = pair.place(order);
+    (pair, attempt)
+}
+
+/// Answers at 1 s and is silent.
+fn answers() -> Callee {
+    Callee::rings().then(1_000, Act::Reply(200, "", Body::Answer)).then(1_000, Act::Speak(SILENCE))
+}
+
+fn tell(pair: &mut Pair, attempt: AttemptId, told: Told) {
+    pair.mail(Mail::Voice { attempt, route_try: 1, told });
+}
+
+fn heard(number: u32, text: &str, intent: Option<&str>) -> Told {
+    let heard = Heard { text: text.to_owned(), intent: intent.map(str::to_owned), value: None };
+    let hearing = Hearing { recogniser: ms(120), understanding: ms(1), ..Hearing::default() };
+    Told::Heard { number, heard, hearing }
+}
+
+fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
+    let named = |wish: &Wish| match wish {
+        Wish::Speak { number, .. } => ("speak", *number),
+        Wish::Hush { number } => ("hush", *number),
+        Wish::Listen { number, .. } => ("listen", *number),
+        Wish::EndOfSpeech { number } => ("end", *number),
+        Wish::StopListening { number } => ("stop", *number),
+        Wish::Request { number, .. } => ("request", *number),
+        Wish::End => ("over", 0),
+    };
+    pair.record(attempt).wishes.iter().map(named).collect()
+}
+
+fn dialogue(pair: &Pair, attempt: AttemptId) -> &Record {
+    pair.record(attempt).end().dialogue.as_deref().expect("a dialogue")
+}
+
+/// Packets of ours that are not silence, as milliseconds from the start.
+fn audible(pair: &Pair) -> Vec<u128> {
+    let silent = Codec::Pcma.silence();
+    let loud = pair.far().audio.iter().filter(|packet| packet.payload.iter().any(|byte| *byte != silent));
+    loud.map(|packet| pair.at_ms(Some(packet.at)).expect("a time")).collect()
+}
+
+#[test]
+fn a_question_is_asked_heard_and_answered() {
+    // The question lasts from 1,000 to 3,000 ms, the answer from 3,500 to 4,500.
+    let callee = answers().then(3_500, Act::Speak(SOUND)).then(4_500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, question());
+    pair.run(ms(4_900));
+    assert_eq!(numbers(&pair, attempt), [("listen", 1)], "half a second of silence has not passed");
+    while numbers(&pair, attempt).len() < 2 {
+        pair.run(ms(1));
+    }
+    assert_eq!(numbers(&pair, attempt), [("listen", 1), ("end", 1)]);
+    pair.run(ms(121));
+    tell(&mut pair, attempt, heard(1, "yes please", Some("yes")));
+    pair.run_until_idle();
+
+    let ended = pair.record(attempt).end();
+    assert_eq!((ended.outcome, ended.hung_up_by), (Outcome::Answered, Some(HungUpBy::Script)));
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!(dialogue.disposition.as_deref(), Some("answered"));
+    let said: Vec<_> =
+        dialogue.turns.iter().map(|turn| (turn.speaker, turn.step.as_str(), turn.text.as_str())).collect();
+    let expected = [
+        (Speaker::Us, "ask", "Yes or no?"),
+        (Speaker::Callee, "ask", "yes please"),
+        (Speaker::Us, "good", "Good."),
+    ];
+    assert_eq!(said, expected);
+    let answer = &dialogue.turns[1];
+    assert_eq!(answer.intent, "yes");
+    assert!(
+        (ms(2_480)..=ms(2_540)).contains(&answer.began) && (ms(3_480)..=ms(3_540)).contains(&answer.ended),
+        "{answer:?}"
+    );
+    let latency = answer.latency.expect("it was answered");
+    assert_eq!(latency.recogniser, ms(120));
+    assert!((ms(480)..=ms(520)).contains(&latency.endpointing), "{latency:?}");
+    assert!(latency.own <= ms(25), "the tick: {latency:?}");
+    let parts =
+        latency.endpointing + latency.recogniser + latency.understanding + latency.speech + latency.own;
+    assert_eq!(parts, latency.total);
+    assert_eq!(numbers(&pair, attempt).last(), Some(&("over", 0)));
+}
+
+#[test]
+fn whoever_speaks_silences_the_question() {
+    let callee = answers().then(2_000, Act::Speak(SOUND)).then(2_600, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, question());
+    pair.run(ms(3_200));
+    let last = *audible(&pair).last().expect("the question began");
+    assert!((2_020..=2_060).contains(&last), "silence within 60 ms, not at {last}");
+    assert_eq!(numbers(&pair, attempt), [("listen", 1), ("end", 1)]);
+    tell(&mut pair, attempt, heard(1, "no", Some("no")));
+    pair.run_until_idle();
+    let dialogue = dialogue(&pair, attempt);
+    assert!(dialogue.turns[0].interrupted);
+    assert_eq!(dialogue.counts.barge_ins, 1);
+    assert!(dialogue.counts.barge_in_max <= ms(60), "{:?}", dialogue.counts);
+}
+
+#[test]
+fn silence_is_asked_again_and_then_believed() {
+    let (mut pair, attempt) = call(answers(), question());
+    pair.run_until_idle();
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!(dialogue.disposition.as_deref(), Some("nobody"));
+    assert_eq!((dialogue.counts.no_inputs, dialogue.turns.len()), (2, 2));
+    assert_eq!(
+        numbers(&pair, attempt),
+        [("listen", 1), ("stop", 1), ("listen", 2), ("stop", 2), ("over", 0)]
+    );
+}
+
+#[test]
+fn a_recogniser_that_never_answers_is_gone() {
+    let callee = answers().then(3_500, Act::Speak(SOUND)).then(4_500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, question());
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert!(
+        pair.at_ms(ended.stamps.ended).is_some_and(|at| (9_900..10_100).contains(&at)),
+        "5 s after the end of speech"
+    );
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!((dialogue.disposition.as_deref(), dialogue.counts.recogniser_errors), (Some("deaf"), 1));
+}
+
+#[test]
+fn a_callee_who_does_not_stop_is_heard_as_far_as_they_have_come() {
+    let document = json!({ "name": "q", "steps": [{ "do": "listen", "save": "x", "speech_ms_max": 2000 }] });
+    let callee = answers().then(1_500, Act::Speak(SOUND));
+    let (mut pair, attempt) = call(callee, whole_script(&document, BTreeMap::new(), &[]));
+    pair.run(ms(3_560));
+    assert_eq!(numbers(&pair, attempt), [("listen", 1), ("end", 1)]);
+    tell(&mut pair, attempt, heard(1, "and so on", None));
+    pair.run_until_idle();
+    assert_eq!(dialogue(&pair, attempt).turns[0].text, "and so on");
+}
+
+fn says(text: &str) -> Arc<Script> {
+    let document = json!({ "name": "s", "steps": [{ "do": "say", "text": text }, { "do": "hang_up", "disposition": "said" }] });
+    whole_script(&document, BTreeMap::new(), &[])
+}
+
+fn piece(number: u32, prompt: Arc<Prompt>, is_last: bool) -> Told {
+    Told::Speech { number, prompt, is_last }
+}
+
+#[test]
+fn pieces_follow_each_other_without_a_gap() {
+    let (mut pair, attempt) = call(answers(), says("Long. Longer."));
+    pair.run(ms(1_100));
+    assert_eq!(numbers(&pair, attempt), [("speak", 1)]);
+    tell(&mut pair, attempt, piece(1, prompt(20), false));
+    pair.run(ms(200));
+    tell(&mut pair, attempt, piece(7, prompt(20), true));
+    tell(&mut pair, attempt, piece(1, prompt(20), true));
+    pair.run_until_idle();
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!((dialogue.disposition.as_deref(), dialogue.turns.len()), (Some("said"), 1));
+    let packets: Vec<u8> = pair.far().audio.iter().map(|packet| packet.payload[0] ^ 0xD5).collect();
+    let first = packets.iter().position(|byte| *byte == 1).expect("the second packet of a prompt");
+    let both: Vec<u8> = (1..20).chain(0..20).collect();
+    assert_eq!(packets[first..first + 39], both);
+}
+
+#[test]
+fn a_voice_that_never_comes_is_passed_over() {
+    let (mut pair, attempt) = call(answers(), says("Nobody makes this."));
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert!(pair.at_ms(ended.stamps.ended).is_some_and(|at| (6_000..6_100).contains(&at)));
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!((dialogue.disposition.as_deref(), dialogue.counts.voice_errors), (Some("said"), 1));
+    assert_eq!(numbers(&pair, attempt), [("speak", 1), ("hush", 1), ("over", 0)]);
+}
+
+#[test]
+fn who_wants_no_more_calls_is_told_of_before_the_end() {
+    let callee = answers().then(3_500, Act::Speak(SOUND)).then(4_500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, question());
+    pair.run(ms(5_100));
+    let hearing = Hearing { opts_out: true, ..Hearing::default() };
+    let said = Heard { text: "don't call me again".to_owned(), ..Heard::default() };
+    tell(&mut pair, attempt, Told::Heard { number: 1, heard: said, hearing });
+    assert_eq!(pair.record(attempt).opted_out, ["don't call me again"]);
+    assert!(pair.record(attempt).ended.is_none());
+    pair.run_until_idle();
+}
+
+#[test]
+fn what_comes_too_late_changes_nothing() {
+    let (mut pair, attempt) = call(answers(), question());
+    pair.run(ms(1_500));
+    tell(&mut pair, attempt, heard(9, "yes", Some("yes")));
+    tell(&mut pair, attempt, piece(3, prompt(5), true));
+    tell(&mut pair, attempt, Told::Deaf { number: 9 });
+    pair.mail(Mail::Voice { attempt, route_try: 2, told: heard(1, "yes", Some("yes")) });
+    pair.run(ms(500));
+    assert_eq!(numbers(&pair, attempt), [("listen", 1)]);
+    assert!(audible(&pair).len() > 40, "the question goes on");
+    pair.run_until_idle();
+}

@@ -1,0 +1,125 @@
+//! Dialogues and the voice thread in numbers.
+
+use std::time::Duration;
+
+use call::{Record, Stamps};
+use common::metric;
+use prometheus::{CounterVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+
+use super::{counter, counters, gauges, histograms, register, seconds};
+
+/// What dialogues tell when they are over.
+#[derive(Clone, Debug)]
+pub(crate) struct DialogueMetrics {
+    first_audio: HistogramVec,
+    turn: HistogramVec,
+    barge_in: HistogramVec,
+    faults: IntCounterVec,
+    opt_outs: IntCounter,
+}
+
+impl DialogueMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            first_audio: register(registry, histograms(&metric::DP_FIRST_AUDIO)),
+            turn: register(registry, histograms(&metric::DP_TURN)),
+            barge_in: register(registry, histograms(&metric::DP_BARGE_IN)),
+            faults: register(registry, counters(&metric::DP_DIALOGUE_FAULTS)),
+            opt_outs: register(registry, counter(&metric::DP_OPT_OUTS)),
+        }
+    }
+
+    pub(crate) fn opted_out(&self) {
+        self.opt_outs.inc();
+    }
+
+    /// A call has ended.
+    pub(crate) fn ended(&self, stamps: &Stamps, record: Option<&Record>) {
+        let none: [&str; 0] = [];
+        if let (Some(answered), Some(first)) = (stamps.answered, stamps.first_audio) {
+            let after = first.saturating_duration_since(answered);
+            self.first_audio.with_label_values(&none).observe(after.as_secs_f64());
+        }
+        let Some(record) = record else { return };
+        for latency in record.turns.iter().filter_map(|turn| turn.latency) {
+            for (part, time) in [
+                ("endpointing", latency.endpointing),
+                ("recogniser", latency.recogniser),
+                ("understanding", latency.understanding),
+                ("speech", latency.speech),
+                ("own", latency.own),
+                ("total", latency.total),
+            ] {
+                self.turn.with_label_values(&[part]).observe(time.as_secs_f64());
+            }
+        }
+        let counts = &record.counts;
+        if counts.barge_ins > 0 {
+            self.barge_in.with_label_values(&none).observe(counts.barge_in_max.as_secs_f64());
+        }
+        for (kind, count) in [
+            ("no_input", counts.no_inputs),
+            ("no_match", counts.no_matches),
+            ("recogniser", counts.recogniser_errors),
+            ("voice", counts.voice_errors),
+            ("server", counts.server_errors),
+        ] {
+            if count > 0 {
+                self.faults.with_label_values(&[kind]).inc_by(u64::from(count));
+            }
+        }
+    }
+}
+
+/// What the voice thread tells.
+#[derive(Clone, Debug)]
+pub(crate) struct VoiceMetrics {
+    sessions: IntGaugeVec,
+    faults: IntCounterVec,
+    answer: HistogramVec,
+    connect: HistogramVec,
+    understanding: HistogramVec,
+    dropped: CounterVec,
+}
+
+impl VoiceMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            sessions: register(registry, gauges(&metric::DP_RECOGNISER_SESSIONS)),
+            faults: register(registry, counters(&metric::DP_RECOGNISER_FAULTS)),
+            answer: register(registry, histograms(&metric::DP_RECOGNISER_ANSWER)),
+            connect: register(registry, histograms(&metric::DP_RECOGNISER_CONNECT)),
+            understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
+            dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
+        }
+    }
+
+    pub(crate) fn sessions(&self, recogniser: &str, more: i64) {
+        self.sessions.with_label_values(&[recogniser]).add(more);
+    }
+
+    pub(crate) fn connected(&self, recogniser: &str, took: Duration) {
+        self.connect.with_label_values(&[recogniser]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, recogniser: &str) {
+        self.faults.with_label_values(&[recogniser, "failed"]).inc();
+    }
+
+    pub(crate) fn reconnected(&self, recogniser: &str) {
+        self.faults.with_label_values(&[recogniser, "reconnected"]).inc();
+    }
+
+    pub(crate) fn refused(&self, recogniser: &str) {
+        self.faults.with_label_values(&[recogniser, "refused"]).inc();
+    }
+
+    pub(crate) fn heard(&self, recogniser: &str, took: Duration, understanding: Duration) {
+        self.answer.with_label_values(&[recogniser]).observe(took.as_secs_f64());
+        self.understanding.with_label_values(&[] as &[&str]).observe(understanding.as_secs_f64());
+    }
+
+    pub(crate) fn dropped(&self, recogniser: &str, ms: u64) {
+        self.dropped.with_label_values(&[recogniser]).inc_by(ms as f64 / 1_000.0);
+    }
+}

@@ -1,0 +1,142 @@
+//! The voice thread: listens, speaks and asks for all calls of the node, so that no shard ever waits for anybody.
+//!
+//! ```text
+//!  shards ── wishes ─▶ dispatcher ─▶ Hub ── pieces of audio ─▶ sessions ─▶ recognisers
+//!     │                               │ ├── sentences ───────▶ Speaker ──▶ voices, cache
+//!     └──── tapped audio ────────────▶│ └── requests ────────▶ Asker ────▶ servers
+//!     ◀──────────── mail ─────────────┘
+//! ```
+//!
+//! One thread with a runtime of its own. It looks at the taps every few milliseconds, as listeners do; answers go straight to the shards'
+//! mail. Whatever it is late with, calls go on: each of their wishes has a deadline of the call's own.
+
+mod asking;
+pub mod config;
+mod hearing;
+mod hub;
+mod speaking;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use ::voice::fetch::{Fetcher, Reach};
+use call::voice::Wish;
+use call::{CallName, Mail, TapQueue};
+use crossbeam_channel::Sender;
+use prometheus::Histogram;
+use script::Sentence;
+use shard::MailSender;
+use tokio::sync::mpsc;
+
+use crate::config::InvalidConfig;
+use crate::dispatch::Input;
+use crate::metrics::VoiceMetrics;
+use crate::voice::asking::Asker;
+use crate::voice::config::VoiceConfig;
+use crate::voice::hub::Hub;
+use crate::voice::speaking::Speaker;
+
+/// Wishes that may wait: several of every call that a core carries.
+const COMMANDS_MAX: usize = 65_536;
+
+/// What the dispatcher hands over.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A call wants something.
+    Wish { shard: u16, call: CallName, wish: Wish },
+    /// A script's sentence is spoken before its calls.
+    Prepare(Sentence),
+}
+
+/// Why the thread could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum VoiceError {
+    /// A value of the configuration.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    /// The folder of spoken sentences.
+    #[error("node.voice.cache: {0}")]
+    Cache(String),
+    /// The thread, or what asks servers.
+    #[error("the voice thread cannot start: {0}")]
+    Machine(String),
+}
+
+/// What the thread shares with the node.
+pub(crate) struct Surroundings {
+    /// The taps of all shards.
+    pub(crate) taps: Vec<TapQueue>,
+    /// The mail of all shards.
+    pub(crate) mail: Vec<MailSender<Mail>>,
+    /// Where what was prepared goes.
+    pub(crate) results: Sender<Input>,
+    pub(crate) metrics: VoiceMetrics,
+    /// How late tapped audio is taken.
+    pub(crate) lag: Histogram,
+}
+
+/// The running thread. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    commands: Option<mpsc::Sender<Command>>,
+    free: FreeSessions,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Sessions that each recogniser could still open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FreeSessions(Arc<Mutex<HashMap<String, u32>>>);
+
+impl FreeSessions {
+    fn set(&self, free: HashMap<String, u32>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = free;
+    }
+}
+
+impl Voice {
+    /// `data` is the node's folder.
+    pub(crate) fn start(config: &VoiceConfig, data: &Path, around: Surroundings) -> Result<Self, VoiceError> {
+        config.check()?;
+        let speaker = Speaker::open(config, data)?;
+        let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
+        let asker = Asker::new(fetcher, config.webhook_secret.0.clone());
+        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let free = FreeSessions::default();
+        let hub = Hub::new(config, around, speaker, asker, free.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| VoiceError::Machine(error.to_string()))?;
+        let thread = std::thread::Builder::new()
+            .name("peal-voice".to_owned())
+            .spawn(move || {
+                runtime.block_on(hub.run(commands));
+                runtime.shutdown_background();
+            })
+            .map_err(|error| VoiceError::Machine(error.to_string()))?;
+        Ok(Self { commands: Some(sender), free, thread: Some(thread) })
+    }
+
+    /// Hands over what a call wants. Says whether there was room.
+    pub(crate) fn command(&self, command: Command) -> bool {
+        self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
+    }
+
+    /// Sessions that each recogniser could still open, by its name; of the default under the empty name too.
+    pub(crate) fn free(&self) -> HashMap<String, u32> {
+        self.free.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the voice thread panicked");
+        }
+    }
+}

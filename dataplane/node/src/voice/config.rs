@@ -1,0 +1,188 @@
+//! The `[node.voice]` table: recognisers, voices, and which servers scripts may ask.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use voice::AudioFormat;
+use voice::fetch::Network;
+
+use crate::config::{InvalidConfig, Secret};
+
+/// How calls hear, speak and ask. Unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VoiceConfig {
+    /// Folder of spoken sentences, kept by what they say. Default the folder `voice` in `node.data`. It may be deleted at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
+    /// Bytes that the folder may take. Default 1 GiB. What was not used for longest goes first.
+    pub cache_bytes_max: u64,
+    /// The recogniser of scripts that name none. Default: the only one there is; empty if there are several.
+    pub default_recogniser: String,
+    /// The voice of scripts. Default `espeak`.
+    pub default_voice: String,
+    /// Networks within our own that scripts may reach, such as `10.1.0.0/16`, beside the public internet. Default none.
+    pub networks: Vec<String>,
+    /// Signs what `webhook` steps post (Standard Webhooks 1.0.0). Default none: nothing is signed.
+    pub webhook_secret: Secret,
+    /// Recognisers by the names that scripts give them.
+    pub recognisers: BTreeMap<String, RecogniserConfig>,
+    /// Voices by name. Default `espeak`, which runs `espeak-ng`.
+    pub voices: BTreeMap<String, VoiceSource>,
+}
+
+/// A recogniser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecogniserConfig {
+    /// How it is spoken to.
+    pub protocol: RecogniserProtocol,
+    /// `ws://` or `wss://`.
+    pub url: String,
+    /// Most sessions at once; calls beyond take the script's way without a recogniser. Default 1,000.
+    #[serde(default = "thousand")]
+    pub sessions_max: usize,
+    /// The model, for protocols that name one. Default `gpt-4o-transcribe`, which `openai` needs; others take no notice.
+    #[serde(default = "transcriber")]
+    pub model: String,
+    /// Sent as `Authorization`, such as `Token …` or `Bearer …`. Default none.
+    #[serde(default)]
+    pub authorization: Secret,
+    /// What audio it gets: `linear16` (16 kHz), `linear8` (8 kHz) or `mulaw`. Default `linear16` for `vosk`, `mulaw` for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Audio>,
+}
+
+/// Protocols of recognisers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecogniserProtocol {
+    /// That of vosk-server.
+    Vosk,
+    /// Deepgram's live API.
+    Deepgram,
+    /// OpenAI's Realtime API, transcription.
+    Openai,
+}
+
+/// Audio as a recogniser gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audio {
+    /// G.711 μ-law, 8 kHz.
+    Mulaw,
+    /// 16 bits, 8 kHz.
+    Linear8,
+    /// 16 bits, 16 kHz.
+    Linear16,
+}
+
+/// Where speech comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum VoiceSource {
+    /// The program `espeak-ng` on this machine.
+    Espeak {
+        /// Path or name of the program. Default `espeak-ng`.
+        #[serde(default = "espeak")]
+        program: String,
+        /// Words a minute, 80 to 450. Default 160.
+        #[serde(default = "pace")]
+        words_a_minute: u32,
+        /// Most processes at once. Default 4.
+        #[serde(default = "four")]
+        processes_max: usize,
+    },
+}
+
+impl Default for VoiceConfig {
+    fn default() -> Self {
+        let espeak = VoiceSource::Espeak { program: espeak(), words_a_minute: pace(), processes_max: four() };
+        Self {
+            cache: None,
+            cache_bytes_max: 1 << 30,
+            default_recogniser: String::new(),
+            default_voice: "espeak".to_owned(),
+            networks: Vec::new(),
+            webhook_secret: Secret::default(),
+            recognisers: BTreeMap::new(),
+            voices: BTreeMap::from([("espeak".to_owned(), espeak)]),
+        }
+    }
+}
+
+impl VoiceConfig {
+    /// Checks what can be checked without asking anybody.
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
+        let refuse = |field, what: String| Err(InvalidConfig { field, what });
+        for (name, recogniser) in &self.recognisers {
+            if !recogniser.url.starts_with("ws://") && !recogniser.url.starts_with("wss://") {
+                return refuse("voice.recognisers", format!("{name}: url must begin with ws:// or wss://"));
+            }
+            if !(1..=100_000).contains(&recogniser.sessions_max) {
+                return refuse("voice.recognisers", format!("{name}: sessions_max must be 1 to 100000"));
+            }
+        }
+        if !self.default_recogniser.is_empty() && !self.recognisers.contains_key(&self.default_recogniser) {
+            return refuse(
+                "voice.default_recogniser",
+                format!("there is no recogniser `{}`", self.default_recogniser),
+            );
+        }
+        if !self.voices.contains_key(&self.default_voice) {
+            return refuse("voice.default_voice", format!("there is no voice `{}`", self.default_voice));
+        }
+        for VoiceSource::Espeak { words_a_minute, processes_max, .. } in self.voices.values() {
+            if !(80..=450).contains(words_a_minute) || !(1..=1_000).contains(processes_max) {
+                return refuse(
+                    "voice.voices",
+                    "words_a_minute must be 80 to 450, processes_max 1 to 1000".to_owned(),
+                );
+            }
+        }
+        self.own_networks().map(drop)
+    }
+
+    pub(crate) fn own_networks(&self) -> Result<Vec<Network>, InvalidConfig> {
+        let network =
+            |text: &String| text.parse().map_err(|what| InvalidConfig { field: "voice.networks", what });
+        self.networks.iter().map(network).collect()
+    }
+
+    /// The recogniser of scripts that name none.
+    pub(crate) fn default_recogniser(&self) -> Option<&str> {
+        match self.default_recogniser.as_str() {
+            "" if self.recognisers.len() == 1 => self.recognisers.keys().next().map(String::as_str),
+            "" => None,
+            name => Some(name),
+        }
+    }
+}
+
+impl RecogniserConfig {
+    pub(crate) fn audio(&self) -> AudioFormat {
+        match (self.audio, self.protocol) {
+            (Some(Audio::Mulaw), _) => AudioFormat::Mulaw,
+            (Some(Audio::Linear8), _) => AudioFormat::Linear8,
+            (Some(Audio::Linear16), _) | (None, RecogniserProtocol::Vosk) => AudioFormat::Linear16,
+            (None, _) => AudioFormat::Mulaw,
+        }
+    }
+}
+
+fn transcriber() -> String {
+    "gpt-4o-transcribe".to_owned()
+}
+fn espeak() -> String {
+    "espeak-ng".to_owned()
+}
+fn pace() -> u32 {
+    160
+}
+fn four() -> usize {
+    4
+}
+fn thousand() -> usize {
+    1_000
+}

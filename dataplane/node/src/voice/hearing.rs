@@ -1,0 +1,444 @@
+//! What callees say on its way to recognisers, and what those make of it on its way back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::voice::prosody;
+use ::voice::protocol::{deepgram::Deepgram, openai, vosk::Vosk};
+use ::voice::session::{self, Given, Target};
+use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Protocol};
+use call::CallName;
+use call::voice::{Hearing, Prosody, Told};
+use media::{Chunk, Codec};
+use script::{Ask, Program};
+use tokio::sync::mpsc;
+
+use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
+use super::hub::{CallKey, News, nothing_heard};
+use crate::metrics::VoiceMetrics;
+
+/// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
+/// the sentence in one.
+const GATE_HANG_MS: u32 = 1_000;
+/// Pieces that may wait for a session: five seconds of audio.
+const GIVEN_MAX: usize = 50;
+/// How long a recogniser may take for its last word. The call gives up later.
+const LAST_WORD_MAX: Duration = Duration::from_secs(4);
+/// Samples a millisecond.
+const A_MS: u64 = 8;
+
+/// One recogniser.
+struct Recogniser {
+    name: String,
+    config: RecogniserConfig,
+    breaker: Breaker,
+    /// The end of what the callee says is the end of the session, since the protocol asks for the last word in no other way.
+    hears_once: bool,
+}
+
+/// All recognisers.
+pub(super) struct Recognisers {
+    all: Vec<Recogniser>,
+    by_name: BTreeMap<String, usize>,
+    metrics: VoiceMetrics,
+}
+
+/// How a call is listened to.
+pub(super) struct Ear {
+    attempt: String,
+    gate: Gate,
+    codec: Option<Codec>,
+    session: Option<Session>,
+    sessions: u32,
+    question: Option<Question>,
+    turn: prosody::Turn,
+    first_turn: Option<prosody::Prosody>,
+    /// What [`Gate::counts`] said at the last answer.
+    counted: (u64, u64),
+    dropped_samples: u64,
+}
+
+struct Session {
+    number: u32,
+    recogniser: usize,
+    given: Option<mpsc::Sender<Given>>,
+}
+
+/// What is being listened for.
+struct Question {
+    number: u32,
+    recogniser: usize,
+    ask: Ask,
+    program: Arc<Program>,
+    /// What the recogniser is sure of.
+    said: Vec<String>,
+    /// Something was sent.
+    is_heard: bool,
+    /// The recogniser was asked for its last word.
+    asked_at: Option<Instant>,
+}
+
+impl Ear {
+    pub(super) fn new(name: CallName) -> Self {
+        Self {
+            attempt: name.attempt.to_string(),
+            gate: Gate::new(GATE_HANG_MS),
+            codec: None,
+            session: None,
+            sessions: 0,
+            question: None,
+            turn: prosody::Turn::default(),
+            first_turn: None,
+            counted: (0, 0),
+            dropped_samples: 0,
+        }
+    }
+}
+
+impl Recognisers {
+    pub(super) fn new(config: &VoiceConfig, metrics: VoiceMetrics) -> Self {
+        let mut by_name = BTreeMap::new();
+        let mut all = Vec::new();
+        for (name, config) in &config.recognisers {
+            by_name.insert(name.clone(), all.len());
+            all.push(Recogniser {
+                name: name.clone(),
+                config: config.clone(),
+                breaker: Breaker::new(config.sessions_max),
+                hears_once: config.protocol == RecogniserProtocol::Vosk,
+            });
+        }
+        if let Some(default) = config.default_recogniser().and_then(|name| by_name.get(name)).copied() {
+            by_name.insert(String::new(), default);
+        }
+        Self { all, by_name, metrics }
+    }
+
+    /// Sessions that could still be opened.
+    pub(super) fn free(&self) -> HashMap<String, u32> {
+        let now = Instant::now();
+        let free = |(name, index): (&String, &usize)| {
+            (name.clone(), u32::try_from(self.all[*index].breaker.free(now)).unwrap_or(u32::MAX))
+        };
+        self.by_name.iter().map(free).collect()
+    }
+
+    /// Begins to listen. An answer at once means that nobody can.
+    pub(super) fn listen(
+        &mut self,
+        ear: &mut Ear,
+        number: u32,
+        ask: Ask,
+        program: Arc<Program>,
+    ) -> Option<Told> {
+        let name = ask.recogniser.as_deref().unwrap_or_default();
+        let Some(&recogniser) = self.by_name.get(name) else {
+            tracing::warn!(
+                recogniser = name,
+                "a script listens with a recogniser that the configuration does not have"
+            );
+            return Some(Told::Deaf { number });
+        };
+        let is_other = |session: &Session| session.recogniser != recogniser || session.given.is_none();
+        if ear.session.as_ref().is_some_and(is_other) {
+            self.end_session(ear);
+        }
+        ear.turn = prosody::Turn::default();
+        ear.question = Some(Question {
+            number,
+            recogniser,
+            ask,
+            program,
+            said: Vec::new(),
+            is_heard: false,
+            asked_at: None,
+        });
+        None
+    }
+
+    /// A chunk of what the callee says.
+    pub(super) fn hear(
+        &mut self,
+        key: CallKey,
+        ear: &mut Ear,
+        chunk: &Chunk,
+        news: &mpsc::UnboundedSender<News>,
+    ) -> Option<Told> {
+        let codec = *ear.codec.insert(chunk.codec());
+        let passed = ear.gate.hear(codec, chunk.position(), chunk.samples());
+        let question = ear.question.as_ref().filter(|question| question.asked_at.is_none())?;
+        let (number, recogniser) = (question.number, question.recogniser);
+        if ear.session.is_none() && !self.open(key, ear, recogniser, codec, news) {
+            ear.question = None;
+            return Some(Told::Deaf { number });
+        }
+        let piece = passed.piece?;
+        ear.turn.hear(codec, &piece.samples);
+        let samples = piece.samples.len() as u64;
+        if let Some(question) = &mut ear.question {
+            question.is_heard = true;
+        }
+        let session = ear.session.as_ref().and_then(|session| session.given.as_ref());
+        if session.is_none_or(|given| given.try_send(Given::Audio(piece)).is_err()) {
+            ear.dropped_samples += samples;
+            self.metrics.dropped(&self.all[recogniser].name, samples / A_MS);
+        }
+        None
+    }
+
+    /// The callee has finished.
+    pub(super) fn end_of_speech(&mut self, ear: &mut Ear, number: u32) -> Option<Told> {
+        let question = ear.question.as_mut().filter(|question| question.number == number)?;
+        question.asked_at = Some(Instant::now());
+        if !question.is_heard {
+            // So faint that the gate let nothing pass.
+            ear.question = None;
+            return Some(nothing_heard(number));
+        }
+        let Some(session) = &mut ear.session else {
+            ear.question = None;
+            return Some(Told::Deaf { number });
+        };
+        if self.all[session.recogniser].hears_once {
+            session.given = None;
+        } else if let Some(given) = &session.given {
+            // A session whose queue is full is asked by nobody, and the time for its last word runs out.
+            let _ = given.try_send(Given::EndOfSpeech);
+        }
+        None
+    }
+
+    /// Nothing more is to be heard.
+    pub(super) fn stop(&mut self, ear: &mut Ear, number: u32) {
+        if ear.question.take_if(|question| question.number == number).is_none() {
+            return;
+        }
+        if ear.session.as_ref().is_some_and(|session| self.all[session.recogniser].hears_once) {
+            self.end_session(ear);
+        }
+    }
+
+    /// The call is over.
+    pub(super) fn leave(&mut self, ear: &Ear) {
+        if let Some(session) = &ear.session {
+            self.finish(session.recogniser);
+        }
+    }
+
+    /// A session tells something; `None` for `ear` when its call is over.
+    pub(super) fn on_session(
+        &mut self,
+        ear: Option<&mut Ear>,
+        number: u32,
+        told: session::Told,
+    ) -> Option<Told> {
+        let ear = ear.filter(|ear| ear.session.as_ref().is_some_and(|session| session.number == number))?;
+        let recogniser = ear.session.as_ref().expect("just looked at").recogniser;
+        match told {
+            session::Told::Connected { took } => {
+                self.all[recogniser].breaker.worked();
+                self.metrics.connected(&self.all[recogniser].name, took);
+                None
+            }
+            session::Told::Heard(Said::Final { text, .. }) => self.on_final(ear, text),
+            // The call finds the beginning of speech itself, sooner; what a recogniser says is for voice bots.
+            session::Told::Heard(_) => None,
+            session::Told::Dropped(samples) => {
+                ear.dropped_samples += samples as u64;
+                self.metrics.dropped(&self.all[recogniser].name, samples as u64 / A_MS);
+                None
+            }
+            session::Told::Reconnecting => {
+                self.metrics.reconnected(&self.all[recogniser].name);
+                None
+            }
+            session::Told::Over(how) => {
+                ear.session = None;
+                self.finish(recogniser);
+                if let Err(gone) = &how {
+                    tracing::warn!(recogniser = self.all[recogniser].name, %gone, "a recogniser's session failed");
+                    self.all[recogniser].breaker.failed(Instant::now());
+                    self.metrics.failed(&self.all[recogniser].name);
+                }
+                let question = ear.question.as_ref()?;
+                match (&how, question.asked_at) {
+                    (Ok(()), Some(_)) => self.answer(ear),
+                    (_, None) if how.is_ok() => None,
+                    _ => {
+                        let number = question.number;
+                        ear.question = None;
+                        Some(Told::Deaf { number })
+                    }
+                }
+            }
+        }
+    }
+
+    /// Recognisers that do not come to their last word in time.
+    pub(super) fn on_time(&mut self, now: Instant, ear: &mut Ear) -> Option<Told> {
+        let question = ear.question.as_ref()?;
+        let asked_at = question.asked_at.filter(|asked_at| now.duration_since(*asked_at) >= LAST_WORD_MAX)?;
+        debug_assert!(asked_at <= now);
+        if !question.said.is_empty() {
+            return self.answer(ear);
+        }
+        let number = question.number;
+        ear.question = None;
+        if let Some(session) = &ear.session {
+            self.all[session.recogniser].breaker.failed(now);
+            self.metrics.failed(&self.all[session.recogniser].name);
+        }
+        self.end_session(ear);
+        Some(Told::Deaf { number })
+    }
+
+    fn on_final(&mut self, ear: &mut Ear, text: String) -> Option<Told> {
+        let question = ear.question.as_mut()?;
+        if !text.trim().is_empty() {
+            question.said.push(text);
+        }
+        question.asked_at?;
+        self.answer(ear)
+    }
+
+    /// All has been said: what it means.
+    fn answer(&mut self, ear: &mut Ear) -> Option<Told> {
+        let question = ear.question.take()?;
+        let began = Instant::now();
+        let text = question.said.join(" ");
+        let today = jiff::Zoned::now().date();
+        let heard = question.program.understand(question.ask.step, &text, today);
+        let opts_out = understanding::opts_out(&text);
+        let understanding = began.elapsed();
+        let recogniser = question.asked_at.map_or(Duration::ZERO, |asked_at| began.duration_since(asked_at));
+        self.metrics.heard(&self.all[question.recogniser].name, recogniser, understanding);
+        let (heard_samples, sent_samples) = ear.gate.counts();
+        let (heard_before, sent_before) = std::mem::replace(&mut ear.counted, (heard_samples, sent_samples));
+        let ms = |samples: u64| u32::try_from(samples / A_MS).unwrap_or(u32::MAX);
+        let hearing = Hearing {
+            recogniser,
+            understanding,
+            opts_out,
+            heard_ms: ms(heard_samples - heard_before),
+            sent_ms: ms(sent_samples - sent_before),
+            dropped_ms: ms(std::mem::take(&mut ear.dropped_samples)),
+            prosody: mood(ear),
+        };
+        Some(Told::Heard { number: question.number, heard, hearing })
+    }
+
+    /// Opens a session for the call's question. False when there is none to be had.
+    fn open(
+        &mut self,
+        key: CallKey,
+        ear: &mut Ear,
+        index: usize,
+        codec: Codec,
+        news: &mpsc::UnboundedSender<News>,
+    ) -> bool {
+        let recogniser = &mut self.all[index];
+        if let Err(refusal) = recogniser.breaker.begin(Instant::now()) {
+            tracing::debug!(recogniser = recogniser.name, %refusal, "no session");
+            self.metrics.refused(&recogniser.name);
+            return false;
+        }
+        let Some(question) = &ear.question else { return false };
+        let facts = CallFacts {
+            attempt: ear.attempt.clone(),
+            language: question.ask.language.clone(),
+            phrases: question.program.expected_phrases(question.ask.step).to_vec(),
+            parameters: Vec::new(),
+        };
+        let target = target(&recogniser.config, &facts, &question.ask);
+        self.metrics.sessions(&recogniser.name, 1);
+        ear.sessions += 1;
+        let number = ear.sessions;
+        let (given, taken) = mpsc::channel(GIVEN_MAX);
+        ear.session = Some(Session { number, recogniser: index, given: Some(given) });
+        let news = news.clone();
+        tokio::spawn(async move {
+            let (teller, mut told) = mpsc::unbounded_channel();
+            let forward = async {
+                while let Some(told) = told.recv().await {
+                    if news.send(News::Session { call: key, session: number, told }).is_err() {
+                        break;
+                    }
+                }
+            };
+            tokio::join!(session::run(target, facts, codec, taken, teller), forward);
+        });
+        true
+    }
+
+    /// Lets go of the call's session, which ends by itself.
+    fn end_session(&mut self, ear: &mut Ear) {
+        if let Some(session) = ear.session.take() {
+            self.finish(session.recogniser);
+        }
+    }
+
+    fn finish(&mut self, recogniser: usize) {
+        self.all[recogniser].breaker.end();
+        self.metrics.sessions(&self.all[recogniser].name, -1);
+    }
+}
+
+fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) -> Target {
+    let format = config.audio();
+    let end_silence_ms = u32::try_from(ask.end_silence.as_millis()).unwrap_or(u32::MAX);
+    let mut url = config.url.clone();
+    if config.protocol == RecogniserProtocol::Deepgram {
+        let query = Deepgram::new(format).query(facts, end_silence_ms);
+        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        url = format!("{url}{}{}", if url.contains('?') { '&' } else { '?' }, query.join("&"));
+    }
+    let mut headers = Vec::new();
+    if !config.authorization.0.is_empty() {
+        headers.push(("authorization".to_owned(), config.authorization.0.clone()));
+    }
+    let (protocol, model) = (config.protocol, config.model.clone());
+    let protocol = move || machine(protocol, format, end_silence_ms, &model);
+    Target { url, headers, protocol: Box::new(protocol) }
+}
+
+fn machine(
+    protocol: RecogniserProtocol,
+    format: AudioFormat,
+    end_silence_ms: u32,
+    model: &str,
+) -> Box<dyn Protocol> {
+    match protocol {
+        RecogniserProtocol::Vosk => Box::new(Vosk::new(format)),
+        RecogniserProtocol::Deepgram => Box::new(Deepgram::new(format)),
+        RecogniserProtocol::Openai => {
+            let purpose = openai::Purpose::Transcription { model: model.to_owned() };
+            Box::new(openai::OpenAi::new(purpose, end_silence_ms))
+        }
+    }
+}
+
+/// For a URL's query.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte))
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+/// What the turn sounded like beside the callee's first, which tells nothing by itself.
+fn mood(ear: &mut Ear) -> Option<Prosody> {
+    let prosody = ear.turn.finish()?;
+    let Some(first) = ear.first_turn else {
+        ear.first_turn = Some(prosody);
+        return None;
+    };
+    let mood = prosody.mood(&first);
+    Some(Prosody { arousal: mood.arousal, valence: mood.valence, confidence: mood.confidence })
+}

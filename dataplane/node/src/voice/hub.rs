@@ -1,0 +1,265 @@
+//! The calls that the voice thread knows, and what each wants of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use ::voice::session;
+use call::voice::{Told, Wish};
+use call::{CallName, Mail, TapQueue};
+use common::AttemptId;
+use prometheus::Histogram;
+use script::{Heard, Sentence};
+use shard::{MailRefused, MailSender};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::asking::Asker;
+use super::config::VoiceConfig;
+use super::hearing::{Ear, Recognisers};
+use super::speaking::Speaker;
+use super::{Command, FreeSessions, Surroundings};
+use crate::assets::AudioName;
+use crate::dispatch::Input;
+
+/// Time between looks at the taps: a tenth of what a chunk lasts.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Looks between two counts of free sessions.
+const LOOKS_A_COUNT: u32 = 10;
+/// Chunks taken of one shard before other work has its turn.
+const BITE: usize = 1_024;
+
+pub(super) type CallKey = (AttemptId, u32);
+
+/// What tasks tell the hub.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Of a session. Its number tells it from the call's earlier ones.
+    Session { call: CallKey, session: u32, told: session::Told },
+    /// For a call.
+    Call { call: CallKey, told: Told },
+    /// A sentence was prepared, or cannot be.
+    Prepared { sentence: Sentence, result: Result<std::sync::Arc<media::Prompt>, String> },
+}
+
+/// See the module's text.
+pub(super) struct Hub {
+    taps: Vec<TapQueue>,
+    mail: Vec<MailSender<Mail>>,
+    /// Mail that found its queue full.
+    waiting: Vec<VecDeque<Mail>>,
+    results: crossbeam_channel::Sender<Input>,
+    lag: Histogram,
+    recognisers: Recognisers,
+    speaker: Speaker,
+    asker: Asker,
+    free: FreeSessions,
+    calls: HashMap<CallKey, Call>,
+    news: mpsc::UnboundedSender<News>,
+    heard: Option<mpsc::UnboundedReceiver<News>>,
+}
+
+/// One call.
+struct Call {
+    shard: u16,
+    ear: Ear,
+    /// What is being spoken or asked; ended with the call.
+    speaking: Option<(u32, AbortHandle)>,
+    asking: Option<AbortHandle>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let tasks = self.speaking.take().map(|(_, task)| task).into_iter().chain(self.asking.take());
+        tasks.for_each(|task| task.abort());
+    }
+}
+
+impl Hub {
+    pub(super) fn new(
+        config: &VoiceConfig,
+        around: Surroundings,
+        speaker: Speaker,
+        asker: Asker,
+        free: FreeSessions,
+    ) -> Self {
+        let Surroundings { taps, mail, results, metrics, lag } = around;
+        let (news, heard) = mpsc::unbounded_channel();
+        Self {
+            waiting: mail.iter().map(|_| VecDeque::new()).collect(),
+            recognisers: Recognisers::new(config, metrics),
+            calls: HashMap::new(),
+            heard: Some(heard),
+            taps,
+            mail,
+            results,
+            lag,
+            speaker,
+            asker,
+            free,
+            news,
+        }
+    }
+
+    /// Until nobody can send commands any more.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut heard = self.heard.take().expect("it runs once");
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = 0;
+        self.count_free();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    None => return,
+                    Some(Command::Wish { shard, call, wish }) => self.on_wish(shard, call, wish),
+                    Some(Command::Prepare(sentence)) => self.prepare(sentence),
+                },
+                Some(news) = heard.recv() => self.on_news(news),
+                _ = look.tick() => {
+                    self.hear();
+                    self.mail_again();
+                    self.listen_on_time();
+                    looks = (looks + 1) % LOOKS_A_COUNT;
+                    if looks == 0 {
+                        self.count_free();
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_wish(&mut self, shard: u16, name: CallName, wish: Wish) {
+        let key = (name.attempt, name.route_try);
+        if let Wish::End = wish {
+            if let Some(call) = self.calls.remove(&key) {
+                self.recognisers.leave(&call.ear);
+            }
+            return;
+        }
+        let call = self.calls.entry(key).or_insert_with(|| Call {
+            shard,
+            ear: Ear::new(name),
+            speaking: None,
+            asking: None,
+        });
+        match wish {
+            Wish::Speak { number, sentence } => {
+                let task = self.speaker.speak(key, number, sentence, &self.news);
+                if let Some((_, before)) = call.speaking.replace((number, task)) {
+                    before.abort();
+                }
+            }
+            Wish::Hush { number } => {
+                if let Some((_, task)) = call.speaking.take_if(|(of, _)| *of == number) {
+                    task.abort();
+                }
+            }
+            Wish::Request { number, request } => {
+                let task = self.asker.ask(key, number, *request, &self.news);
+                if let Some(before) = call.asking.replace(task) {
+                    before.abort();
+                }
+            }
+            Wish::Listen { number, ask, program } => {
+                if let Some(told) = self.recognisers.listen(&mut call.ear, number, *ask, program) {
+                    self.tell(key, told);
+                }
+            }
+            Wish::EndOfSpeech { number } => {
+                // What was handed to the tap before this wish was sent is part of the answer.
+                self.hear();
+                if let Some(call) = self.calls.get_mut(&key)
+                    && let Some(told) = self.recognisers.end_of_speech(&mut call.ear, number)
+                {
+                    self.tell(key, told);
+                }
+            }
+            Wish::StopListening { number } => self.recognisers.stop(&mut call.ear, number),
+            Wish::End => unreachable!("taken above"),
+        }
+    }
+
+    fn on_news(&mut self, news: News) {
+        match news {
+            News::Session { call: key, session, told } => {
+                let ear = self.calls.get_mut(&key).map(|call| &mut call.ear);
+                if let Some(told) = self.recognisers.on_session(ear, session, told) {
+                    self.tell(key, told);
+                }
+            }
+            News::Call { call, told } => self.tell(call, told),
+            News::Prepared { sentence, result } => {
+                // The dispatcher may have ended meanwhile.
+                let _ = self.results.send(Input::Made { name: AudioName::Sentence(sentence), result });
+            }
+        }
+    }
+
+    fn prepare(&self, sentence: Sentence) {
+        self.speaker.prepare(sentence, &self.news);
+    }
+
+    /// Takes what the taps have.
+    fn hear(&mut self) {
+        for tap in &self.taps {
+            for _ in 0..BITE {
+                let Some(tapped) = tap.take() else { break };
+                let key = (tapped.call.attempt, tapped.call.route_try);
+                let Some(call) = self.calls.get_mut(&key) else { continue };
+                self.lag.observe(tapped.given.elapsed().as_secs_f64());
+                if let Some(told) = self.recognisers.hear(key, &mut call.ear, &tapped.chunk, &self.news) {
+                    let shard = call.shard;
+                    mail(&self.mail, &mut self.waiting, shard, key, told);
+                }
+            }
+        }
+    }
+
+    fn listen_on_time(&mut self) {
+        let now = Instant::now();
+        for (key, call) in &mut self.calls {
+            if let Some(told) = self.recognisers.on_time(now, &mut call.ear) {
+                mail(&self.mail, &mut self.waiting, call.shard, *key, told);
+            }
+        }
+    }
+
+    fn tell(&mut self, key: CallKey, told: Told) {
+        if let Some(call) = self.calls.get(&key) {
+            mail(&self.mail, &mut self.waiting, call.shard, key, told);
+        }
+    }
+
+    fn mail_again(&mut self) {
+        for (shard, waiting) in self.waiting.iter_mut().enumerate() {
+            while let Some(mail) = waiting.pop_front() {
+                if let Err(MailRefused::Full(mail)) = self.mail[shard].try_send(mail) {
+                    waiting.push_front(mail);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn count_free(&self) {
+        self.free.set(self.recognisers.free());
+    }
+}
+
+/// Puts an answer into a shard's mail. One that finds it full waits; there are no more of them than calls have wishes.
+fn mail(senders: &[MailSender<Mail>], waiting: &mut [VecDeque<Mail>], shard: u16, key: CallKey, told: Told) {
+    let mail = Mail::Voice { attempt: key.0, route_try: key.1, told };
+    let shard = usize::from(shard);
+    if !waiting[shard].is_empty() {
+        return waiting[shard].push_back(mail);
+    }
+    if let Err(MailRefused::Full(mail)) = senders[shard].try_send(mail) {
+        waiting[shard].push_back(mail);
+    }
+}
+
+/// An answer in which nothing was understood.
+pub(super) fn nothing_heard(number: u32) -> Told {
+    Told::Heard { number, heard: Heard::default(), hearing: call::voice::Hearing::default() }
+}
