@@ -1,8 +1,8 @@
-//! Changing the sample rate of a whole recording, good enough for telephony.
+//! Changing the sample rate, of a whole recording or of one that is still coming, good enough for telephony.
 //!
 //! A windowed sinc in polyphase form: both rates are reduced by their common divisor to `up`/`down`, and each output
-//! sample is the input around it weighted by one of `up` phases of the filter. Runs when a prompt is loaded, never on a
-//! call's path, which is why it favours being short over being fast.
+//! sample is the input around it weighted by one of `up` phases of the filter. Runs when a prompt is loaded or a sentence
+//! is made, never on a call's path, which is why it favours being short over being fast.
 
 use std::f64::consts::PI;
 
@@ -15,21 +15,73 @@ const PASS_BAND: f64 = 0.95;
 
 /// Converts `samples` from `from` to `to` hertz. Both must be above 0.
 pub fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
-    if from == to {
-        return samples.to_vec();
-    }
-    let divisor = gcd(from, to);
-    let (up, down) = (u64::from(to / divisor), u64::from(from / divisor));
-    let filter = Filter::design(from, to, up as usize);
-    let length = (samples.len() as u64 * up).div_ceil(down);
-    (0..length)
-        .map(|n| {
-            let position = n * down;
-            filter.apply(samples, (position / up) as usize, (position % up) as usize)
-        })
-        .collect()
+    let mut resampler = Resampler::new(from, to);
+    let mut converted = resampler.convert(samples);
+    converted.extend(resampler.finish());
+    converted
 }
 
+/// Converts a recording that comes in pieces: however it is cut, together they are what [`resample`] makes of the whole.
+#[derive(Debug)]
+pub struct Resampler {
+    up: u64,
+    down: u64,
+    /// None if both rates are the same.
+    filter: Option<Filter>,
+    /// Input that outputs to come may still need, and where it begins.
+    kept: Vec<i16>,
+    kept_from: u64,
+    /// Outputs so far.
+    made: u64,
+}
+
+impl Resampler {
+    /// Converts from `from` to `to` hertz. Both must be above 0.
+    pub fn new(from: u32, to: u32) -> Resampler {
+        let divisor = gcd(from, to);
+        let (up, down) = (u64::from(to / divisor), u64::from(from / divisor));
+        let filter = (up != down).then(|| Filter::design(from, to, up as usize));
+        Resampler { up, down, filter, kept: Vec::new(), kept_from: 0, made: 0 }
+    }
+
+    /// The next input, and the outputs for which it is enough. They lag behind by half the filter, some milliseconds.
+    pub fn convert(&mut self, samples: &[i16]) -> Vec<i16> {
+        let Some(filter) = &self.filter else { return samples.to_vec() };
+        self.kept.extend_from_slice(samples);
+        let received = self.kept_from + self.kept.len() as u64;
+        // The output at input position p looks at inputs up to p + reach.
+        let complete = ((received.saturating_sub(filter.reach as u64)) * self.up).div_ceil(self.down);
+        self.make(complete)
+    }
+
+    /// The last outputs, after the last input: beyond it is silence.
+    pub fn finish(mut self) -> Vec<i16> {
+        let received = self.kept_from + self.kept.len() as u64;
+        self.make((received * self.up).div_ceil(self.down))
+    }
+
+    /// Outputs up to this number.
+    fn make(&mut self, until: u64) -> Vec<i16> {
+        let Some(filter) = &self.filter else { return Vec::new() };
+        let output = |number: u64| {
+            let position = number * self.down;
+            filter.apply(
+                &self.kept,
+                (position / self.up) as isize - self.kept_from as isize,
+                (position % self.up) as usize,
+            )
+        };
+        let converted = (self.made..until).map(output).collect();
+        self.made = self.made.max(until);
+        let needed = (self.made * self.down / self.up).saturating_sub(filter.reach as u64);
+        let passed = needed.saturating_sub(self.kept_from);
+        self.kept.drain(..passed as usize);
+        self.kept_from += passed;
+        converted
+    }
+}
+
+#[derive(Debug)]
 struct Filter {
     /// Inputs on each side of the output's position.
     reach: usize,
@@ -57,9 +109,9 @@ impl Filter {
         Filter { reach, phases: (0..up).map(phase).collect() }
     }
 
-    fn apply(&self, samples: &[i16], at: usize, phase: usize) -> i16 {
+    fn apply(&self, samples: &[i16], at: isize, phase: usize) -> i16 {
         let weights = &self.phases[phase];
-        let first = at as isize - (self.reach as isize - 1);
+        let first = at - (self.reach as isize - 1);
         let skipped = usize::try_from(-first).unwrap_or(0);
         let start = first.max(0) as usize;
         let inputs = samples.get(start..).unwrap_or(&[]);
@@ -125,6 +177,34 @@ mod tests {
         let out = resample(&sine(440.0, 4000, 0.5), 4000, 8000);
         assert_eq!(out.len(), 4000);
         assert!((rms(&out[400..3600]) / rms(&sine(440.0, 8000, 0.5)) - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        let tone = sine(700.0, 24_000, 0.2);
+        for (from, to) in [(24_000, 8000), (22_050, 8000), (8000, 8000), (8000, 16_000), (44_100, 8000)] {
+            let whole = resample(&tone, from, to);
+            for piece in [1, 7, 160, 1000, 4800] {
+                let mut resampler = Resampler::new(from, to);
+                let mut made: Vec<i16> =
+                    tone.chunks(piece).flat_map(|piece| resampler.convert(piece)).collect();
+                made.extend(resampler.finish());
+                assert!(made == whole, "{from} to {to} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_output_does_not_wait_for_the_last_input() {
+        let mut resampler = Resampler::new(24_000, 8000);
+        let first = resampler.convert(&sine(700.0, 24_000, 0.1));
+        assert!((750..800).contains(&first.len()), "{}", first.len());
+        assert!(resampler.kept.len() < 500, "what is done with is not kept: {}", resampler.kept.len());
+    }
+
+    #[test]
+    fn nothing_gives_nothing() {
+        assert_eq!(resample(&[], 24_000, 8000), []);
     }
 
     #[test]
