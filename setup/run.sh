@@ -34,7 +34,7 @@ if [ "${1:-demo}" = lint ]; then
 fi
 
 if [ "${1:-demo}" = test ]; then
-    setup/debian.sh sip-tester prometheus
+    setup/debian.sh sip-tester prometheus espeak-ng
     # A Python of Debian's comes without it.
     python3 -c 'import venv, ensurepip' 2>/dev/null || setup/debian.sh python3-venv
     setup/python.sh

@@ -1,18 +1,30 @@
 //! Speaking: sentences become audio, once.
 //!
-//! A [`Voice`] makes audio of a sentence; [`Cache`] keeps it on disk under the sentence's own name, for all calls, all codecs and after a
-//! restart; [`sentences`] cuts what is to be said so that the first part is heard while the rest is being made.
+//! A [`Voice`] makes audio of a sentence and hands it over while it makes it; [`Cache`] keeps it on disk under the sentence's own name, for
+//! all calls, all codecs and after a restart; a [`Speaker`] is both. [`sentences`] cuts what is to be said so that the first part is heard
+//! while the rest is being made.
 
 mod cache;
+mod delivery;
 mod espeak;
+mod openai;
+mod plain;
+mod reader;
 mod sentences;
+mod server;
+mod speaker;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use cache::{Cache, CacheError};
+pub use delivery::Delivery;
 pub use espeak::Espeak;
+pub use openai::{OpenAi, OpenAiSettings};
+pub use plain::{Plain, PlainSettings};
+pub use reader::{AudioReader, Encoding, Form, NotAudio};
 pub use sentences::{first_sentence, sentences};
+pub use speaker::{Origin, Speaker, Spoken};
 
 /// Samples a second of everything that is made here: that of the telephone.
 pub const RATE: u32 = 8_000;
@@ -57,6 +69,12 @@ pub enum SpeechError {
         /// How long it had.
         seconds: u64,
     },
+    /// It makes audio without end.
+    #[error("more than {} s of audio for a sentence", SAMPLES_MAX / RATE as usize)]
+    Endless,
+    /// Nobody takes the audio any more; no fault of the connector's.
+    #[error("nobody listens any more")]
+    Unwanted,
     /// It gave something that is no audio, or said that something is wrong.
     #[error("{who}: {problem}")]
     Unusable {
@@ -69,12 +87,14 @@ pub enum SpeechError {
 
 /// One way to make audio. One connector is one file and one implementation.
 pub trait Voice: Send + Sync {
-    /// Its name in the configuration and in the cache. Another version of a voice must have another name, or old audio is played.
+    /// What its audio is kept under. Everything that changes how it sounds is part of it, or old audio is played.
     fn name(&self) -> &str;
 
-    /// Audio of a sentence, one channel, [`RATE`] samples a second.
+    /// Makes the audio of a sentence, one channel, [`RATE`] samples a second, and hands it over as it comes. What was handed over before an
+    /// error has been heard.
     fn speak<'a>(
         &'a self,
         saying: &'a Saying,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<i16>, SpeechError>> + Send + 'a>>;
+        to: &'a mut Delivery,
+    ) -> Pin<Box<dyn Future<Output = Result<(), SpeechError>> + Send + 'a>>;
 }

@@ -5,20 +5,24 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::time::Duration;
 
-use media::resample::resample;
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{RATE, SAMPLES_MAX, SENTENCE_MAX, Saying, SpeechError, Voice};
+use super::reader::{AudioReader, Form};
+use super::{Delivery, Saying, SpeechError, Voice};
 
 /// How long a sentence may take. It usually takes some tens of milliseconds.
 const SECONDS_MAX: u64 = 10;
+/// How much is read of what it says of an error.
+const WORDS_BYTES_MAX: u64 = 1 << 10;
 
 /// The program, and how many of it may run.
 #[derive(Debug)]
 pub struct Espeak {
     program: String,
+    name: String,
     words_a_minute: u32,
     places: Semaphore,
 }
@@ -26,65 +30,85 @@ pub struct Espeak {
 impl Espeak {
     /// `program` is run, usually `espeak-ng`, at most so many at a time.
     pub fn new(program: &str, words_a_minute: u32, processes_max: usize) -> Self {
-        Self { program: program.to_owned(), words_a_minute, places: Semaphore::new(processes_max.max(1)) }
+        let name = format!("{program} {words_a_minute}");
+        Self {
+            program: program.to_owned(),
+            name,
+            words_a_minute,
+            places: Semaphore::new(processes_max.max(1)),
+        }
     }
 
-    async fn run(&self, saying: &Saying) -> Result<Vec<i16>, SpeechError> {
-        let characters = saying.text.chars().count();
-        if characters > SENTENCE_MAX {
-            return Err(SpeechError::TooLong { characters });
-        }
+    async fn run(&self, saying: &Saying, to: &mut Delivery) -> Result<(), SpeechError> {
         let _place = self.places.acquire().await.expect("the semaphore is never closed");
-        let mut command = Command::new(&self.program);
-        command
-            .args([
-                "--stdout",
-                "-s",
-                &self.words_a_minute.to_string(),
-                "-v",
-                &voice_of(saying),
-                "--",
-                &saying.text,
-            ])
-            .stdin(Stdio::null())
+        let child = Command::new(&self.program)
+            .args(["--stdout", "--stdin", "-s", &self.words_a_minute.to_string(), "-v", &voice_of(saying)])
+            // Not as an argument: whom the sentence names is nobody's business who can list processes.
+            .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let slow = || SpeechError::Slow { who: self.program.clone(), seconds: SECONDS_MAX };
-        let output = timeout(Duration::from_secs(SECONDS_MAX), command.output())
-            .await
-            .map_err(|_| slow())?
-            .map_err(|source| SpeechError::Program { program: self.program.clone(), source })?;
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| self.not_run(source))?;
+        let spoken = timeout(Duration::from_secs(SECONDS_MAX), self.listen(child, &saying.text, to)).await;
+        spoken.unwrap_or_else(|_| Err(SpeechError::Slow { who: self.program.clone(), seconds: SECONDS_MAX }))
+    }
+
+    async fn listen(&self, mut child: Child, text: &str, to: &mut Delivery) -> Result<(), SpeechError> {
+        // A sentence fits the pipe's buffer. A program that does not take it says why when it ends.
+        let _ = child.stdin.take().expect("it is piped").write_all(text.as_bytes()).await;
+        let mut output = child.stdout.take().expect("it is piped");
+        let complaints = child.stderr.take().expect("it is piped");
+        let mut reader = AudioReader::new(Form::Wav);
+        let mut buffer = vec![0; 16 << 10];
+        let mut read = Ok(());
+        while read.is_ok() {
+            let count = output.read(&mut buffer).await.map_err(|source| self.not_run(source))?;
+            if count == 0 {
+                break;
+            }
+            match reader.read(&buffer[..count]) {
+                Ok(samples) => to.push(samples).await?,
+                Err(error) => read = Err(error),
+            }
+        }
+        // It may have more to say, and nobody to say it to.
+        drop(output);
+        let words = words(complaints).await;
+        let status = child.wait().await.map_err(|source| self.not_run(source))?;
         let unusable = |problem: String| SpeechError::Unusable { who: self.program.clone(), problem };
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            return Err(unusable(format!(
-                "ended with {}: {}",
-                output.status,
-                words.trim().chars().take(200).collect::<String>()
-            )));
+        if read.is_ok() && !status.success() {
+            return Err(unusable(format!("ended with {status}: {words}")));
         }
-        let (rate, samples) =
-            pcm(&output.stdout).ok_or_else(|| unusable("gave no WAV of one channel and 16 bits".into()))?;
-        let samples = resample(&samples, rate, RATE);
-        if samples.is_empty() || samples.len() > SAMPLES_MAX {
-            return Err(unusable(format!("made {} samples of a sentence", samples.len())));
-        }
-        Ok(samples)
+        let last = read.and_then(|()| reader.finish()).map_err(|error| unusable(error.to_string()))?;
+        to.push(last).await
+    }
+
+    fn not_run(&self, source: std::io::Error) -> SpeechError {
+        SpeechError::Program { program: self.program.clone(), source }
     }
 }
 
 impl Voice for Espeak {
     fn name(&self) -> &str {
-        &self.program
+        &self.name
     }
 
     fn speak<'a>(
         &'a self,
         saying: &'a Saying,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<i16>, SpeechError>> + Send + 'a>> {
-        Box::pin(self.run(saying))
+        to: &'a mut Delivery,
+    ) -> Pin<Box<dyn Future<Output = Result<(), SpeechError>> + Send + 'a>> {
+        Box::pin(self.run(saying, to))
     }
+}
+
+/// The beginning of what a program complains of.
+async fn words(complaints: impl AsyncRead + Unpin) -> String {
+    let mut words = Vec::new();
+    // What cannot be read is not told.
+    let _ = complaints.take(WORDS_BYTES_MAX).read_to_end(&mut words).await;
+    String::from_utf8_lossy(&words).trim().chars().take(200).collect()
 }
 
 /// The voice as espeak-ng names it: that of the saying, or its language's. Its Mandarin is `cmn`.
@@ -100,22 +124,17 @@ fn voice_of(saying: &Saying) -> String {
     }
 }
 
-/// Rate and samples of a WAV file that was written into a pipe: its lengths are not true, and its data goes on to the end.
-fn pcm(file: &[u8]) -> Option<(u32, Vec<i16>)> {
-    let body = file.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WAVEfmt ")?;
-    let format_len = u32::from_le_bytes(*body.first_chunk()?) as usize;
-    let (format, rest) = body[4..].split_at_checked(format_len)?;
-    let word = |at: usize| Some(u16::from_le_bytes(*format.get(at..)?.first_chunk()?));
-    let (is_pcm, channels, bits) = (word(0)? == 1, word(2)?, word(14)?);
-    let rate = u32::from_le_bytes(*format.get(4..)?.first_chunk()?);
-    let data = rest.strip_prefix(b"data")?.get(4..)?;
-    let is_ours = is_pcm && channels == 1 && bits == 16 && (4_000..=192_000).contains(&rate);
-    is_ours.then(|| (rate, data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()))
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
+
+    async fn speak(program: &str, text: &str) -> Result<Vec<i16>, SpeechError> {
+        let (to, _pieces) = mpsc::channel(64);
+        let mut delivery = Delivery::new(to);
+        Espeak::new(program, 160, 1).speak(&saying(text), &mut delivery).await.map(|()| delivery.into_whole())
+    }
 
     fn saying(text: &str) -> Saying {
         Saying { text: text.to_owned(), language: "en".to_owned(), voice: None }
@@ -123,23 +142,48 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
-        let error =
-            Espeak::new("no-such-espeak", 160, 1).speak(&saying("Hello.")).await.expect_err("not there");
+        let error = speak("no-such-espeak", "Hello.").await.expect_err("not there");
         assert!(error.to_string().contains("no-such-espeak"), "{error}");
     }
 
     #[tokio::test]
     async fn a_program_that_fails_or_makes_no_audio_is_told() {
         for program in ["false", "true", "echo"] {
-            let error = Espeak::new(program, 160, 1).speak(&saying("Hello.")).await.expect_err("no audio");
+            let error = speak(program, "Hello.").await.expect_err("no audio");
             assert!(matches!(&error, SpeechError::Unusable { who, .. } if who == program), "{error}");
         }
     }
 
     #[tokio::test]
-    async fn too_long_a_sentence_is_refused() {
-        let error = Espeak::new("espeak-ng", 160, 1).speak(&saying(&"a".repeat(SENTENCE_MAX + 1))).await;
-        assert!(matches!(error, Err(SpeechError::TooLong { .. })));
+    async fn the_program_speaks() {
+        // Installed by `setup/run.sh test`.
+        let short = speak("espeak-ng", "Hello.").await.expect("spoken");
+        let long = speak("espeak-ng", "Good morning, your order is on its way and will be there at noon.")
+            .await
+            .expect("spoken");
+        let loudest = |samples: &[i16]| samples.iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest(&short) > Some(5_000), "{:?}", loudest(&short));
+        assert!((2_000..16_000).contains(&short.len()), "{} samples", short.len());
+        assert!(long.len() > 3 * short.len(), "{} and {}", long.len(), short.len());
+        let chinese = Saying { language: "zh-CN".to_owned(), ..saying("您好") };
+        let (to, _pieces) = mpsc::channel(64);
+        let mut delivery = Delivery::new(to);
+        Espeak::new("espeak-ng", 160, 1).speak(&chinese, &mut delivery).await.expect("spoken");
+        assert!(delivery.len() > 2_000);
+    }
+
+    #[tokio::test]
+    async fn a_voice_that_it_does_not_have_is_told() {
+        let wrong = Saying { voice: Some("nobody".to_owned()), ..saying("Hello.") };
+        let (to, _pieces) = mpsc::channel(64);
+        let error = Espeak::new("espeak-ng", 160, 1)
+            .speak(&wrong, &mut Delivery::new(to))
+            .await
+            .expect_err("no such voice");
+        assert!(
+            matches!(&error, SpeechError::Unusable { .. }) && error.to_string().contains("voice"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,0 +1,114 @@
+//! What voices over HTTP have in common: asking, and passing on audio while it comes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::reader::{AudioReader, Form};
+use super::{Delivery, SpeechError};
+use crate::http::{Answer, Http, HttpError, Question};
+
+/// How long a server may be silent between two pieces. Slower than this is slower than speech, and the call falls silent.
+const PIECE_MAX: Duration = Duration::from_secs(5);
+/// How long a whole sentence may take. The longest that is spoken at once is some minutes of speech, made faster than it is heard.
+const WHOLE_MAX: Duration = Duration::from_secs(120);
+/// How much is read of what a server says of an error, and how long that may take.
+const WORDS_BYTES_MAX: usize = 4 << 10;
+const WORDS_MAX: Duration = Duration::from_secs(1);
+
+/// A server that speaks.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) http: Http,
+    /// Who it is, in errors.
+    pub(super) who: String,
+    pub(super) url: Uri,
+    pub(super) headers: HeaderMap,
+    /// How long the beginning of an answer may take.
+    pub(super) begin_max: Duration,
+}
+
+impl Server {
+    /// Posts a question. The answer is one of success.
+    pub(super) async fn ask(&self, body: &Value) -> Result<Answer, SpeechError> {
+        let question = Question {
+            method: Method::POST,
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: Bytes::from(body.to_string()),
+        };
+        let mut answer = self
+            .http
+            .ask(question, self.begin_max)
+            .await
+            .map_err(|error| self.failed(error, self.begin_max))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let words = words(&mut answer).await.map(|words| format!(": {words}")).unwrap_or_default();
+        Err(self.unusable(format!("answered with status {}{words}", answer.status().as_u16())))
+    }
+
+    /// Passes on the audio of an answer while it comes.
+    pub(super) async fn deliver(
+        &self,
+        mut answer: Answer,
+        form: Form,
+        to: &mut Delivery,
+    ) -> Result<(), SpeechError> {
+        let until = Instant::now() + WHOLE_MAX;
+        let mut reader = AudioReader::new(form);
+        loop {
+            let piece = answer.piece(until.min(Instant::now() + PIECE_MAX)).await;
+            let Some(piece) = piece.map_err(|error| self.failed(error, PIECE_MAX))? else { break };
+            let samples = reader.read(&piece).map_err(|error| self.unusable(error.to_string()))?;
+            to.push(samples).await?;
+        }
+        let samples = reader.finish().map_err(|error| self.unusable(error.to_string()))?;
+        to.push(samples).await
+    }
+
+    /// Something is wrong with what it sent.
+    pub(super) fn unusable(&self, problem: String) -> SpeechError {
+        SpeechError::Unusable { who: self.who.clone(), problem }
+    }
+
+    fn failed(&self, error: HttpError, waited: Duration) -> SpeechError {
+        match error {
+            HttpError::Slow => SpeechError::Slow { who: self.who.clone(), seconds: waited.as_secs() },
+            error => self.unusable(error.to_string()),
+        }
+    }
+}
+
+/// What a server says of an error, as most write it: `{"error": {"message": …}}`, `{"error": …}` or `{"detail": …}`.
+async fn words(answer: &mut Answer) -> Option<String> {
+    let until = Instant::now() + WORDS_MAX;
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = answer.piece(until).await {
+        body.extend_from_slice(&piece);
+        if body.len() > WORDS_BYTES_MAX {
+            return None;
+        }
+    }
+    let body: Value = serde_json::from_slice(&body).ok()?;
+    let words = [body.pointer("/error/message"), body.get("error"), body.get("detail")];
+    let words = words.into_iter().flatten().find_map(Value::as_str)?;
+    Some(words.chars().filter(|sign| !sign.is_control()).take(200).collect())
+}
+
+/// A parameter of a media type: `rate` of `audio/L16; rate=16000`.
+pub(super) fn parameter<'a>(kind: &'a str, name: &str) -> Option<&'a str> {
+    kind.split(';').skip(1).find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// A media type without its parameters, in lower case.
+pub(super) fn essence(kind: &str) -> String {
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
