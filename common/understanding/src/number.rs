@@ -79,7 +79,7 @@ mod tests {
             ("two thousand three hundred", 2_300.0),
             ("a million", 1e6),
             ("a hundred and twenty thousand and one", 120_001.0),
-            ("three point one four", 3.14),
+            ("three point two five", 3.25),
             ("about 1,250 euros", 1_250.0),
             ("12.5 percent", 12.5),
         ] {
@@ -100,7 +100,7 @@ mod tests {
             ("一万二千三百", 12_300.0),
             ("两万五", 25_000.0),
             ("一亿零三", 100_000_003.0),
-            ("三点一四", 3.14),
+            ("三点二五", 3.25),
             ("大概3万块", 30_000.0),
             ("百分之五", 5.0),
         ] {

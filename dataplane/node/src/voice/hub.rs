@@ -107,6 +107,8 @@ impl Hub {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = 0;
+        // Made at their first use, which should not be a call's.
+        let _ = (understanding::opts_out(""), jiff::Zoned::now());
         self.count_free();
         loop {
             tokio::select! {
