@@ -59,6 +59,9 @@ pub enum VoiceError {
     /// The folder of spoken sentences.
     #[error("node.voice.cache: {0}")]
     Cache(String),
+    /// The voice of scripts.
+    #[error("node.voice.voices.{0}: {1}")]
+    Source(String, String),
     /// The thread, or what asks servers.
     #[error("the voice thread cannot start: {0}")]
     Machine(String),

@@ -13,7 +13,7 @@ use crate::voice::Wish;
 /// How long the callee waits for a sentence, or for the rest of one. Then it counts as spoken.
 const PIECE_MAX: Duration = Duration::from_secs(5);
 /// Pieces of one sentence that are taken. More are a fault of whoever makes them.
-const PIECES_MAX: usize = 500;
+const PIECES_MAX: usize = 2_000;
 
 #[derive(Debug)]
 pub(super) struct Speaking {

@@ -110,9 +110,9 @@ impl Asker {
             headers.push(("webhook-signature".to_owned(), signature.signature));
         }
         let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
         };
         Question {
             method,

@@ -94,6 +94,32 @@ pub enum VoiceSource {
         #[serde(default = "four")]
         processes_max: usize,
     },
+    /// A server with OpenAI's `/v1/audio/speech`.
+    Openai {
+        /// Up to the version, such as `https://api.openai.com/v1`.
+        url: String,
+        /// Sent as `Authorization: Bearer`. Default none.
+        #[serde(default)]
+        key: Secret,
+        /// Such as `gpt-4o-mini-tts`.
+        model: String,
+        /// Who speaks where the script does not say.
+        voice: String,
+        /// How to speak, for models that can be told. Default nothing.
+        #[serde(default)]
+        instructions: String,
+    },
+    /// A server that is posted `{"text", "language", "voice"}` and answers with WAV, L16 or μ-law audio.
+    Http {
+        /// Where is posted.
+        url: String,
+        /// Sent as `Authorization`. Default none.
+        #[serde(default)]
+        authorization: Secret,
+        /// To be changed when the server begins to sound different: what was kept is then made anew. Default `1`.
+        #[serde(default = "one")]
+        version: String,
+    },
 }
 
 impl Default for VoiceConfig {
@@ -133,7 +159,8 @@ impl VoiceConfig {
         if !self.voices.contains_key(&self.default_voice) {
             return refuse("voice.default_voice", format!("there is no voice `{}`", self.default_voice));
         }
-        for VoiceSource::Espeak { words_a_minute, processes_max, .. } in self.voices.values() {
+        for source in self.voices.values() {
+            let VoiceSource::Espeak { words_a_minute, processes_max, .. } = source else { continue };
             if !(80..=450).contains(words_a_minute) || !(1..=1_000).contains(processes_max) {
                 return refuse(
                     "voice.voices",
@@ -173,6 +200,9 @@ impl RecogniserConfig {
 
 fn transcriber() -> String {
     "gpt-4o-transcribe".to_owned()
+}
+fn one() -> String {
+    "1".to_owned()
 }
 fn espeak() -> String {
     "espeak-ng".to_owned()

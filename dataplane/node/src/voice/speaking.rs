@@ -1,12 +1,15 @@
-//! Sentences become prompts: from the cache, or made by a voice and kept.
+//! Sentences become prompts: from the cache, or from a voice while it makes them.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::voice::speech::{Cache, Espeak, RATE, Saying, SpeechError, Voice, sentences};
+use ::voice::http::{Http, HttpError};
+use ::voice::speech::{
+    self, Cache, Espeak, OpenAi, OpenAiSettings, Plain, PlainSettings, RATE, Saying, sentences,
+};
 use call::voice::Told;
-use media::Prompt;
+use media::{FRAME_SAMPLES, Prompt};
 use script::Sentence;
 use spoken::spoken;
 use tokio::sync::mpsc;
@@ -16,12 +19,16 @@ use super::VoiceError;
 use super::config::{VoiceConfig, VoiceSource};
 use super::hub::{CallKey, News};
 
-/// All voices and the cache.
+/// Samples of a piece after the first, at the least: 200 ms.
+const PIECE_SAMPLES: usize = 10 * FRAME_SAMPLES;
+/// Pieces of a voice that may wait to become prompts.
+const PIECES_WAITING: usize = 16;
+/// How long the beginning of a server's answer may take; a call waits 5 s for it.
+const BEGIN_MAX: Duration = Duration::from_secs(4);
+
+/// The voice and its cache.
 #[derive(Clone)]
-pub(super) struct Speaker {
-    cache: Cache,
-    voice: Arc<dyn Voice>,
-}
+pub(super) struct Speaker(speech::Speaker);
 
 impl Speaker {
     pub(super) fn open(config: &VoiceConfig, data: &Path) -> Result<Self, VoiceError> {
@@ -32,13 +39,13 @@ impl Speaker {
         if removed > 0 {
             tracing::info!(removed, "spoken sentences that were not used for long");
         }
-        let voices: HashMap<_, _> =
-            config.voices.iter().map(|(name, source)| (name, voice(source))).collect();
-        let voice = voices[&config.default_voice].clone();
-        Ok(Self { cache, voice })
+        let voice = voice(&config.voices[&config.default_voice]);
+        let voice =
+            voice.map_err(|error| VoiceError::Source(config.default_voice.clone(), error.to_string()))?;
+        Ok(Self(speech::Speaker::new(voice, Some(cache))))
     }
 
-    /// Speaks for a call: the first sentence is told as soon as it is there.
+    /// Speaks for a call, which is told each piece as soon as it is there.
     pub(super) fn speak(
         &self,
         call: CallKey,
@@ -48,24 +55,16 @@ impl Speaker {
     ) -> AbortHandle {
         let (speaker, news) = (self.clone(), news.clone());
         let task = tokio::spawn(async move {
+            let mut pieces = Pieces { call, number, news, samples: Vec::new(), is_first: true };
             let said = spoken(&sentence.text, &sentence.language);
-            let parts = sentences(&said);
-            for (index, part) in parts.iter().enumerate() {
-                let told = match speaker.part(part, &sentence).await {
-                    Ok(prompt) => Told::Speech { number, prompt, is_last: index + 1 == parts.len() },
-                    Err(error) => {
-                        tracing::warn!(%error, "a sentence cannot be spoken");
-                        Told::Speechless { number }
-                    }
-                };
-                let is_over = matches!(told, Told::Speechless { .. });
-                if news.send(News::Call { call, told }).is_err() || is_over {
+            for part in sentences(&said) {
+                if let Err(why) = speaker.part(part, &sentence, &mut pieces).await {
+                    tracing::warn!(%why, "a sentence cannot be spoken");
+                    pieces.tell(Told::Speechless { number });
                     return;
                 }
             }
-            if parts.is_empty() {
-                let _ = news.send(News::Call { call, told: Told::Speechless { number } });
-            }
+            pieces.finish();
         });
         task.abort_handle()
     }
@@ -83,41 +82,99 @@ impl Speaker {
         let said = spoken(&sentence.text, &sentence.language);
         let mut samples = Vec::new();
         for part in sentences(&said) {
-            samples.extend(self.samples(part, sentence).await.map_err(|error| error.to_string())?);
+            let made = self.0.make(&saying(part, sentence)).await;
+            samples.extend(made.map_err(|error| error.to_string())?);
         }
         Prompt::from_pcm(&samples, RATE).map_err(|error| error.to_string())
     }
 
-    async fn part(&self, part: &str, sentence: &Sentence) -> Result<Arc<Prompt>, String> {
-        let samples = self.samples(part, sentence).await.map_err(|error| error.to_string())?;
-        Prompt::from_pcm(&samples, RATE).map_err(|error| error.to_string())
-    }
-
-    async fn samples(&self, part: &str, sentence: &Sentence) -> Result<Vec<i16>, SpeechError> {
-        let saying = Saying {
-            text: part.to_owned(),
-            language: sentence.language.clone(),
-            voice: sentence.voice.clone(),
-        };
-        if let Some(samples) = self.cache.get(self.voice.name(), &saying) {
-            return Ok(samples);
-        }
-        let samples = self.voice.speak(&saying).await?;
-        let (cache, name, kept) = (self.cache.clone(), self.voice.name().to_owned(), samples.clone());
-        tokio::task::spawn_blocking(move || {
-            // A disk that is full costs the next call the same work again, nothing else.
-            if let Err(error) = cache.put(&name, &saying, &kept) {
-                tracing::warn!(%error, "a spoken sentence cannot be kept");
+    async fn part(&self, part: &str, sentence: &Sentence, pieces: &mut Pieces) -> Result<(), String> {
+        let (to, mut made) = mpsc::channel::<Vec<i16>>(PIECES_WAITING);
+        let take = async {
+            while let Some(samples) = made.recv().await {
+                pieces.push(&samples);
             }
-        });
-        Ok(samples)
+        };
+        let saying = saying(part, sentence);
+        let (spoken, ()) = tokio::join!(self.0.say(&saying, to), take);
+        match spoken.map_err(|error| error.to_string())?.origin {
+            speech::Origin::Made(Some(error)) => tracing::warn!(%error, "a spoken sentence cannot be kept"),
+            speech::Origin::Made(None) | speech::Origin::Cache => {}
+        }
+        Ok(())
     }
 }
 
-fn voice(source: &VoiceSource) -> Arc<dyn Voice> {
-    match source {
+fn saying(part: &str, sentence: &Sentence) -> Saying {
+    Saying { text: part.to_owned(), language: sentence.language.clone(), voice: sentence.voice.clone() }
+}
+
+/// Audio on its way to a call, cut into prompts of whole frames.
+struct Pieces {
+    call: CallKey,
+    number: u32,
+    news: mpsc::UnboundedSender<News>,
+    samples: Vec<i16>,
+    is_first: bool,
+}
+
+impl Pieces {
+    fn push(&mut self, samples: &[i16]) {
+        self.samples.extend_from_slice(samples);
+        let least = if self.is_first { FRAME_SAMPLES } else { PIECE_SAMPLES };
+        if self.samples.len() >= least {
+            let whole = self.samples.len() - self.samples.len() % FRAME_SAMPLES;
+            let rest = self.samples.split_off(whole);
+            let samples = std::mem::replace(&mut self.samples, rest);
+            self.send(&samples, false);
+        }
+    }
+
+    /// What is left; a frame of silence if nothing is, since the last piece must say that it is the last.
+    fn finish(mut self) {
+        let mut samples = std::mem::take(&mut self.samples);
+        samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES).max(FRAME_SAMPLES), 0);
+        self.send(&samples, true);
+    }
+
+    fn send(&mut self, samples: &[i16], is_last: bool) {
+        self.is_first = false;
+        let number = self.number;
+        self.tell(match Prompt::from_pcm(samples, RATE) {
+            Ok(prompt) => Told::Speech { number, prompt, is_last },
+            Err(_) => Told::Speechless { number },
+        });
+    }
+
+    fn tell(&self, told: Told) {
+        let _ = self.news.send(News::Call { call: self.call, told });
+    }
+}
+
+fn voice(source: &VoiceSource) -> Result<Arc<dyn speech::Voice>, HttpError> {
+    Ok(match source {
         VoiceSource::Espeak { program, words_a_minute, processes_max } => {
             Arc::new(Espeak::new(program, *words_a_minute, *processes_max))
         }
-    }
+        VoiceSource::Openai { url, key, model, voice, instructions } => {
+            let of = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+            let settings = OpenAiSettings {
+                url: url.clone(),
+                key: of(&key.0),
+                model: model.clone(),
+                voice: voice.clone(),
+                instructions: of(instructions),
+                begin_max: BEGIN_MAX,
+            };
+            Arc::new(OpenAi::new(Http::new(), settings)?)
+        }
+        VoiceSource::Http { url, authorization, version } => {
+            let mut headers = Vec::new();
+            if !authorization.0.is_empty() {
+                headers.push(("authorization".to_owned(), authorization.0.clone()));
+            }
+            let (url, version) = (url.clone(), version.clone());
+            Arc::new(Plain::new(Http::new(), PlainSettings { url, headers, version, begin_max: BEGIN_MAX })?)
+        }
+    })
 }
