@@ -3,6 +3,7 @@
 //! Plain data. Every limit is documented at its field and held by `check`; the published JSON Schema is made from these types.
 
 mod ask;
+mod converse;
 mod played;
 mod say;
 mod serve;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu};
+pub use converse::{Converse, ModelTool};
 pub use played::Played;
 pub use say::{BargeIn, LeaveMessage, Play, Record, Say, Speech};
 pub use serve::{Headers, Http, Method, Transfer, TransferMode, Webhook};
@@ -79,6 +81,8 @@ pub enum StepKind {
     Http(Http),
     /// Tell a server how far the call is, and do the steps that it answers with.
     Webhook(Webhook),
+    /// Let a language model talk with the callee.
+    Converse(Box<Converse>),
     /// Begin to record the call, or stop.
     Record(Record),
     /// Wait for the tone of an answering machine, and speak after it.
@@ -114,6 +118,7 @@ impl StepKind {
             Self::Branch(_) => "branch",
             Self::Http(_) => "http",
             Self::Webhook(_) => "webhook",
+            Self::Converse(_) => "converse",
             Self::Record(_) => "record",
             Self::LeaveMessage(_) => "leave_message",
             Self::Transfer(_) => "transfer",

@@ -17,7 +17,7 @@ pub(crate) use compile::BUILT_IN;
 use crate::Heard;
 use crate::check::Fault;
 use crate::condition::Test;
-use crate::document::{BargeIn, Document, Expect, Method, TransferMode};
+use crate::document::{BargeIn, Document, Expect, Method, ModelTool, TransferMode};
 use crate::template::Template;
 
 /// Place of a step.
@@ -59,6 +59,7 @@ pub(crate) enum Op {
     Branch(Box<[(Test, Target)]>),
     Http(Box<Http>),
     Webhook(Box<Webhook>),
+    Converse(Box<Converse>),
     Record(bool),
     LeaveMessage { message: Utterance, beep_max: Duration },
     Transfer(Box<Transfer>),
@@ -67,6 +68,14 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    fn question(&self) -> Option<&Listen> {
+        match self {
+            Self::Listen(listen) => Some(listen),
+            Self::Converse(converse) => Some(&converse.listen),
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Speak { .. } => "say",
@@ -77,6 +86,7 @@ impl Op {
             Self::Branch(_) => "branch",
             Self::Http(_) => "http",
             Self::Webhook(_) => "webhook",
+            Self::Converse(_) => "converse",
             Self::Record(_) => "record",
             Self::LeaveMessage { .. } => "leave_message",
             Self::Transfer(_) => "transfer",
@@ -140,6 +150,27 @@ pub(crate) struct Listen {
     pub(crate) no_input: Ladder,
     pub(crate) no_match: Ladder,
     pub(crate) gone: Target,
+}
+
+#[derive(Debug)]
+pub(crate) struct Converse {
+    /// How the callee is heard: the opening is its question, `gone` where it goes without a recogniser or a model.
+    pub(crate) listen: Listen,
+    pub(crate) model: Option<String>,
+    pub(crate) prompt: Template,
+    pub(crate) tools: Box<[(ModelTool, Target)]>,
+    pub(crate) fields: Box<[(String, usize)]>,
+    pub(crate) look_up: Option<Template>,
+    /// In lower case.
+    pub(crate) forbidden: Box<[String]>,
+    pub(crate) slow: Option<(u32, String)>,
+    pub(crate) answer_ms_max: u32,
+    pub(crate) turns_max: u32,
+    pub(crate) seconds_max: u32,
+    pub(crate) tokens_max: u32,
+    pub(crate) words_max: u32,
+    pub(crate) voice: Option<String>,
+    pub(crate) over: Target,
 }
 
 #[derive(Debug, PartialEq)]
@@ -232,9 +263,7 @@ impl Program {
     /// thread, since a sentence is long work for a shard.
     pub fn understand(&self, step: StepIndex, text: &str, today: Date) -> Heard {
         let mut heard = Heard { text: text.to_owned(), ..Heard::default() };
-        let Some(Op::Listen(listen)) = self.steps.get(usize::from(step.0)).map(|node| &node.op) else {
-            return heard;
-        };
+        let Some(listen) = self.question(step) else { return heard };
         heard.intent = listen.grammar.understand(text).map(|meant| listen.intents[meant.intent].0.clone());
         heard.value = match listen.expect {
             None => None,
@@ -248,10 +277,7 @@ impl Program {
     /// Phrases that the answer to the question of `step` is likely to be made of, for recognisers that listen for such. Those by which
     /// callees opt out are among them.
     pub fn expected_phrases(&self, step: StepIndex) -> &[String] {
-        match self.steps.get(usize::from(step.0)).map(|node| &node.op) {
-            Some(Op::Listen(listen)) => &listen.phrases,
-            _ => &[],
-        }
+        self.question(step).map_or(&[], |listen| &listen.phrases)
     }
 
     /// The kinds of its steps, by their names in a script; `play` and `say` are one, `say`.
@@ -261,11 +287,8 @@ impl Program {
 
     /// The recognisers that it listens with, by the names in its steps; the default is the empty name.
     pub fn recognisers(&self) -> BTreeSet<&str> {
-        let listens = self.steps.iter().filter_map(|node| match &node.op {
-            Op::Listen(listen) => Some(listen.recogniser.as_deref().unwrap_or_default()),
-            _ => None,
-        });
-        listens.collect()
+        let listens = self.steps.iter().filter_map(|node| node.op.question());
+        listens.map(|listen| listen.recogniser.as_deref().unwrap_or_default()).collect()
     }
 
     /// Everything that it may say.
@@ -275,11 +298,19 @@ impl Program {
                 Op::Speak { utterance, .. } => (Some(utterance), [None; 2]),
                 Op::LeaveMessage { message, .. } => (Some(message), [None; 2]),
                 Op::Listen(listen) => (listen.ask.as_ref(), [Some(&listen.no_input), Some(&listen.no_match)]),
+                Op::Converse(converse) => {
+                    (converse.listen.ask.as_ref(), [Some(&converse.listen.no_input), None])
+                }
                 Op::Menu(menu) => (menu.ask.as_ref(), [Some(&menu.no_input), Some(&menu.no_match)]),
                 _ => (None, [None; 2]),
             };
             one.into_iter().chain(ladders.into_iter().flatten().flat_map(|ladder| ladder.again.iter()))
         })
+    }
+
+    /// How the callee is listened to in a step, if it is a question.
+    pub(crate) fn question(&self, step: StepIndex) -> Option<&Listen> {
+        self.steps.get(usize::from(step.0))?.op.question()
     }
 
     /// Place of a variable.

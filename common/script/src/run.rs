@@ -10,6 +10,7 @@
 //! ```
 
 mod asking;
+mod conversing;
 mod keys;
 mod speaking;
 
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use common::PromptId;
 use common::digits::Digit;
+
+pub use conversing::{ModelDeed, Talk};
 
 use crate::document::{Method, TransferMode};
 use crate::program::{Op, Program, Sentence, StepIndex, Target, Utterance};
@@ -41,6 +44,8 @@ pub enum Input {
     RecogniserGone,
     /// What came of the last [`Action::Ask`].
     Reply(Reply),
+    /// The model that talks does something beside speaking.
+    Deed(ModelDeed),
     /// The tone of an answering machine.
     Beep,
     /// Somebody else has the callee now (`true`), or nobody wanted it.
@@ -86,6 +91,9 @@ pub enum Action {
     StopListening,
     /// Ask a server; [`Input::Reply`] follows.
     Request(Box<Request>),
+    /// Have a language model answer, and speak its answer in the place of what is being said. [`Input::Spoken`] follows, and
+    /// [`Input::Deed`] before it where it does something.
+    Converse(Box<Talk>),
     /// Begin to record, or stop.
     Record(bool),
     /// Watch for the tone of an answering machine until [`Input::Beep`], or until something is said.
@@ -238,6 +246,10 @@ pub struct Run {
     entries: Vec<String>,
     steps_done: u32,
     tally: Tally,
+    /// The step's conversation has begun.
+    conversed: bool,
+    /// Where a deed of the model leads.
+    leads_to: Option<Target>,
 }
 
 impl Run {
@@ -257,6 +269,8 @@ impl Run {
             entries: Vec::new(),
             steps_done: 0,
             tally: Tally::default(),
+            conversed: false,
+            leads_to: None,
         }
     }
 
@@ -272,6 +286,7 @@ impl Run {
             Input::Heard(heard) => self.on_heard(now, heard),
             Input::RecogniserGone => self.on_recogniser_gone(now),
             Input::Reply(reply) => self.on_reply(now, reply),
+            Input::Deed(deed) => self.on_deed(now, deed),
             Input::Beep if matches!(self.state, State::AwaitingBeep { .. }) => self.leave_message(),
             Input::Beep => {}
             Input::Transferred(done) => self.on_transferred(now, done),
@@ -393,6 +408,7 @@ impl Run {
                 self.say(utterance);
             }
             Op::Listen(listen) => self.begin_listen(now, listen),
+            Op::Converse(converse) => self.begin_converse(now, converse),
             Op::Menu(menu) => self.begin_menu(now, menu),
             Op::Collect(collect) => self.begin_collect(now, collect),
             Op::Set(values) => {

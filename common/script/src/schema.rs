@@ -15,8 +15,8 @@ use utoipa::{
 };
 
 use crate::document::{
-    BargeIn, Branch, Collect, Document, HangUp, Http, LeaveMessage, Listen, Menu, Play, Record, Say, Set,
-    Step, Transfer, Wait, Webhook,
+    BargeIn, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, Play, Record,
+    Say, Set, Step, Transfer, Wait, Webhook,
 };
 
 /// The JSON Schema by which editors and other programs judge a script. What only [`Program::new`](crate::Program::new) can
@@ -67,6 +67,7 @@ impl PartialSchema for Step {
             .item(kind::<Branch>("branch"))
             .item(kind::<Http>("http"))
             .item(kind::<Webhook>("webhook"))
+            .item(kind::<Converse>("converse"))
             .item(kind::<Record>("record"))
             .item(kind::<LeaveMessage>("leave_message"))
             .item(kind::<Transfer>("transfer"))
@@ -91,6 +92,7 @@ impl ToSchema for Step {
         Branch::schemas(schemas);
         Http::schemas(schemas);
         Webhook::schemas(schemas);
+        Converse::schemas(schemas);
         Record::schemas(schemas);
         LeaveMessage::schemas(schemas);
         Transfer::schemas(schemas);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::digits::Digit;
-use peal_script::{Action, Heard, Input, Program, Reply, Run};
+use peal_script::{Action, Heard, Input, ModelDeed, ModelTool, Program, Reply, Run};
 
 /// A call at a virtual time, and everything that it was told to do.
 struct Call {
@@ -34,6 +34,7 @@ impl Call {
                 Action::Listen(_) => "listen".to_owned(),
                 Action::StopListening => "deaf".to_owned(),
                 Action::Request(request) => format!("{:?} {}", request.method, request.url),
+                Action::Converse(talk) => format!("model {}", talk.said.unwrap_or_default()),
                 Action::Record(on) => format!("record {on}"),
                 Action::AwaitBeep => "beep?".to_owned(),
                 Action::Transfer { to, .. } => format!("transfer {to}"),
@@ -276,4 +277,63 @@ steps:
     }
     let did = call.did();
     assert!(did.contains("end  (10000 steps"), "{}", &did[did.len() - 100..]);
+}
+
+const TALK: &str = "
+name: talk
+variables: {size: ''}
+steps:
+- do: converse
+  id: talk
+  prompt: You sell shoes to {{contact.name}}.
+  opening: Hello.
+  tools: {hang_up: bye, opt_out: never}
+  fields: [size]
+  over: late
+  failed: broken
+- {do: hang_up, id: bye, disposition: sold}
+- {do: hang_up, id: never, disposition: opted out}
+- {do: hang_up, id: late, disposition: late}
+- {do: hang_up, id: broken, disposition: broken}
+";
+
+#[test]
+fn a_model_talks_until_it_does_something() {
+    let mut call = Call::of(TALK);
+    assert_eq!(call.did(), "listen | say Hello.");
+    call.hand(Input::Spoken).hears("do you have boots", None);
+    assert_eq!(call.did(), "model do you have boots");
+    call.hand(Input::Spoken);
+    assert_eq!(call.did(), "listen", "the callee's turn");
+    call.hears("in forty two", None);
+    call.hand(Input::Deed(ModelDeed::Field("size".into(), "42".into())));
+    call.hand(Input::Deed(ModelDeed::Field("price".into(), "0".into())));
+    call.hand(Input::Deed(ModelDeed::Tool(ModelTool::HangUp, "sold".into())));
+    assert_eq!(call.did(), "model in forty two", "it says good-bye first");
+    // Whoever speaks into a good-bye does not take it back.
+    call.hand(Input::SpeechBegan).hand(Input::Spoken);
+    assert_eq!(call.did(), "end sold");
+    assert_eq!(call.run.value("size"), "42");
+}
+
+#[test]
+fn whoever_speaks_into_a_models_answer_is_listened_to() {
+    let mut call = Call::of(TALK);
+    call.hand(Input::Spoken).hears("boots", None);
+    call.did();
+    call.hand(Input::SpeechBegan);
+    assert_eq!(call.did(), "hush | listen");
+    call.hears("no shoes", None);
+    assert_eq!(call.did(), "model no shoes");
+}
+
+#[test]
+fn a_model_that_fails_and_one_that_is_at_its_limit_lead_on() {
+    for (deed, end) in [(ModelDeed::Failed, "end broken"), (ModelDeed::Over, "end late")] {
+        let mut call = Call::of(TALK);
+        call.hand(Input::Spoken).hears("boots", None);
+        call.did();
+        call.hand(Input::Deed(deed)).hand(Input::Spoken);
+        assert_eq!(call.did(), end);
+    }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use common::digits::Digit;
 use media::Prompt;
-use script::{Action, Awaits, Input, Run};
+use script::{Action, Awaits, Input, ModelDeed, ModelTool, Run};
 
 pub use record::{Counts, Latency, Record, Speaker, Turn};
 
@@ -124,6 +124,9 @@ impl Dialogue {
     pub(crate) fn on_told(&mut self, now: Instant, told: Told) {
         match told {
             Told::Speech { number, prompt, is_last } => self.on_speech_made(now, number, prompt, is_last),
+            Told::Says { number, text, took } => self.on_says(number, &text, took),
+            Told::Deed { number, deed } => self.on_deed(now, number, deed),
+            Told::Silent { number } => self.on_silent(now, number),
             Told::Speechless { number } => self.on_speechless(now, number),
             Told::Heard { number, heard, hearing } => self.on_heard(now, number, heard, hearing),
             Told::Deaf { number } => self.on_deaf(now, number),
@@ -181,6 +184,7 @@ impl Dialogue {
                     self.request = Some((number, now));
                     self.effects.push_back(Effect::Wish(Wish::Request { number, request }));
                 }
+                Action::Converse(talk) => self.converse(now, talk),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
                 // A script with such a step is refused when it is loaded.
                 Action::AwaitBeep | Action::Transfer { .. } => {}
@@ -192,6 +196,23 @@ impl Dialogue {
             }
         }
         self.catch_up_with_callee(now);
+    }
+
+    /// The model does something beside speaking.
+    fn on_deed(&mut self, now: Instant, number: u32, deed: ModelDeed) {
+        if self.speaking.as_ref().is_none_or(|speaking| !speaking.is_of(number)) {
+            return;
+        }
+        match &deed {
+            ModelDeed::Tool(ModelTool::OptOut, _) if !self.opted_out => {
+                self.opted_out = true;
+                let said = self.run.value("said").to_owned();
+                self.effects.push_back(Effect::OptedOut(said));
+            }
+            ModelDeed::Failed => self.record.counts.server_errors += 1,
+            _ => {}
+        }
+        self.hand(now, Input::Deed(deed));
     }
 
     fn number(&mut self) -> u32 {

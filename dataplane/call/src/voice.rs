@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::Prompt;
-use script::{Ask, Heard, Program, Reply, Request, Sentence};
+use script::{Ask, Heard, ModelDeed, Program, Reply, Request, Sentence, Talk};
 
 /// What a call wants.
 #[derive(Clone, Debug)]
@@ -19,10 +19,20 @@ pub enum Wish {
         /// What.
         sentence: Sentence,
     },
+    /// Have a language model answer, and speak what it says: [`Told::Says`] and [`Told::Speech`] come piece by piece, [`Told::Deed`] before
+    /// the last.
+    Converse {
+        /// Number of the wish.
+        number: u32,
+        /// What was said, and what the model has to know.
+        talk: Box<Talk>,
+    },
     /// Speak no more: what this number asked for will not be played to its end.
     Hush {
-        /// Number of the wish to speak.
+        /// Number of the wish to speak, or to have a model answer.
         number: u32,
+        /// How much of it was heard.
+        heard: Duration,
     },
     /// Hear what the callee says. The tap has been on since before this.
     Listen {
@@ -65,6 +75,27 @@ pub enum Told {
         prompt: Arc<Prompt>,
         /// Nothing follows it.
         is_last: bool,
+    },
+    /// What a model says comes next.
+    Says {
+        /// Number of the wish.
+        number: u32,
+        /// In words.
+        text: String,
+        /// How long the model took for the first of it; zero for what follows.
+        took: Duration,
+    },
+    /// What a model does beside speaking.
+    Deed {
+        /// Number of the wish.
+        number: u32,
+        /// What.
+        deed: ModelDeed,
+    },
+    /// There is nothing more to be said.
+    Silent {
+        /// Number of the wish.
+        number: u32,
     },
     /// It cannot be spoken, or no further.
     Speechless {

@@ -12,6 +12,7 @@
 
 mod asking;
 pub mod config;
+mod conversing;
 mod hearing;
 mod hub;
 mod speaking;
@@ -35,6 +36,7 @@ use crate::dispatch::Input;
 use crate::metrics::VoiceMetrics;
 use crate::voice::asking::Asker;
 use crate::voice::config::VoiceConfig;
+use crate::voice::conversing::Models;
 use crate::voice::hub::Hub;
 use crate::voice::speaking::Speaker;
 
@@ -104,10 +106,11 @@ impl Voice {
         config.check()?;
         let speaker = Speaker::open(config, data)?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
+        let models = Models::new(config, fetcher.clone(), speaker.clone());
         let asker = Asker::new(fetcher, config.webhook_secret.0.clone());
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let free = FreeSessions::default();
-        let hub = Hub::new(config, around, speaker, asker, free.clone());
+        let hub = Hub::new(config, around, speaker, asker, models, free.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

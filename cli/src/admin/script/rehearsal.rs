@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use common::digits::Digit;
-use script::{Action, Awaits, Input, Program, Reply, Request, Run, Sentence, StepIndex};
+use script::{
+    Action, Awaits, Input, ModelDeed, ModelTool, Program, Reply, Request, Run, Sentence, StepIndex,
+};
 use serde_json::{Value, json};
 
 /// Runs a script until it ends or the input does.
@@ -18,6 +20,7 @@ pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String
         now: Instant::now(),
         request: None,
         asked: None,
+        talks: false,
         json,
         prompts: std::io::stdin().is_terminal() && !json,
     };
@@ -44,6 +47,8 @@ struct Rehearsal {
     request: Option<Box<Request>>,
     /// The step whose question is open.
     asked: Option<StepIndex>,
+    /// The model has the word.
+    talks: bool,
     json: bool,
     prompts: bool,
 }
@@ -54,6 +59,7 @@ impl Rehearsal {
             return Ok(());
         }
         let prompt = match self.run.awaits() {
+            _ if self.talks => "the model says, or does (/hang_up)> ",
             Awaits::Reply => "the server answers (JSON, or nothing)> ",
             Awaits::Beep => "beep, or nothing> ",
             Awaits::Transfer => "somebody answers: yes, or nothing> ",
@@ -66,6 +72,9 @@ impl Rehearsal {
 
     /// What was typed.
     fn take(&mut self, line: &str) -> Result<()> {
+        if std::mem::take(&mut self.talks) {
+            return self.answer_as_model(line);
+        }
         match self.run.awaits() {
             Awaits::Reply => {
                 let reply = self.reply(line);
@@ -81,6 +90,31 @@ impl Rehearsal {
             _ if line.starts_with('#') && line.len() > 1 => self.press(&line[1..]),
             _ => self.hear(line),
         }
+    }
+
+    /// What the model would say, or do: `/hang_up`, `/field name=value`, `/over`, `/failed`.
+    fn answer_as_model(&mut self, line: &str) -> Result<()> {
+        let deed = match line.strip_prefix('/') {
+            None => {
+                self.tell("say", line, json!({ "text": line }));
+                return self.hand(Input::Spoken);
+            }
+            Some("over") => ModelDeed::Over,
+            Some("failed") => ModelDeed::Failed,
+            Some(deed) => {
+                match (deed.strip_prefix("field ").and_then(|field| field.split_once('=')), tool(deed)) {
+                    (Some((name, value)), _) => ModelDeed::Field(name.to_owned(), value.to_owned()),
+                    (None, Some(tool)) => ModelDeed::Tool(tool, String::new()),
+                    (None, None) => {
+                        self.tell("no_deed", &format!("a model does not {deed}"), json!({}));
+                        self.talks = true;
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        self.run.handle_input(self.now, Input::Deed(deed));
+        self.hand(Input::Spoken)
     }
 
     fn press(&mut self, keys: &str) -> Result<()> {
@@ -138,7 +172,7 @@ impl Rehearsal {
             while let Some(action) = self.run.poll_action() {
                 self.show(action);
             }
-            if self.run.awaits() != Awaits::Spoken {
+            if self.run.awaits() != Awaits::Spoken || self.talks {
                 return Ok(());
             }
             self.run.handle_input(self.now, Input::Spoken);
@@ -165,6 +199,14 @@ impl Rehearsal {
                     json!({ "method": method, "url": request.url, "body": request.body }),
                 );
                 self.request = Some(request);
+            }
+            Action::Converse(talk) => {
+                self.talks = true;
+                self.tell(
+                    "converse",
+                    "[the model answers]",
+                    json!({ "prompt": talk.prompt, "said": talk.said }),
+                );
             }
             Action::Record(on) => {
                 self.tell(
@@ -195,4 +237,9 @@ impl Rehearsal {
             println!("{line}");
         }
     }
+}
+
+fn tool(name: &str) -> Option<ModelTool> {
+    let all = [ModelTool::HangUp, ModelTool::Transfer, ModelTool::OptOut, ModelTool::CallBack];
+    all.into_iter().find(|tool| tool.name() == name)
 }

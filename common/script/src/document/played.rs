@@ -33,9 +33,9 @@ impl Document {
                     add(format!("{field}.prompt"), *prompt);
                 }
             };
-            let mut ask = |question: Option<&Speech>, ladders: [(&str, &Ladder); 2]| {
+            let mut ask = |question: Option<&Speech>, ladders: &[(&str, &Ladder)]| {
                 if let Some(question) = question {
-                    say("ask", question);
+                    say(if matches!(step.kind, StepKind::Converse(_)) { "opening" } else { "ask" }, question);
                 }
                 for (name, ladder) in ladders {
                     for (n, speech) in ladder.again.iter().enumerate() {
@@ -49,11 +49,14 @@ impl Document {
                 StepKind::Listen(listen) => {
                     ask(
                         listen.ask.as_ref(),
-                        [("no_input", &listen.no_input), ("no_match", &listen.no_match)],
+                        &[("no_input", &listen.no_input), ("no_match", &listen.no_match)],
                     );
                 }
                 StepKind::Menu(menu) => {
-                    ask(menu.ask.as_ref(), [("no_input", &menu.no_input), ("no_match", &menu.no_match)]);
+                    ask(menu.ask.as_ref(), &[("no_input", &menu.no_input), ("no_match", &menu.no_match)]);
+                }
+                StepKind::Converse(converse) => {
+                    ask(converse.opening.as_ref(), &[("no_input", &converse.no_input)]);
                 }
                 StepKind::Say(_)
                 | StepKind::Collect(_)

@@ -7,7 +7,8 @@ use common::digits::Digit;
 use understanding::Grammar;
 
 use super::{
-    Collect, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer, Utterance, Webhook,
+    Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer, Utterance,
+    Webhook,
 };
 use crate::check::{Fault, Faults};
 use crate::document::{self, Document, Expect, Speech, Step, StepKind};
@@ -23,6 +24,10 @@ const STEPS_MAX: usize = 500;
 const SENTENCE_MAX: usize = 2_000;
 const URL_MAX: usize = 2_000;
 const BODY_MAX: usize = 20_000;
+/// How long callees may speak to a model at a time.
+const SPEECH_MS_MAX: u32 = 60_000;
+/// Stands in the URL of a model's look-ups for what it looks for.
+const QUERY: &str = "{{query}}";
 
 pub(super) fn compile(document: &Document) -> Result<Program, Vec<Fault>> {
     let mut compiler = Compiler::new(document);
@@ -140,6 +145,7 @@ impl<'a> Compiler<'a> {
             StepKind::Branch(branch) => self.branch(branch)?,
             StepKind::Http(http) => Op::Http(Box::new(self.http(http, next)?)),
             StepKind::Webhook(webhook) => Op::Webhook(Box::new(self.webhook(webhook))),
+            StepKind::Converse(converse) => Op::Converse(Box::new(self.converse(converse, next)?)),
             StepKind::Record(record) => Op::Record(record.on),
             StepKind::LeaveMessage(leave) => {
                 self.faults.range("beep_ms_max", leave.beep_ms_max as usize, 1_000..=60_000);
@@ -337,6 +343,96 @@ impl<'a> Compiler<'a> {
             no_match,
             gone,
         })
+    }
+
+    fn converse(&mut self, converse: &document::Converse, next: Target) -> Option<Converse> {
+        self.faults.range("slow_ms", converse.slow_ms as usize, 300..=10_000);
+        self.faults.range("answer_ms_max", converse.answer_ms_max as usize, 1_000..=30_000);
+        self.faults.range("turns_max", converse.turns_max as usize, 1..=200);
+        self.faults.range("seconds_max", converse.seconds_max as usize, 10..=3_600);
+        self.faults.range("tokens_max", converse.tokens_max as usize, 100..=1_000_000);
+        self.faults.range("words_max", converse.words_max as usize, 5..=1_000);
+        self.faults.count("fields", converse.fields.len(), 0..=20);
+        self.faults.count("forbidden", converse.forbidden.len(), 0..=100);
+        for name in [&converse.model, &converse.voice].into_iter().flatten() {
+            self.faults.text("model and voice", name, 64);
+        }
+        for word in &converse.forbidden {
+            self.faults.text("forbidden", word, 200);
+        }
+        if let Some(line) = &converse.slow_line {
+            self.faults.text("slow_line", line, SENTENCE_MAX);
+        }
+        let over = self.target_or("over", converse.over.as_ref(), next);
+        let failed = self.target_or("failed", converse.failed.as_ref(), over);
+        let tools: Vec<_> = converse
+            .tools
+            .iter()
+            .map(|(tool, to)| (*tool, self.target(&format!("tools.{}", tool.name()), to)))
+            .collect();
+        let fields: Option<Vec<_>> = converse
+            .fields
+            .iter()
+            .map(|name| self.saved_in("fields", name).map(|slot| (name.clone(), slot)))
+            .collect();
+        let look_up = match &converse.look_up {
+            None => None,
+            Some(url) => Some(self.look_up(url)?),
+        };
+        let prompt = self.template("prompt", &converse.prompt, BODY_MAX);
+        let listen = document::Listen {
+            ask: converse.opening.clone(),
+            barge_in: converse.barge_in,
+            recogniser: converse.recogniser.clone(),
+            language: converse.language.clone(),
+            intents: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            expect: None,
+            save: None,
+            silence_ms_max: converse.silence_ms_max,
+            speech_ms_max: SPEECH_MS_MAX,
+            end_silence_ms: converse.end_silence_ms,
+            no_input: converse.no_input.clone(),
+            no_match: document::Ladder::default(),
+            gone: None,
+        };
+        let listen = Listen { gone: failed, ..self.listen(&listen, next)? };
+        Some(Converse {
+            listen,
+            model: converse.model.clone(),
+            prompt: prompt?,
+            tools: tools.into(),
+            fields: fields?.into(),
+            look_up,
+            forbidden: converse.forbidden.iter().map(|word| word.to_lowercase()).collect(),
+            slow: converse.slow_line.clone().map(|line| (converse.slow_ms, line)),
+            answer_ms_max: converse.answer_ms_max,
+            turns_max: converse.turns_max,
+            seconds_max: converse.seconds_max,
+            tokens_max: converse.tokens_max,
+            words_max: converse.words_max,
+            voice: converse.voice.clone(),
+            over,
+        })
+    }
+
+    /// The URL of a model's look-ups. What it looks for is put in by who asks, so its place is left as it is.
+    fn look_up(&mut self, url: &str) -> Option<Template> {
+        if !url.contains(QUERY) {
+            self.faults.add("look_up", format!("must have {QUERY} where what is looked for belongs"));
+            return None;
+        }
+        let before = url.split(QUERY).next().unwrap_or_default();
+        if before.split_once("://").is_none_or(|(_, rest)| !rest.contains('/')) {
+            self.faults.add(
+                "look_up",
+                format!("must name the host itself: {QUERY} belongs behind the first `/` after it"),
+            );
+            return None;
+        }
+        let template = self.template("look_up", &url.replace(QUERY, "{}"), URL_MAX)?;
+        self.check_url("look_up", template.literal_start(), template.is_constant());
+        Some(template)
     }
 
     /// The grammar of the intents of a step, in their order, and all their phrases with those of opting out.

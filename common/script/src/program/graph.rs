@@ -51,6 +51,10 @@ fn targets(node: &Node) -> Vec<Target> {
             to.extend([listen.no_input.to, listen.gone]);
             to
         }
+        Op::Converse(converse) => {
+            let tools = converse.tools.iter().map(|(_, to)| *to);
+            tools.chain([converse.listen.no_input.to, converse.listen.gone, converse.over]).collect()
+        }
         Op::Menu(menu) => {
             menu.keys.iter().map(|(_, to)| *to).chain([menu.no_input.to, menu.no_match.to]).collect()
         }

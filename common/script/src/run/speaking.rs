@@ -40,11 +40,15 @@ impl Run {
     /// What was said came to its end by itself.
     pub(super) fn on_spoken(&mut self, now: Instant) {
         let program = self.program.clone();
+        if self.lead_on(now) {
+            return;
+        }
+        if let Some(listen) = program.question(self.step) {
+            self.listen(listen);
+            self.state = State::Listening { deadline: now + listen.silence_max };
+            return;
+        }
         match &program.steps[usize::from(self.step.0)].op {
-            Op::Listen(listen) => {
-                self.listen(listen);
-                self.state = State::Listening { deadline: now + listen.silence_max };
-            }
             Op::Menu(menu) => self.state = State::MenuOpen { deadline: now + menu.timeout },
             _ => self.enter_next(now),
         }
@@ -53,15 +57,18 @@ impl Run {
     /// The callee began to speak: the question falls silent, and the patience is now for the end of the answer.
     pub(super) fn on_speech(&mut self, now: Instant) {
         let program = self.program.clone();
-        match (&program.steps[usize::from(self.step.0)].op, &self.state) {
-            (Op::Listen(listen), State::Speaking) if listen.barge_in.by_speech() => {
+        let patience =
+            |listen: &Listen| State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
+        match (program.question(self.step), &program.steps[usize::from(self.step.0)].op, &self.state) {
+            // What the model has begun to do is done.
+            (Some(_), _, State::Speaking) if self.leads_to.is_some() => {}
+            (Some(listen), _, State::Speaking) if listen.barge_in.by_speech() => {
                 self.actions.push_back(Action::StopSpeaking);
-                self.state = State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
+                self.listen(listen);
+                self.state = patience(listen);
             }
-            (Op::Listen(listen), State::Listening { .. }) => {
-                self.state = State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
-            }
-            (Op::Speak { barge_in, .. }, State::Speaking) if barge_in.by_speech() => {
+            (Some(listen), _, State::Listening { .. }) => self.state = patience(listen),
+            (None, Op::Speak { barge_in, .. }, State::Speaking) if barge_in.by_speech() => {
                 self.actions.push_back(Action::StopSpeaking);
                 self.enter_next(now);
             }
@@ -74,7 +81,7 @@ impl Run {
             return;
         }
         let program = self.program.clone();
-        let Op::Listen(listen) = &program.steps[usize::from(self.step.0)].op else { return };
+        let Some(listen) = program.question(self.step) else { return };
         match (heard.text.trim().is_empty(), &self.state) {
             // A cough during the question.
             (true, State::Speaking) => return self.listen(listen),
@@ -83,6 +90,9 @@ impl Run {
         }
         if matches!(self.state, State::Speaking) {
             self.actions.push_back(Action::StopSpeaking);
+        }
+        if let Op::Converse(converse) = &program.steps[usize::from(self.step.0)].op {
+            return self.say_to_model(converse, heard.text);
         }
         let meant = heard.intent.and_then(|meant| listen.intents.iter().find(|(intent, _)| *intent == meant));
         let is_answer = heard.value.is_some() || listen.intents.is_empty() && listen.expect.is_none();
@@ -110,7 +120,7 @@ impl Run {
             return;
         }
         let program = self.program.clone();
-        let Op::Listen(listen) = &program.steps[usize::from(self.step.0)].op else { return };
+        let Some(listen) = program.question(self.step) else { return };
         if matches!(self.state, State::Speaking) {
             self.actions.push_back(Action::StopSpeaking);
         }
@@ -124,6 +134,7 @@ impl Run {
         let program = self.program.clone();
         let ladder = match &program.steps[usize::from(self.step.0)].op {
             Op::Listen(listen) => &listen.no_input,
+            Op::Converse(converse) => &converse.listen.no_input,
             Op::Menu(menu) => &menu.no_input,
             _ => return,
         };
@@ -162,7 +173,7 @@ impl Run {
 
     fn ask_again(&mut self, again: &crate::Utterance) {
         let program = self.program.clone();
-        if let Op::Listen(listen) = &program.steps[usize::from(self.step.0)].op
+        if let Some(listen) = program.question(self.step)
             && listen.barge_in.by_speech()
         {
             self.listen(listen);

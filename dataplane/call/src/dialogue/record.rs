@@ -144,11 +144,26 @@ impl Recorder {
         self.ours = Some(Ours { turn, asked_at, is_heard: false });
     }
 
+    /// Our turn goes on with these words, which a model took so long to find.
+    pub(super) fn we_go_on(&mut self, text: &str, took: Duration) {
+        let Some(ours) = &mut self.ours else { return };
+        // Of what the callee waits for, this was no speech.
+        ours.asked_at = ours.asked_at.map(|asked_at| asked_at + took);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.latency.understanding += took;
+        }
+        if let Some(turn) = ours.turn.map(|turn| &mut self.record.turns[turn]) {
+            let space = if turn.text.is_empty() { "" } else { " " };
+            let said = std::mem::take(&mut turn.text);
+            turn.text = cut(said + space + text);
+        }
+    }
+
     /// A piece of audio has come. Whether it is the first of our turn.
     pub(super) fn on_piece(&mut self, now: Instant) -> bool {
         let Some(ours) = &mut self.ours else { return false };
         if let (Some(asked_at), Some(waiting)) = (ours.asked_at.take(), &mut self.waiting) {
-            waiting.latency.speech += now - asked_at;
+            waiting.latency.speech += now.saturating_duration_since(asked_at);
         }
         !ours.is_heard
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use common::PromptId;
 use media::Prompt;
-use script::{Input, Sentence};
+use script::{Input, ModelDeed, Sentence, Talk};
 
 use super::{Dialogue, Effect};
 use crate::voice::Wish;
@@ -15,7 +15,7 @@ const PIECE_MAX: Duration = Duration::from_secs(5);
 /// Pieces of one sentence that are taken. More are a fault of whoever makes them.
 const PIECES_MAX: usize = 2_000;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Speaking {
     /// Of the wish; 0 for what was at hand.
     number: u32,
@@ -25,6 +25,10 @@ pub(super) struct Speaking {
     more_to_come: bool,
     /// When the next piece must be there.
     pub(super) wait_until: Option<Instant>,
+    /// When its first packet left.
+    heard_since: Option<Instant>,
+    /// A language model says it.
+    by_model: bool,
 }
 
 impl Dialogue {
@@ -44,10 +48,9 @@ impl Dialogue {
         let number = self.number();
         self.speaking = Some(Speaking {
             number,
-            pieces: 0,
-            is_playing: false,
             more_to_come: true,
             wait_until: Some(now + PIECE_MAX),
+            ..Speaking::default()
         });
         self.effects.push_back(Effect::Wish(Wish::Speak { number, sentence }));
     }
@@ -55,8 +58,7 @@ impl Dialogue {
     fn play_at_once(&mut self, now: Instant, prompt: Arc<Prompt>, text: String) {
         self.replace(now);
         self.record.we_say(self.run.step(), text, None);
-        self.speaking =
-            Some(Speaking { number: 0, pieces: 0, is_playing: true, more_to_come: false, wait_until: None });
+        self.speaking = Some(Speaking { is_playing: true, ..Speaking::default() });
         self.is_unheard = true;
         self.effects.push_back(Effect::Play(prompt));
     }
@@ -65,13 +67,40 @@ impl Dialogue {
     fn skip(&mut self, now: Instant) {
         self.replace(now);
         self.record.counts.voice_errors += 1;
+        self.speaking = Some(Speaking { wait_until: Some(now), ..Speaking::default() });
+    }
+
+    /// A language model has the word.
+    pub(super) fn converse(&mut self, now: Instant, talk: Box<Talk>) {
+        self.replace(now);
+        self.record.we_say(self.run.step(), String::new(), Some(now));
+        let number = self.number();
         self.speaking = Some(Speaking {
-            number: 0,
-            pieces: 0,
-            is_playing: false,
-            more_to_come: false,
-            wait_until: Some(now),
+            number,
+            more_to_come: true,
+            wait_until: Some(now + Duration::from_millis(talk.answer_ms_max.into()) + PIECE_MAX),
+            by_model: true,
+            ..Speaking::default()
         });
+        self.effects.push_back(Effect::Wish(Wish::Converse { number, talk }));
+    }
+
+    /// The next words of a model.
+    pub(super) fn on_says(&mut self, number: u32, text: &str, took: Duration) {
+        if self.speaking.as_ref().is_some_and(|speaking| speaking.number == number) {
+            self.record.we_go_on(text, took);
+        }
+    }
+
+    /// Nothing more is to be said.
+    pub(super) fn on_silent(&mut self, now: Instant, number: u32) {
+        let Some(speaking) = self.speaking.as_mut().filter(|speaking| speaking.number == number) else {
+            return;
+        };
+        speaking.more_to_come = false;
+        if !speaking.is_playing {
+            self.on_said(now);
+        }
     }
 
     /// A piece has come from the voice thread.
@@ -118,9 +147,15 @@ impl Dialogue {
             return;
         };
         if speaking.more_to_come {
-            self.record.counts.voice_errors += 1;
-            let number = speaking.number;
-            self.effects.push_back(Effect::Wish(Wish::Hush { number }));
+            let (number, by_model) = (speaking.number, speaking.by_model);
+            let heard = speaking.heard(now);
+            self.effects.push_back(Effect::Wish(Wish::Hush { number, heard }));
+            if by_model {
+                self.record.counts.server_errors += 1;
+                self.run.handle_input(now, Input::Deed(ModelDeed::Failed));
+            } else {
+                self.record.counts.voice_errors += 1;
+            }
         }
         self.on_said(now);
     }
@@ -136,6 +171,9 @@ impl Dialogue {
     /// The first packet of what is being said has left.
     pub(crate) fn on_first_packet(&mut self, now: Instant) {
         self.is_unheard = false;
+        if let Some(speaking) = &mut self.speaking {
+            speaking.heard_since.get_or_insert(now);
+        }
         self.record.we_are_heard(now);
     }
 
@@ -146,7 +184,7 @@ impl Dialogue {
         if speaking.is_playing {
             self.effects.push_back(Effect::StopPlaying);
         }
-        self.hush(&speaking);
+        self.hush(now, &speaking);
         self.record.we_are_silent(now, by_callee);
         if by_callee && let Some(since) = self.callee_speaks {
             self.record.on_barge_in(now - since);
@@ -156,14 +194,25 @@ impl Dialogue {
     /// Something else is said instead; the session needs no word of it.
     fn replace(&mut self, now: Instant) {
         if let Some(speaking) = self.speaking.take() {
-            self.hush(&speaking);
+            self.hush(now, &speaking);
             self.record.we_are_silent(now, true);
         }
     }
 
-    fn hush(&mut self, speaking: &Speaking) {
-        if speaking.number > 0 && speaking.more_to_come {
-            self.effects.push_back(Effect::Wish(Wish::Hush { number: speaking.number }));
+    fn hush(&mut self, now: Instant, speaking: &Speaking) {
+        if speaking.number > 0 && (speaking.more_to_come || speaking.by_model) {
+            let (number, heard) = (speaking.number, speaking.heard(now));
+            self.effects.push_back(Effect::Wish(Wish::Hush { number, heard }));
         }
+    }
+}
+
+impl Speaking {
+    pub(super) fn is_of(&self, number: u32) -> bool {
+        self.number == number
+    }
+
+    fn heard(&self, now: Instant) -> Duration {
+        self.heard_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }

@@ -59,7 +59,8 @@ fn heard(number: u32, text: &str, intent: Option<&str>) -> Told {
 fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
     let named = |wish: &Wish| match wish {
         Wish::Speak { number, .. } => ("speak", *number),
-        Wish::Hush { number } => ("hush", *number),
+        Wish::Hush { number, .. } => ("hush", *number),
+        Wish::Converse { number, .. } => ("converse", *number),
         Wish::Listen { number, .. } => ("listen", *number),
         Wish::EndOfSpeech { number } => ("end", *number),
         Wish::StopListening { number } => ("stop", *number),

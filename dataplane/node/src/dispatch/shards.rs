@@ -45,7 +45,7 @@ impl Dispatch {
             return;
         }
         let told = match wish {
-            Wish::Speak { number, .. } => Told::Speechless { number },
+            Wish::Speak { number, .. } | Wish::Converse { number, .. } => Told::Speechless { number },
             Wish::Listen { number, .. } => Told::Deaf { number },
             Wish::Request { number, .. } => {
                 Told::Reply { number, reply: Reply::Failed("this node asks no servers".to_owned()) }

@@ -28,6 +28,8 @@ pub struct VoiceConfig {
     pub webhook_secret: Secret,
     /// Recognisers by the names that scripts give them.
     pub recognisers: BTreeMap<String, RecogniserConfig>,
+    /// Language models by the names that scripts give them; the only one there is serves scripts that name none.
+    pub models: BTreeMap<String, ModelConfig>,
     /// Voices by name. Default `espeak`, which runs `espeak-ng`.
     pub voices: BTreeMap<String, VoiceSource>,
 }
@@ -52,6 +54,19 @@ pub struct RecogniserConfig {
     /// What audio it gets: `linear16` (16 kHz), `linear8` (8 kHz) or `mulaw`. Default `linear16` for `vosk`, `mulaw` for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<Audio>,
+}
+
+/// A language model behind OpenAI's chat completions, which many servers speak.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Up to the version, such as `https://api.openai.com/v1`.
+    pub url: String,
+    /// Its name there.
+    pub model: String,
+    /// Sent as `Authorization: Bearer`. Default none.
+    #[serde(default)]
+    pub key: Secret,
 }
 
 /// Protocols of recognisers.
@@ -133,6 +148,7 @@ impl Default for VoiceConfig {
             networks: Vec::new(),
             webhook_secret: Secret::default(),
             recognisers: BTreeMap::new(),
+            models: BTreeMap::new(),
             voices: BTreeMap::from([("espeak".to_owned(), espeak)]),
         }
     }
@@ -148,6 +164,11 @@ impl VoiceConfig {
             }
             if !(1..=100_000).contains(&recogniser.sessions_max) {
                 return refuse("voice.recognisers", format!("{name}: sessions_max must be 1 to 100000"));
+            }
+        }
+        for (name, model) in &self.models {
+            if !model.url.starts_with("http://") && !model.url.starts_with("https://") {
+                return refuse("voice.models", format!("{name}: url must begin with http:// or https://"));
             }
         }
         if !self.default_recogniser.is_empty() && !self.recognisers.contains_key(&self.default_recogniser) {

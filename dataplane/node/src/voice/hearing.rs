@@ -419,7 +419,7 @@ fn machine(
 }
 
 /// For a URL's query.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {

@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::asking::Asker;
 use super::config::VoiceConfig;
+use super::conversing::{Conversation, Models};
 use super::hearing::{Ear, Recognisers};
 use super::speaking::Speaker;
 use super::{Command, FreeSessions, Surroundings};
@@ -53,6 +54,7 @@ pub(super) struct Hub {
     recognisers: Recognisers,
     speaker: Speaker,
     asker: Asker,
+    models: Models,
     free: FreeSessions,
     calls: HashMap<CallKey, Call>,
     news: mpsc::UnboundedSender<News>,
@@ -65,6 +67,10 @@ struct Call {
     ear: Ear,
     /// What is being spoken or asked; ended with the call.
     speaking: Option<(u32, AbortHandle)>,
+    conversation: Conversation,
+    /// The turn of the model that spoke last, and how much of it was heard if it was interrupted.
+    model_turn: Option<u32>,
+    cut_short: Option<Duration>,
     asking: Option<AbortHandle>,
 }
 
@@ -81,6 +87,7 @@ impl Hub {
         around: Surroundings,
         speaker: Speaker,
         asker: Asker,
+        models: Models,
         free: FreeSessions,
     ) -> Self {
         let Surroundings { taps, mail, results, metrics, lag } = around;
@@ -96,6 +103,7 @@ impl Hub {
             lag,
             speaker,
             asker,
+            models,
             free,
             news,
         }
@@ -143,6 +151,9 @@ impl Hub {
             shard,
             ear: Ear::new(name),
             speaking: None,
+            conversation: Conversation::default(),
+            model_turn: None,
+            cut_short: None,
             asking: None,
         });
         match wish {
@@ -152,7 +163,18 @@ impl Hub {
                     before.abort();
                 }
             }
-            Wish::Hush { number } => {
+            Wish::Converse { number, talk } => {
+                let heard = call.cut_short.take();
+                let task = self.models.answer(key, number, *talk, &call.conversation, heard, &self.news);
+                call.model_turn = Some(number);
+                if let Some((_, before)) = call.speaking.replace((number, task)) {
+                    before.abort();
+                }
+            }
+            Wish::Hush { number, heard } => {
+                if call.model_turn == Some(number) {
+                    call.cut_short = Some(heard);
+                }
                 if let Some((_, task)) = call.speaking.take_if(|(of, _)| *of == number) {
                     task.abort();
                 }

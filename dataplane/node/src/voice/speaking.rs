@@ -55,7 +55,7 @@ impl Speaker {
     ) -> AbortHandle {
         let (speaker, news) = (self.clone(), news.clone());
         let task = tokio::spawn(async move {
-            let mut pieces = Pieces { call, number, news, samples: Vec::new(), is_first: true };
+            let mut pieces = Pieces::new(call, number, news);
             let said = spoken(&sentence.text, &sentence.language);
             for part in sentences(&said) {
                 if let Err(why) = speaker.part(part, &sentence, &mut pieces).await {
@@ -88,7 +88,13 @@ impl Speaker {
         Prompt::from_pcm(&samples, RATE).map_err(|error| error.to_string())
     }
 
-    async fn part(&self, part: &str, sentence: &Sentence, pieces: &mut Pieces) -> Result<(), String> {
+    /// Speaks a part of a sentence.
+    pub(super) async fn part(
+        &self,
+        part: &str,
+        sentence: &Sentence,
+        pieces: &mut Pieces,
+    ) -> Result<(), String> {
         let (to, mut made) = mpsc::channel::<Vec<i16>>(PIECES_WAITING);
         let take = async {
             while let Some(samples) = made.recv().await {
@@ -110,15 +116,34 @@ fn saying(part: &str, sentence: &Sentence) -> Saying {
 }
 
 /// Audio on its way to a call, cut into prompts of whole frames.
-struct Pieces {
+pub(super) struct Pieces {
     call: CallKey,
     number: u32,
     news: mpsc::UnboundedSender<News>,
     samples: Vec<i16>,
+    sent: usize,
     is_first: bool,
 }
 
 impl Pieces {
+    pub(super) fn new(call: CallKey, number: u32, news: mpsc::UnboundedSender<News>) -> Self {
+        Self { call, number, news, samples: Vec::new(), sent: 0, is_first: true }
+    }
+
+    /// Samples that were sent so far.
+    pub(super) fn samples_sent(&self) -> usize {
+        self.sent
+    }
+
+    /// Sends what is left of a sentence, without waiting for the next.
+    pub(super) fn flush(&mut self) {
+        if !self.samples.is_empty() {
+            let mut samples = std::mem::take(&mut self.samples);
+            samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES), 0);
+            self.send(&samples, false);
+        }
+    }
+
     fn push(&mut self, samples: &[i16]) {
         self.samples.extend_from_slice(samples);
         let least = if self.is_first { FRAME_SAMPLES } else { PIECE_SAMPLES };
@@ -139,6 +164,7 @@ impl Pieces {
 
     fn send(&mut self, samples: &[i16], is_last: bool) {
         self.is_first = false;
+        self.sent += samples.len();
         let number = self.number;
         self.tell(match Prompt::from_pcm(samples, RATE) {
             Ok(prompt) => Told::Speech { number, prompt, is_last },
