@@ -12,6 +12,7 @@ mod suppression;
 pub use campaign::settled;
 pub use files::add_prompt;
 pub use list::import;
+pub use script::pair;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;

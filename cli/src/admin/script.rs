@@ -110,7 +110,7 @@ fn read(file: &str) -> Result<(Document, Program)> {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE, such as name=Ann")?;
     Ok((name.to_owned(), value.to_owned()))
 }

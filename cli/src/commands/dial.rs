@@ -13,7 +13,9 @@ use common::{CallsPerSecond, Outcome};
 use node::{
     PortRange,
     config::RecordingFormat,
-    dial::{Dial, DialConfig, DialEvent, DialLine, DialReport, DialStage, DialTap, Local},
+    dial::{
+        Dial, DialConfig, DialEvent, DialLine, DialReport, DialScript, DialStage, DialTap, Dialogue, Local,
+    },
 };
 use serde_json::{Value, json};
 
@@ -28,6 +30,15 @@ pub struct DialArgs {
     /// WAV file to play after the answer
     #[arg(long, value_name = "WAV")]
     play: Option<PathBuf>,
+    /// What the calls do: a script in JSON or YAML, without recorded prompts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["play", "hold", "tap", "tap_to"])]
+    script: Option<PathBuf>,
+    /// Something that the script knows of the callee, such as name=Ann; may be given several times
+    #[arg(long = "contact", value_name = "NAME=VALUE", value_parser = crate::admin::pair, requires = "script")]
+    contact: Vec<(String, String)>,
+    /// Configuration whose [node.voice] says with what the script speaks and listens
+    #[arg(long, value_name = "FILE", requires = "script")]
+    config: Option<PathBuf>,
     /// WAV file to record to: we are left, the callee is right; with several calls -1, -2, … is added
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
@@ -225,6 +236,7 @@ impl DialArgs {
             destinations: users,
             count: self.count,
             play: play.transpose()?,
+            script: self.script.as_ref().map(|file| self.dial_script(file)).transpose()?,
             hold: self.hold,
             record: self.record.as_ref().map(|path| record_stem(path)).transpose()?,
             record_format: self.record_format,
@@ -234,6 +246,29 @@ impl DialArgs {
             },
             max_ring: self.max_ring,
             max_call: Duration::from_secs(86_400),
+        })
+    }
+}
+
+impl DialArgs {
+    fn dial_script(&self, file: &std::path::Path) -> Result<DialScript> {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let document = script::read(&text).with_context(|| format!("{} is no script", file.display()))?;
+        let program = script::Program::new(&document).map_err(|faults| {
+            let lines: Vec<_> = faults.iter().map(|fault| format!("  {fault}")).collect();
+            anyhow::anyhow!("{} cannot be used:\n{}", file.display(), lines.join("\n"))
+        })?;
+        ensure!(
+            program.prompts().is_empty(),
+            "--script: recorded prompts are the control plane's; say sentences here"
+        );
+        let config = crate::config::load(self.config.as_deref())?;
+        Ok(DialScript {
+            document: serde_json::to_string(&document)?,
+            contact: self.contact.clone(),
+            voice: config.node.voice,
+            data: std::env::temp_dir().join("peal-dial"),
         })
     }
 }
@@ -332,6 +367,11 @@ fn summary(report: &DialReport) -> Value {
         "far_jitter_ms": mean(media.iter().filter_map(|media| media.far_jitter_ms).collect()),
         "rtt_ms": mean(media.iter().filter_map(|media| media.rtt_ms).collect()),
     });
+    let dialogues: Vec<_> =
+        report.results.iter().filter_map(|result| result.ended.as_ref()?.dialogue.as_ref()).collect();
+    if dialogues.iter().any(|dialogue| !dialogue.turns.is_empty()) {
+        dialogue_summary(&dialogues, &mut summary);
+    }
     if let Some(tap) = &report.tap {
         summary["tap_chunks"] = tap.chunks.into();
         summary["tap_dropped"] = tap.dropped.into();
@@ -363,5 +403,46 @@ mod tests {
         for bad in ["100@h", "sip:h", "sip:@h", "sip:a@h;transport=tcp"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+}
+
+/// What callees and we said, and how fast.
+fn dialogue_summary(dialogues: &[&Dialogue], summary: &mut Value) {
+    let mut dispositions = BTreeMap::<&str, u64>::new();
+    for dialogue in dialogues {
+        *dispositions.entry(&dialogue.disposition).or_default() += 1;
+    }
+    let latencies: Vec<_> =
+        dialogues.iter().flat_map(|dialogue| &dialogue.turns).filter_map(|turn| turn.latency).collect();
+    let p95 = |mut values: Vec<u32>| {
+        values.sort_unstable();
+        values.get((values.len().max(1) - 1) * 95 / 100).copied()
+    };
+    let sum =
+        |of: fn(&Dialogue) -> u32| dialogues.iter().map(|dialogue| u64::from(of(dialogue))).sum::<u64>();
+    let barge_ins = dialogues.iter().filter(|dialogue| dialogue.barge_ins > 0);
+    summary["dialogue"] = json!({
+        "dispositions": dispositions,
+        "answers": latencies.len(),
+        "turn_ms_p95": p95(latencies.iter().map(|latency| latency.total_ms).collect()),
+        "turn_own_ms_p95": p95(latencies.iter().map(|latency| latency.own_ms).collect()),
+        "recogniser_ms_p95": p95(latencies.iter().map(|latency| latency.recogniser_ms).collect()),
+        "barge_ins": sum(|dialogue| dialogue.barge_ins),
+        "barge_in_ms_p95": p95(barge_ins.map(|dialogue| dialogue.barge_in_ms_max).collect()),
+        "no_inputs": sum(|dialogue| dialogue.no_inputs),
+        "no_matches": sum(|dialogue| dialogue.no_matches),
+        "recogniser_errors": sum(|dialogue| dialogue.recogniser_errors),
+        "voice_errors": sum(|dialogue| dialogue.voice_errors),
+        "server_errors": sum(|dialogue| dialogue.server_errors),
+        "heard_s": sum(|dialogue| dialogue.heard_ms) / 1_000,
+        "sent_s": sum(|dialogue| dialogue.sent_ms) / 1_000,
+        "dropped_ms": sum(|dialogue| dialogue.dropped_ms),
+    });
+    if let [only] = dialogues {
+        let turn = |turn: &node::dial::Turn| {
+            let who = if turn.speaker() == node::dial::Speaker::Us { "us" } else { "callee" };
+            format!("{:6.2} s  {who}: {}", f64::from(turn.began_ms) / 1_000.0, turn.text)
+        };
+        summary["said"] = only.turns.iter().map(turn).collect();
     }
 }

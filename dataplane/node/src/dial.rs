@@ -15,12 +15,14 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use common::{CallsPerSecond, Outcome};
-pub use proto::v1::{Ended, MediaQuality};
+pub use proto::v1::turn::Speaker;
+pub use proto::v1::{Dialogue, Ended, MediaQuality, Turn};
 
 use crate::config::{NodeConfig, PortRange, RecordingFormat};
 use crate::listener::Listen;
 use crate::node::{Node, StartError};
 use crate::shell::NodeError;
+use crate::voice::config::VoiceConfig;
 use leader::Leader;
 use tap::{Counted, Counting};
 pub use tap::{DialTap, TapReport};
@@ -41,6 +43,8 @@ pub struct DialConfig {
     pub play: Option<Vec<u8>>,
     /// How long to stay on the call after that.
     pub hold: Duration,
+    /// What calls do instead of playing and holding.
+    pub script: Option<DialScript>,
     /// Folder and file name stem for recordings: with more than one call, `-1`, `-2`, … is added.
     pub record: Option<(PathBuf, String)>,
     /// How recordings are stored.
@@ -51,6 +55,19 @@ pub struct DialConfig {
     pub max_ring: Duration,
     /// From answer to BYE. 1 ms to 24 h.
     pub max_call: Duration,
+}
+
+/// A script, and what it speaks and listens with.
+#[derive(Clone, Debug)]
+pub struct DialScript {
+    /// As JSON; checked, and without recorded prompts.
+    pub document: String,
+    /// What it knows of the callee, by the name after `contact.`.
+    pub contact: Vec<(String, String)>,
+    /// Recognisers, voices and models.
+    pub voice: VoiceConfig,
+    /// Folder in which spoken sentences are kept, unless the configuration says another.
+    pub data: PathBuf,
 }
 
 /// Where calls are made from.
@@ -192,7 +209,8 @@ impl Dial {
         let counted = Counted::default();
         let listen = config.tap.as_ref().map(|tap| Counting::new(tap, counted.clone())).transpose()?;
         let listen = listen.map(|listen| Box::new(listen) as Box<dyn Listen>);
-        let node = Node::start_alone(node_config(&config), down, config.record.is_some(), listen)?;
+        let (records, hears) = (config.record.is_some(), config.script.is_some());
+        let node = Node::start_alone(node_config(&config), down, records, listen, hears)?;
         // Unbounded, since a reader of progress must never hold up calls: some ten small events a call.
         let (event_sender, events) = crossbeam_channel::unbounded();
         let (stop, stopped) = crossbeam_channel::bounded(2);
@@ -235,6 +253,8 @@ fn node_config(config: &DialConfig) -> NodeConfig {
         user_agent: local.user_agent,
         send_silence: local.send_silence,
         drain_s: 0,
+        voice: config.script.as_ref().map(|script| script.voice.clone()).unwrap_or_default(),
+        data: config.script.as_ref().map(|script| script.data.clone()).unwrap_or_default(),
         ..NodeConfig::default()
     }
 }

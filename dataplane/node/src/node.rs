@@ -131,17 +131,20 @@ impl Node {
             disk: Some(disk),
             active_calls,
             listen: None,
+            hears: true,
         };
         Self::assemble(config, parts, Some(link))
     }
 
     /// Starts a node that is led by whoever holds the other end of `down`, keeps no journal, and listens on no port but
-    /// those of its calls. It records when `records` is set, and taps calls for `listen`, if there is one.
+    /// those of its calls. It records when `records` is set, taps calls for `listen`, if there is one, and else has a voice thread
+    /// when `hears` is set.
     pub(crate) fn start_alone(
         config: NodeConfig,
         down: Receiver<Down>,
         records: bool,
         listen: Option<Box<dyn Listen>>,
+        hears: bool,
     ) -> Result<Self, StartError> {
         config.check()?;
         admit(&config)?;
@@ -155,6 +158,7 @@ impl Node {
             disk,
             active_calls: Arc::default(),
             listen,
+            hears,
         };
         Self::assemble(config, parts, None)
     }
@@ -171,7 +175,7 @@ impl Node {
             None => None,
         };
         let calls_a_shard = config.max_calls as usize / usize::from(config.shards).max(1);
-        let has_voice = parts.listen.is_none() && parts.serve.is_some();
+        let has_voice = parts.listen.is_none() && parts.hears;
         let tapped_shards = if parts.listen.is_some() || has_voice { config.shards } else { 0 };
         let taps: Vec<_> = (0..tapped_shards).map(|_| listener::queue(calls_a_shard)).collect();
         let shards = start_shards(&config, &taps)?;
@@ -316,6 +320,8 @@ struct Parts {
     disk: Option<Recordings>,
     active_calls: Arc<AtomicU32>,
     listen: Option<Box<dyn Listen>>,
+    /// Whether there is a voice thread, where there is no `listen`.
+    hears: bool,
 }
 
 /// Of `taps` there is one for each shard, or none at all.

@@ -180,7 +180,7 @@ impl Leader {
                 Some(_) => order::Tap::Callee.into(),
                 None => order::Tap::Nobody.into(),
             },
-            contact: HashMap::new(),
+            contact: self.config.script.iter().flat_map(|script| script.contact.clone()).collect(),
         }));
     }
 
@@ -285,6 +285,9 @@ impl Leader {
     }
 
     fn script(&self) -> wire::Script {
+        if let Some(script) = &self.config.script {
+            return wire::Script { id: ONLY, document: script.document.clone(), ..Default::default() };
+        }
         let mut steps = Vec::new();
         if self.config.play.is_some() {
             steps.push(json!({ "do": "play", "prompt": ONLY }));

@@ -35,6 +35,7 @@ pub fn dial(address: String) -> DialConfig {
         count: 40,
         play: None,
         hold: Duration::from_millis(300),
+        script: None,
         record: None,
         record_format: RecordingFormat::Pcm,
         tap: None,
