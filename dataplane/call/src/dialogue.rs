@@ -45,6 +45,8 @@ pub(crate) enum Effect {
     Wish(Wish),
     /// Keep what is said from now on in the recording, or keep it out.
     Record(bool),
+    /// Watch for the tone of an answering machine.
+    AwaitBeep,
     /// The callee wants no more calls; in their words.
     OptedOut(String),
     HangUp,
@@ -104,6 +106,12 @@ impl Dialogue {
     pub(crate) fn on_digit(&mut self, now: Instant, digit: Digit) {
         self.alive_at = self.alive_at.map(|_| now);
         self.hand(now, Input::Key(digit));
+    }
+
+    /// The tone of an answering machine is over.
+    pub(crate) fn on_beep(&mut self, now: Instant) {
+        self.alive_at = self.alive_at.map(|_| now);
+        self.hand(now, Input::Beep);
     }
 
     /// Must be called once [`Dialogue::deadline`] has come.
@@ -186,8 +194,9 @@ impl Dialogue {
                 }
                 Action::Converse(talk) => self.converse(now, talk),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
+                Action::AwaitBeep => self.effects.push_back(Effect::AwaitBeep),
                 // A script with such a step is refused when it is loaded.
-                Action::AwaitBeep | Action::Transfer { .. } => {}
+                Action::Transfer { .. } => {}
                 Action::End(end) => {
                     self.interrupt(now, false);
                     self.record.end(end);
@@ -227,7 +236,7 @@ impl Dialogue {
     fn dead_at(&self) -> Option<Instant> {
         let waits = matches!(
             self.run.awaits(),
-            Awaits::Answer | Awaits::Time | Awaits::Transfer | Awaits::Reply | Awaits::Nothing
+            Awaits::Answer | Awaits::Time | Awaits::Beep | Awaits::Transfer | Awaits::Reply | Awaits::Nothing
         );
         let busy = waits || self.callee_speaks.is_some() || self.speaking.is_some();
         self.alive_at.filter(|_| !busy).map(|at| at + DEAD_AFTER)

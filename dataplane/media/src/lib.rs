@@ -48,7 +48,8 @@
 //! assert_eq!((sent, ended), (5, true));
 //! ```
 
-pub mod codec;
+pub mod beep;
+mod codec;
 pub mod dtmf;
 pub mod g711;
 pub mod latch;

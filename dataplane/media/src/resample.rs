@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn nothing_gives_nothing() {
-        assert_eq!(resample(&[], 24_000, 8000), []);
+        assert_eq!(resample(&[], 24_000, 8000), Vec::<i16>::new());
     }
 
     #[test]

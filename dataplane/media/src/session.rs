@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::prefetch::prefetch;
 
+use crate::beep::Beep;
 use crate::dtmf::{self, Digit};
 use crate::latch::{Judgement, Latch, Latching};
 use crate::pool::PoolExhausted;
@@ -145,6 +146,8 @@ pub enum MediaEvent {
     SpeechBegan,
     /// The far end stopped speaking: its last sound was [`crate::vad::HANGOVER`] ago, at the most one tick more.
     SpeechEnded,
+    /// The tone that was watched for is over.
+    Beep,
     /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
     RecordingOverrun,
 }
@@ -155,6 +158,10 @@ struct Playing {
     /// Number of the next frame.
     at: usize,
 }
+
+/// Prompts that wait for their turn. Few calls have some, so it is kept apart.
+#[derive(Debug, Default)]
+struct Following(VecDeque<Arc<Prompt>>);
 
 /// The media of one call. What each tick and packet touches comes first: [`MediaSession::HOT_BYTES`].
 #[derive(Debug)]
@@ -183,6 +190,7 @@ struct Hot {
     vad: Vad,
     recorder: Option<Box<Recorder>>,
     tap: Option<Box<Tap>>,
+    beep: Option<Box<Beep>>,
 }
 
 /// The far end, once negotiated.
@@ -195,8 +203,10 @@ struct Far {
 /// Touched when something unusual happens.
 #[derive(Debug)]
 struct Cold {
+    /// The tone of an answering machine is over, and the owner has not been told.
+    beeped: bool,
     /// What is played after what is playing.
-    following: VecDeque<Arc<Prompt>>,
+    following: Option<Box<Following>>,
     digits: dtmf::Receiver,
     drops: [u32; DropReason::COUNT],
     exchange: Exchange,
@@ -225,9 +235,11 @@ impl MediaSession {
                 vad: Vad::new(),
                 recorder: None,
                 tap: None,
+                beep: None,
             },
             cold: Cold {
-                following: VecDeque::new(),
+                beeped: false,
+                following: None,
                 digits: dtmf::Receiver::new(),
                 drops: [0; DropReason::COUNT],
                 exchange,
@@ -266,14 +278,14 @@ impl MediaSession {
     /// does not report its end.
     pub fn play(&mut self, prompt: Arc<Prompt>) {
         self.hot.prompt_ended = false;
-        self.cold.following.clear();
+        self.cold.following = None;
         self.hot.playing = Some(Playing { prompt, at: 0 });
     }
 
     /// Plays a prompt after what is playing, without a gap, and as one with it: only the end of the last is reported.
     pub fn play_after(&mut self, prompt: Arc<Prompt>) {
         match self.hot.playing {
-            Some(_) => self.cold.following.push_back(prompt),
+            Some(_) => self.cold.following.get_or_insert_default().0.push_back(prompt),
             None => self.play(prompt),
         }
     }
@@ -281,7 +293,7 @@ impl MediaSession {
     /// Stops the prompt, and says whether there was one. Its end is not reported.
     pub fn stop_playing(&mut self) -> bool {
         self.hot.prompt_ended = false;
-        self.cold.following.clear();
+        self.cold.following = None;
         self.hot.playing.take().is_some()
     }
 
@@ -395,6 +407,9 @@ impl MediaSession {
                 if let Some(recorder) = &mut self.hot.recorder {
                     recorder.received(now, &header, codec, payload);
                 }
+                if let Some(beep) = &mut self.hot.beep {
+                    self.cold.beeped |= self.hot.answered && beep.hear(codec, payload);
+                }
                 if let Some(tap) = &mut self.hot.tap {
                     tap.received(now, &header, codec, payload);
                 }
@@ -431,6 +446,10 @@ impl MediaSession {
         if self.hot.vad.take_end() {
             return Some(MediaEvent::SpeechEnded);
         }
+        if self.hot.beep.is_some() && std::mem::take(&mut self.cold.beeped) {
+            self.hot.beep = None;
+            return Some(MediaEvent::Beep);
+        }
         let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
         overrun.then_some(MediaEvent::RecordingOverrun)
     }
@@ -449,6 +468,12 @@ impl MediaSession {
         if let Some(recorder) = &mut self.hot.recorder {
             recorder.pause(paused);
         }
+    }
+
+    /// Watches for the tone of an answering machine, once; [`MediaEvent::Beep`] follows. Or watches no more.
+    pub fn watch_for_beep(&mut self, watch: bool) {
+        self.cold.beeped = false;
+        self.hot.beep = watch.then(Box::default);
     }
 
     /// A full block of the recording, if there is one. To be asked after each tick.
@@ -512,12 +537,12 @@ impl MediaSession {
 /// The frame to play now, if any, by its prompt and number; notes the end of the prompt in the tick after its last frame.
 fn next_frame<'a>(
     playing: &'a mut Option<Playing>,
-    following: &mut VecDeque<Arc<Prompt>>,
+    following: &mut Option<Box<Following>>,
     ended: &mut bool,
 ) -> Option<(&'a Arc<Prompt>, usize)> {
     let current = playing.as_mut()?;
     if current.at >= current.prompt.frames() {
-        let Some(prompt) = following.pop_front() else {
+        let Some(prompt) = following.as_mut().and_then(|following| following.0.pop_front()) else {
             *playing = None;
             *ended = true;
             return None;

@@ -21,7 +21,7 @@ const WAV_BYTES_MAX: usize = 64 << 20;
 /// Prompts fetched at once, which bounds what their pieces take.
 const FETCHES_MAX: usize = 4;
 /// Steps that scripts may have and calls do not do yet.
-const UNDONE: [&str; 2] = ["leave_message", "transfer"];
+const UNDONE: [&str; 1] = ["transfer"];
 /// How long an answer may take before it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a refusal stands.

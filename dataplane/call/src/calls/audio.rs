@@ -103,6 +103,10 @@ impl Calls {
                     call.dialogue.on_speech_ended(now);
                     self.act(now, key);
                 }
+                Some(MediaEvent::Beep) => {
+                    call.dialogue.on_beep(now);
+                    self.act(now, key);
+                }
                 Some(MediaEvent::Digit(pressed)) => {
                     if let Some(digit) = Digit::from_char(pressed.symbol) {
                         self.on_digit(now, key, digit);
@@ -182,6 +186,7 @@ impl Calls {
                     }
                     self.events.push_back(Event::Voice { call: name, wish });
                 }
+                Effect::AwaitBeep => media.session.watch_for_beep(true),
                 Effect::Record(on) => self.record(now, key, on),
                 Effect::OptedOut(said) => {
                     self.events.push_back(Event::OptedOut { call: name, at: now, said })

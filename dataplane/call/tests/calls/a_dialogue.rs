@@ -243,3 +243,31 @@ fn what_comes_too_late_changes_nothing() {
     assert!(audible(&pair).len() > 40, "the question goes on");
     pair.run_until_idle();
 }
+
+#[test]
+fn a_message_is_left_after_the_beep() {
+    let document = json!({ "name": "vm", "steps": [{ "do": "leave_message", "message": "Call us.", "beep_ms_max": 20000 }] });
+    let script = whole_script(&document, BTreeMap::new(), &[("Call us.", prompt(50))]);
+    // A greeting until 3 s, the tone from 4 s to 4.5 s.
+    let callee = answers()
+        .then(1_500, Act::Speak(SOUND))
+        .then(3_000, Act::Speak(SILENCE))
+        .then(4_000, Act::Hum)
+        .then(4_500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, script);
+    pair.run_until_idle();
+    let first = *audible(&pair).first().expect("a message");
+    assert!((4_540..=4_640).contains(&first), "right after the tone, not at {first}");
+    assert!(pair.record(attempt).end().hung_up_by == Some(HungUpBy::Script));
+}
+
+#[test]
+fn a_machine_without_a_beep_hears_the_message_too() {
+    let document = json!({ "name": "vm", "steps": [{ "do": "leave_message", "message": "Call us.", "beep_ms_max": 5000 }] });
+    let script = whole_script(&document, BTreeMap::new(), &[("Call us.", prompt(50))]);
+    let (mut pair, _) =
+        call(answers().then(1_500, Act::Speak(SOUND)).then(3_000, Act::Speak(SILENCE)), script);
+    pair.run_until_idle();
+    let first = *audible(&pair).first().expect("a message");
+    assert!((6_000..=6_060).contains(&first), "{first}");
+}

@@ -15,6 +15,8 @@ pub enum Act {
     Request(&'static str, &'static str, Body),
     /// Audio every 20 ms from here on, of this one byte.
     Speak(u8),
+    /// A tone of 1,000 Hz every 20 ms from here on.
+    Hum,
     /// No more of it.
     Hush,
     /// One telephone-event packet: code, milliseconds before now at which the key went down, end, duration in samples.

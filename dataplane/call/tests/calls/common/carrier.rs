@@ -44,7 +44,8 @@ pub struct FarCall {
     requests: Vec<(String, Repeated)>,
     cseq: u32,
     replies: HashMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
-    speaks: Option<(u8, Instant)>,
+    /// What is sent every 20 ms.
+    speaks: Option<([u8; 160], Instant)>,
     stream: Stream,
     tag: String,
 }
@@ -277,7 +278,7 @@ impl FarCall {
             && match act {
                 Act::Reply(..) => !self.answered,
                 Act::Request(..) => self.answered,
-                Act::Speak(_) | Act::Hush | Act::Key { .. } => true,
+                Act::Speak(_) | Act::Hum | Act::Hush | Act::Key { .. } => true,
             }
     }
 
@@ -311,7 +312,8 @@ impl FarCall {
                     self.speaks = None;
                 }
             }
-            Act::Speak(byte) => self.speaks = Some((byte, now)),
+            Act::Speak(byte) => self.speaks = Some(([byte; 160], now)),
+            Act::Hum => self.speaks = Some((hum(), now)),
             Act::Hush => self.speaks = None,
             Act::Key { code, down_ms, end, duration } => {
                 let [high, low] = duration.to_be_bytes();
@@ -324,10 +326,10 @@ impl FarCall {
     }
 
     fn speak(&mut self, now: Instant, clock: u32, out: &mut VecDeque<Datagram>) {
-        while let Some((byte, at)) = self.speaks.filter(|(_, at)| *at <= now) {
-            let bytes = self.stream.write(PCMA, clock, &[byte; 160]);
+        while let Some((frame, at)) = self.speaks.filter(|(_, at)| *at <= now) {
+            let bytes = self.stream.write(PCMA, clock, &frame);
             out.push_back(Datagram { from: self.rtp, to: self.ours, bytes });
-            self.speaks = Some((byte, at + ms(20)));
+            self.speaks = Some((frame, at + ms(20)));
         }
     }
 
@@ -444,4 +446,10 @@ fn response(request: &Message<'_>, status: u16, tag: &str, headers: &str, body: 
 fn offered(sdp: &[u8]) -> SocketAddr {
     let description = Description::parse(sdp).expect("our description can be read");
     SocketAddr::new(addr(OURS).ip(), description.media()[0].port)
+}
+
+/// 20 ms of 1,000 Hz: whole periods, so that frames join.
+fn hum() -> [u8; 160] {
+    let sample = |n: usize| (8_000.0 * (std::f64::consts::TAU * n as f64 / 8.0).sin()) as i16;
+    std::array::from_fn(|n| media::Codec::Pcma.encode(sample(n)))
 }
