@@ -384,28 +384,6 @@ fn summary(report: &DialReport) -> Value {
     summary
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
-        assert!(duration("10x").is_err() && duration("s").is_err() && duration("-1s").is_err());
-    }
-
-    #[test]
-    fn destinations_are_sip_addresses() {
-        assert_eq!(parse("sip:100@h:5070").expect("well formed"), ("100".to_owned(), "h:5070".to_owned()));
-        for bad in ["100@h", "sip:h", "sip:@h", "sip:a@h;transport=tcp"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-}
-
 /// What callees and we said, and how fast.
 fn dialogue_summary(dialogues: &[&Dialogue], summary: &mut Value) {
     let mut dispositions = BTreeMap::<&str, u64>::new();
@@ -444,5 +422,27 @@ fn dialogue_summary(dialogues: &[&Dialogue], summary: &mut Value) {
             format!("{:6.2} s  {who}: {}", f64::from(turn.began_ms) / 1_000.0, turn.text)
         };
         summary["said"] = only.turns.iter().map(turn).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("10x").is_err() && duration("s").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn destinations_are_sip_addresses() {
+        assert_eq!(parse("sip:100@h:5070").expect("well formed"), ("100".to_owned(), "h:5070".to_owned()));
+        for bad in ["100@h", "sip:h", "sip:@h", "sip:a@h;transport=tcp"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 }
