@@ -6,6 +6,7 @@ measured in between, at the same number of calls. docs/benchmarking.md says how 
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import signal
@@ -24,7 +25,22 @@ FEATURES = {
     "+vad+dtmf": (TALKING, []),
     "+record": (TALKING, ["--record"]),
     "+asr": (TALKING, ["--tap"]),
+    "+hook": (TALKING, ["--script"]),
 }
+# Every call asks again and again and streams the answers to a recogniser, which always understands the same.
+ASKS = {"name": "hook", "steps": [
+    {"do": "listen", "id": "ask", "ask": "Please go on, I am listening.", "intents": {"yes": "ask", "no": "bye"},
+     "no_input": {"to": "ask"}, "no_match": {"to": "ask"}, "gone": "ask"},
+    {"do": "hang_up", "id": "bye"},
+]}
+HEARS = """[node]
+data = "{folder}/node"
+[node.voice.recognisers.far]
+protocol = "vosk"
+url = "ws://{address}"
+sessions_max = 20000
+"""
+RECOGNISER = "127.0.0.1:27800"
 # Bytes a second of a stereo recording at 8 kHz.
 RECORD_RATE = 32_000
 
@@ -164,11 +180,13 @@ class Bench:
         with place.carrier("--rule", rule, "--rtcp", arguments.rtcp, *window, "--measure-marks", place.folder / "marks") as carrier:
             command = [place.bin / "peal", "--json", "dial", f"sip:100@{carrier.address}", "--cps", arguments.cps,
                        # A call that was shed while the others are set up is replaced.
-                       "--max-calls", calls, "--count", calls + calls // 20 + 1, "--codecs", arguments.codec, "--play", place.prompt(), "--hold", f"{life + 60:.0f}s",
+                       "--max-calls", calls, "--count", calls + calls // 20 + 1, "--codecs", arguments.codec,
                        "--cores", place.core, "--rtp-ports", arguments.rtp_ports, *arguments.dial.split()]
+            if "--script" not in options:
+                command += ["--play", place.prompt(), "--hold", f"{life + 60:.0f}s"]
             for option in options:
-                command += [option, recordings / "call.wav"] if option == "--record" else [option]
-            with (place.folder / "dial.json").open("w+") as told:
+                command += {"--record": [option, recordings / "call.wav"], "--script": self.dialogue()}.get(option, [option])
+            with (place.folder / "dial.json").open("w+") as told, self.recogniser(options) as recogniser:
                 with place.running(place.core, command, "dial.log", first=signal.SIGINT, stdout=told) as peal:
                     stand.wait_until(lambda: carrier.marked("begins"), calls / arguments.cps + arguments.settle + 30,
                                      f"{calls} calls are up", peal, carrier.process)
@@ -180,7 +198,28 @@ class Bench:
                 dial = json.loads(told.read() or "{}")
             summary = carrier.stop()
         shutil.rmtree(recordings, ignore_errors=True)
-        return describe(features, calls, arguments.codec, usage, memory, summary, dial)
+        return describe(features, calls, arguments.codec, usage, memory, summary, dial) | recogniser
+
+    def dialogue(self):
+        """A script that listens, and what it listens with."""
+        folder = self.place.folder
+        (folder / "script.json").write_text(json.dumps(ASKS))
+        (folder / "peal.toml").write_text(HEARS.format(folder=folder, address=RECOGNISER))
+        return ["--script", folder / "script.json", "--config", folder / "peal.toml"]
+
+    @contextlib.contextmanager
+    def recogniser(self, options):
+        """One beside the carrier, where the calls listen. Gives what it counted, when it has ended."""
+        counted = {}
+        if "--script" not in options:
+            yield counted
+            return
+        command = [self.place.bin / "deaf-recogniser", "--listen", RECOGNISER]
+        with (self.place.folder / "recogniser.json").open("w+") as told:
+            with self.place.running(self.place.far_core, command, "recogniser.log", stdout=told):
+                yield counted
+            told.seek(0)
+            counted["recogniser"] = json.loads(told.read().splitlines()[-1])
 
 
 def describe(features, calls, codec, usage, memory, summary, dial):
@@ -206,7 +245,7 @@ def describe(features, calls, codec, usage, memory, summary, dial):
         "rtcp": {name: rtcp[name] for name in ("received", "unreported", "malformed", "implausible", "lost_told")},
     }
     # What the side thread got of what the callees said, by its own count.
-    row.update({name: dial[name] for name in ("tap_audio_s", "tap_dropped", "tap_delay_p99_ms") if name in dial})
+    row.update({name: dial[name] for name in ("dialogue", "tap_audio_s", "tap_dropped", "tap_delay_p99_ms") if name in dial})
     if not row["holds"] and (far["dropped"] or far["cpu_share"] > 0.97 or far["late_p99_ms"] > 5):
         row["limit"] = "the far end: it was late or full itself"
     return row
