@@ -1,5 +1,7 @@
 //! `peal calls …`
 
+mod timeline;
+
 use anyhow::Result;
 use clap::Subcommand;
 use futures_util::StreamExt;
@@ -24,11 +26,11 @@ pub enum Calls {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Show all about one call
+    /// Show all about one call, with a picture of who said what when
     Show {
         /// Id of the attempt
         attempt: String,
-        /// Show the whole number
+        /// Show whole numbers, those that were said in the call too
         #[arg(long)]
         reveal: bool,
     },
@@ -77,7 +79,16 @@ impl Calls {
             }
             Self::Show { attempt, reveal } => {
                 let query = if *reveal { "?reveal=true" } else { "" };
-                show::object(json, &api.get(&format!("/calls/{attempt}{query}")).await?)
+                let mut call = api.get(&format!("/calls/{attempt}{query}")).await?;
+                if json {
+                    return show::object(true, &call);
+                }
+                let picture = timeline::draw(&call);
+                if let Some(fields) = call.as_object_mut() {
+                    fields.remove("dialogue");
+                }
+                show::object(false, &call)?;
+                show::print(&picture)
             }
             Self::HangUp { attempt } => {
                 show::object(json, &api.act(&format!("/calls/{attempt}/hang-up")).await?)

@@ -26,7 +26,7 @@ mod warehouse;
 
 pub use crate::{
     clickhouse_config::{ClickHouse, Secret},
-    row::{AttemptRow, RouteTry},
+    row::{AttemptRow, RouteTry, Turn},
     shipper::{Shipper, ShipperConfig, ShipperStats},
     spool::{Position, Spool, SpoolConfig, SpoolError},
     summary::{Count, LineSummary, OutcomeSummary, Scope},

@@ -21,6 +21,45 @@ pub struct RouteTry {
     pub started_at: i64,
 }
 
+/// Somebody said something. Of the callee's turns those that we answered have the latencies, and the parts add up to `turn_ms`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// `us` or `callee`.
+    pub speaker: String,
+    /// The script's step: its id, or its number counted from 1.
+    pub step: String,
+    /// From the answer, ms.
+    pub began_ms: u32,
+    /// From the answer, ms.
+    pub ended_ms: u32,
+    /// The words. Personal data.
+    pub text: String,
+    /// What the callee meant; empty when it was not understood.
+    pub intent: String,
+    /// The value that was asked for. Personal data.
+    pub value: String,
+    /// Ours: the callee spoke, or pressed a key, before it was over.
+    pub interrupted: bool,
+    /// From the end of the callee's speech to our next audio, ms; empty when nothing followed.
+    pub turn_ms: Option<u32>,
+    /// Silence that had to pass before the end of speech was believed, ms.
+    pub endpointing_ms: u32,
+    /// Until the recogniser had its last word, ms.
+    pub recogniser_ms: u32,
+    /// Understanding, or the language model, ms.
+    pub understanding_ms: u32,
+    /// Until the first sentence was spoken, ms.
+    pub speech_ms: u32,
+    /// All else, ms.
+    pub own_ms: u32,
+    /// From calm to excited, -1 to 1; a guess from the voice, apart from the words.
+    pub arousal: Option<f32>,
+    /// From displeased to pleased, -1 to 1.
+    pub valence: Option<f32>,
+    /// How far the guess may be believed, 0 to 1.
+    pub prosody_confidence: Option<f32>,
+}
+
 /// One attempt. Stamps are unix µs (UTC), taken at the node that held the call unless the field says otherwise.
 ///
 /// Ids other than the attempt's are strings here, so that the table does not care how the control plane numbers its
@@ -135,6 +174,41 @@ pub struct AttemptRow {
     pub far_jitter_ms: Option<f32>,
     /// The last round trip (RFC 3550 section 6.4.1), ms; empty when the far end answered no report of ours.
     pub rtt_ms: Option<f32>,
+
+    /// What came of the call, as the script's `hang_up` says; empty for none.
+    pub disposition: String,
+    /// Why the script could not go on; empty when it could.
+    pub script_error: String,
+    /// The callee said that they want no more calls.
+    pub opted_out: bool,
+    /// Questions that got no answer.
+    pub no_inputs: u32,
+    /// Answers that were none of what was asked for.
+    pub no_matches: u32,
+    /// How often the callee spoke while we did, and we fell silent.
+    pub barge_ins: u32,
+    /// From the beginning of the callee's speech to our last packet, the longest of the call, ms.
+    pub barge_in_ms_max: u32,
+    /// Recognisers that failed or were not there.
+    pub recogniser_errors: u32,
+    /// Sentences that could not be spoken.
+    pub voice_errors: u32,
+    /// Requests to servers and models that failed.
+    pub server_errors: u32,
+    /// Audio of the callee, ms.
+    pub heard_ms: u32,
+    /// What of it went to a recogniser, ms.
+    pub sent_ms: u32,
+    /// What was lost on the way there, ms.
+    pub dropped_ms: u32,
+    /// From the answer to our first audio, ms; empty when we said nothing.
+    pub first_audio_ms: Option<u32>,
+    /// From the end of the callee's speech to our next audio, the longest of the call, ms; empty when nothing was answered.
+    pub turn_ms_max: Option<u32>,
+    /// Our own share of a turn, beside endpointing, recogniser, understanding and speech, the longest of the call, ms.
+    pub turn_own_ms_max: Option<u32>,
+    /// What was said, in its order.
+    pub turns: Vec<Turn>,
 
     /// Which row of the same attempt wins: the highest. Use the time of recording, unix µs.
     pub version: u64,

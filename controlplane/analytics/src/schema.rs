@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     // A view keeps the columns of the day it was made, so it is made again.
     Migration { version: 2, statements: &[ATTEMPT_SPEECH, ATTEMPT_FINAL] },
     Migration { version: 3, statements: &[ATTEMPT_FAR_END, ATTEMPT_FINAL] },
+    Migration { version: 4, statements: &[ATTEMPT_DIALOGUE, ATTEMPT_FINAL, TURN] },
 ];
 
 /// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
@@ -39,7 +40,9 @@ line_group,caller_id,node,shard,priority,attempt_no,epoch,verdicts,route_tries,o
 sip_status,q850,hangup_by,error,intent_at,invite_at,first_response_at,ringing_at,early_media_at,answered_at,\
 ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,digits,recording,recording_bytes,\
 recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,\
-first_speech_at,speech_ms,speech_bursts,far_lost,far_jitter_ms,rtt_ms,version";
+first_speech_at,speech_ms,speech_bursts,far_lost,far_jitter_ms,rtt_ms,\
+disposition,script_error,opted_out,no_inputs,no_matches,barge_ins,barge_in_ms_max,recogniser_errors,\
+voice_errors,server_errors,heard_ms,sent_ms,dropped_ms,first_audio_ms,turn_ms_max,turn_own_ms_max,turns,version";
 
 /// One row an attempt.
 ///
@@ -124,6 +127,64 @@ ALTER TABLE attempt
     ADD COLUMN IF NOT EXISTS far_lost Nullable(UInt32) AFTER speech_bursts,
     ADD COLUMN IF NOT EXISTS far_jitter_ms Nullable(Float32) AFTER far_lost,
     ADD COLUMN IF NOT EXISTS rtt_ms Nullable(Float32) AFTER far_jitter_ms";
+
+/// What the script made of the call, and what was said in it. In the attempt's own row, so that turns come and go with it.
+const ATTEMPT_DIALOGUE: &str = "\
+ALTER TABLE attempt
+    ADD COLUMN IF NOT EXISTS disposition LowCardinality(String) AFTER rtt_ms,
+    ADD COLUMN IF NOT EXISTS script_error String AFTER disposition,
+    ADD COLUMN IF NOT EXISTS opted_out Bool AFTER script_error,
+    ADD COLUMN IF NOT EXISTS no_inputs UInt32 AFTER opted_out,
+    ADD COLUMN IF NOT EXISTS no_matches UInt32 AFTER no_inputs,
+    ADD COLUMN IF NOT EXISTS barge_ins UInt32 AFTER no_matches,
+    ADD COLUMN IF NOT EXISTS barge_in_ms_max UInt32 AFTER barge_ins,
+    ADD COLUMN IF NOT EXISTS recogniser_errors UInt32 AFTER barge_in_ms_max,
+    ADD COLUMN IF NOT EXISTS voice_errors UInt32 AFTER recogniser_errors,
+    ADD COLUMN IF NOT EXISTS server_errors UInt32 AFTER voice_errors,
+    ADD COLUMN IF NOT EXISTS heard_ms UInt32 AFTER server_errors,
+    ADD COLUMN IF NOT EXISTS sent_ms UInt32 AFTER heard_ms,
+    ADD COLUMN IF NOT EXISTS dropped_ms UInt32 AFTER sent_ms,
+    ADD COLUMN IF NOT EXISTS first_audio_ms Nullable(UInt32) AFTER dropped_ms,
+    ADD COLUMN IF NOT EXISTS turn_ms_max Nullable(UInt32) AFTER first_audio_ms,
+    ADD COLUMN IF NOT EXISTS turn_own_ms_max Nullable(UInt32) AFTER turn_ms_max,
+    ADD COLUMN IF NOT EXISTS turns Array(Tuple(speaker LowCardinality(String), step LowCardinality(String), \
+        began_ms UInt32, ended_ms UInt32, text String, intent LowCardinality(String), value String, \
+        interrupted Bool, turn_ms Nullable(UInt32), endpointing_ms UInt32, recogniser_ms UInt32, \
+        understanding_ms UInt32, speech_ms UInt32, own_ms UInt32, arousal Nullable(Float32), \
+        valence Nullable(Float32), prosody_confidence Nullable(Float32))) AFTER turn_own_ms_max";
+
+/// One row a turn, with what most questions about turns need of the attempt.
+const TURN: &str = "\
+CREATE OR REPLACE VIEW turn AS
+SELECT
+    attempt_id,
+    planned_at,
+    tenant,
+    campaign_id,
+    campaign,
+    script_id,
+    script_version,
+    answered_at,
+    n,
+    t.speaker AS speaker,
+    t.step AS step,
+    t.began_ms AS began_ms,
+    t.ended_ms AS ended_ms,
+    t.text AS text,
+    t.intent AS intent,
+    t.value AS value,
+    t.interrupted AS interrupted,
+    t.turn_ms AS turn_ms,
+    t.endpointing_ms AS endpointing_ms,
+    t.recogniser_ms AS recogniser_ms,
+    t.understanding_ms AS understanding_ms,
+    t.speech_ms AS speech_ms,
+    t.own_ms AS own_ms,
+    t.arousal AS arousal,
+    t.valence AS valence,
+    t.prosody_confidence AS prosody_confidence
+FROM attempt_final
+ARRAY JOIN turns AS t, arrayEnumerate(turns) AS n";
 
 /// The table with replaced rows left out: what people should ask.
 const ATTEMPT_FINAL: &str = "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL";

@@ -20,6 +20,12 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
     for statement in [
         "ALTER TABLE attempt DROP COLUMN first_speech_at, DROP COLUMN speech_ms, DROP COLUMN speech_bursts, \
              DROP COLUMN far_lost, DROP COLUMN far_jitter_ms, DROP COLUMN rtt_ms",
+        "ALTER TABLE attempt DROP COLUMN disposition, DROP COLUMN script_error, DROP COLUMN opted_out, \
+             DROP COLUMN no_inputs, DROP COLUMN no_matches, DROP COLUMN barge_ins, DROP COLUMN barge_in_ms_max, \
+             DROP COLUMN recogniser_errors, DROP COLUMN voice_errors, DROP COLUMN server_errors, DROP COLUMN heard_ms, \
+             DROP COLUMN sent_ms, DROP COLUMN dropped_ms, DROP COLUMN first_audio_ms, DROP COLUMN turn_ms_max, \
+             DROP COLUMN turn_own_ms_max, DROP COLUMN turns",
+        "DROP VIEW turn",
         "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL",
         "TRUNCATE TABLE schema_history",
         "INSERT INTO schema_history (version) VALUES (1)",
@@ -35,6 +41,23 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
         far_lost: None,
         far_jitter_ms: None,
         rtt_ms: None,
+        disposition: String::new(),
+        script_error: String::new(),
+        opted_out: false,
+        no_inputs: 0,
+        no_matches: 0,
+        barge_ins: 0,
+        barge_in_ms_max: 0,
+        recogniser_errors: 0,
+        voice_errors: 0,
+        server_errors: 0,
+        heard_ms: 0,
+        sent_ms: 0,
+        dropped_ms: 0,
+        first_audio_ms: None,
+        turn_ms_max: None,
+        turn_own_ms_max: None,
+        turns: Vec::new(),
         ..row.clone()
     };
     let read = analytics.attempts(&Scope::default(), 100).await.expect("rows");
@@ -45,5 +68,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
     shipper.shipped(spool.end()).await;
     let sum = "SELECT sum(far_lost) FROM attempt_final";
     let lost: Option<u64> = analytics.client().query(sum).fetch_one().await.expect("a sum");
+    let turns: u64 = analytics.client().query("SELECT count() FROM turn").fetch_one().await.expect("a count");
+    assert_eq!(turns, more.iter().map(|row| row.turns.len() as u64).sum());
     assert_eq!(lost, Some(more.iter().filter_map(|row| row.far_lost).map(u64::from).sum()));
 }

@@ -1,5 +1,7 @@
 //! `/calls`: attempts, under way and ended.
 
+mod dialogue;
+
 use axum::{Json as Answer, extract::State, http::StatusCode};
 use common::{
     AttemptId, CampaignId, ContactId, LineId, ListId, Outcome, ScriptId, UnixMicros, outcome::Answerable,
@@ -11,6 +13,7 @@ use store::{Attempt, AttemptFilter, EndFacts, RouteTryRecord, Stage};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::dialogue::Dialogue;
 use crate::{
     ApiState, Problem,
     pages::{Page, Path, Query, checked_limit, default_limit},
@@ -129,8 +132,15 @@ pub(crate) struct Call {
     call_id: String,
     /// What went wrong, in words.
     detail: String,
+    /// What came of the call, as the script's `hang_up` says; empty for none.
+    disposition: String,
+    /// The callee said that they want no more calls.
+    opted_out: bool,
     /// Every INVITE.
     tries: Vec<RouteTry>,
+    /// What was said; only where one call is asked for, and absent when its script did not begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialogue: Option<Dialogue>,
 }
 
 /// One INVITE of an attempt.
@@ -201,7 +211,10 @@ impl Call {
             node: facts.node.clone(),
             call_id: facts.call_id.clone(),
             detail: facts.detail.clone(),
+            disposition: facts.dialogue.as_ref().map(|said| said.disposition.clone()).unwrap_or_default(),
+            opted_out: attempt.opted_out,
             tries: attempt.tries.iter().map(RouteTry::of).collect(),
+            dialogue: None,
         }
     }
 }
@@ -253,7 +266,7 @@ async fn page(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RevealQuery {
-    /// Show the whole number.
+    /// Show whole numbers, those that were said in a call too.
     #[serde(default)]
     pub(crate) reveal: bool,
 }
@@ -266,7 +279,10 @@ async fn one(
     Path(id): Path<AttemptId>,
     Query(query): Query<RevealQuery>,
 ) -> Result<Answer<Call>, Problem> {
-    Ok(Answer(Call::of(&attempt(&state, id).await?, query.reveal)))
+    let attempt = attempt(&state, id).await?;
+    let said = attempt.end.as_ref().and_then(|end| end.facts.dialogue.as_deref());
+    let dialogue = said.map(|said| Dialogue::of(said, query.reveal));
+    Ok(Answer(Call { dialogue, ..Call::of(&attempt, query.reveal) }))
 }
 
 /// End a call, whatever its state; one that is over stays as it is

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use peal_core::{
     model::{self, SuppressionReason},
     number::{self, Region},
+    spoken_number,
 };
 use serde::{Deserialize, Serialize};
 use store::{SUPPRESS_MAX, SuppressionRef};
@@ -46,6 +47,7 @@ impl Suppression {
     fn of(suppression: model::Suppression, reveal: bool) -> Self {
         let model::Suppression { id, number, reason, attempt, words, at, .. } = suppression;
         let number = if reveal { number.expose() } else { number.to_string() };
+        let words = if reveal { words } else { spoken_number::mask(&words) };
         Self { id, number, reason, attempt, words, at: timestamp(at) }
     }
 }

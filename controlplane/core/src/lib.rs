@@ -11,6 +11,7 @@
 //! | [`reroute`] | whether a failed route try may go to another line |
 //! | [`variant`] | which variant of a script an attempt gets, and which is the best |
 //! | [`number`] | what people write in lists, to E.164 |
+//! | [`spoken_number`] | which digits of a sentence to hide |
 //! | [`dial`] | an E.164 number as a line wants it |
 //! | [`import`] | rows of a CSV file, one by one |
 //! | [`event`] | progress of calls, as people watch it |
@@ -28,4 +29,5 @@ pub mod planner;
 pub mod reroute;
 pub mod retry;
 pub mod schedule;
+pub mod spoken_number;
 pub mod variant;

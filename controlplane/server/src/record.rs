@@ -1,8 +1,8 @@
 //! The record of an ended attempt: what the store knows, as one row for ClickHouse.
 
-use analytics::{AttemptRow, RouteTry};
+use analytics::{AttemptRow, RouteTry, Turn};
 use common::{Outcome, UnixMicros};
-use store::{Attempt, EndFacts};
+use store::{Attempt, Dialogue, EndFacts, Speaker};
 
 use crate::names::Names;
 
@@ -32,6 +32,10 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
     // A final response without any before it was the first.
     let final_response = (facts.sip_status != 0).then_some(ended_at);
     let first_response_at = earliest([facts.trying_at, first_18x, answered_at]).or(final_response);
+    let no_dialogue = Dialogue::default();
+    let dialogue = facts.dialogue.as_deref().unwrap_or(&no_dialogue);
+    let ours = dialogue.turns.iter().filter(|turn| turn.speaker == Speaker::Us);
+    let latencies = dialogue.turns.iter().filter_map(|turn| turn.latency);
     let progress_at = earliest([first_18x, answered_at]);
     AttemptRow {
         attempt_id: attempt.id.0,
@@ -96,6 +100,23 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         far_lost: facts.far_lost.map(|lost| u32::try_from(lost).unwrap_or(u32::MAX)),
         far_jitter_ms: facts.far_jitter_ms.map(|ms| ms as f32),
         rtt_ms: facts.rtt_ms.map(|ms| ms as f32),
+        disposition: dialogue.disposition.clone(),
+        script_error: dialogue.error.clone(),
+        opted_out: attempt.opted_out,
+        no_inputs: dialogue.no_inputs,
+        no_matches: dialogue.no_matches,
+        barge_ins: dialogue.barge_ins,
+        barge_in_ms_max: dialogue.barge_in_ms_max,
+        recogniser_errors: dialogue.recogniser_errors,
+        voice_errors: dialogue.voice_errors,
+        server_errors: dialogue.server_errors,
+        heard_ms: dialogue.heard_ms,
+        sent_ms: dialogue.sent_ms,
+        dropped_ms: dialogue.dropped_ms,
+        first_audio_ms: ours.map(|turn| turn.began_ms).min(),
+        turn_ms_max: latencies.clone().map(|latency| latency.total_ms).max(),
+        turn_own_ms_max: latencies.map(|latency| latency.own_ms).max(),
+        turns: dialogue.turns.iter().map(turn).collect(),
         version,
     }
 }
@@ -112,6 +133,29 @@ fn route_try(tried: &store::RouteTryRecord, names: &Names) -> Option<RouteTry> {
         q850: facts.map_or(0, |facts| facts.q850),
         started_at: facts.and_then(|facts| facts.invited_at).map_or(0, |at| at.0),
     })
+}
+
+fn turn(turn: &store::Turn) -> Turn {
+    let latency = turn.latency.unwrap_or_default();
+    Turn {
+        speaker: turn.speaker.as_str().to_owned(),
+        step: turn.step.clone(),
+        began_ms: turn.began_ms,
+        ended_ms: turn.ended_ms,
+        text: turn.text.clone(),
+        intent: turn.intent.clone(),
+        value: turn.value.clone(),
+        interrupted: turn.interrupted,
+        turn_ms: turn.latency.map(|latency| latency.total_ms),
+        endpointing_ms: latency.endpointing_ms,
+        recogniser_ms: latency.recogniser_ms,
+        understanding_ms: latency.understanding_ms,
+        speech_ms: latency.speech_ms,
+        own_ms: latency.own_ms,
+        arousal: turn.prosody.map(|prosody| prosody.arousal),
+        valence: turn.prosody.map(|prosody| prosody.valence),
+        prosody_confidence: turn.prosody.map(|prosody| prosody.confidence),
+    }
 }
 
 fn earliest<const N: usize>(stamps: [Option<UnixMicros>; N]) -> Option<UnixMicros> {

@@ -7,7 +7,7 @@ use common::{
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use crate::{Page, Result, Store, StoreError, page::rows_for, read};
+use crate::{Dialogue, Page, Result, Store, StoreError, page::rows_for, read};
 
 /// One attempt. Stamps of `invited_at` to `answered_at` are those of the route try under way, by the node's clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,6 +218,9 @@ pub struct EndFacts {
     /// Call-ID of the dialog.
     #[serde(skip_serializing_if = "is_default")]
     pub call_id: String,
+    /// What the script made of the call; `None` when it did not begin.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dialogue: Option<Box<Dialogue>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -269,7 +272,7 @@ impl Store {
         collect(&rows)?.pop().ok_or_else(|| StoreError::not_found("attempt", id))
     }
 
-    /// Attempts that pass the filter, newest first.
+    /// Attempts that pass the filter, newest first, without the turns of their dialogues.
     pub async fn attempts(
         &self,
         filter: &AttemptFilter,
@@ -277,7 +280,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Attempt, AttemptId>> {
         let (limit, rows) = rows_for(limit);
-        let mut query = QueryBuilder::new(SELECT);
+        let mut query = QueryBuilder::new(SELECT_WITHOUT_TURNS);
         query.push("WHERE TRUE");
         filter.push(&mut query);
         if let Some(before) = before {
@@ -341,6 +344,12 @@ fn first_id_of(at: UnixMicros) -> Vec<u8> {
 const SELECT: &str = "SELECT a.*, t.route_try AS try, t.line AS try_line, t.node AS try_node, \
     t.intent_at AS try_intent_at, t.slot_until AS try_slot_until, t.outcome AS try_outcome, t.ended_at AS try_ended_at, \
     t.facts AS try_facts, t.released_at AS try_released_at FROM (SELECT * FROM attempt ";
+
+/// The same without what was said, which is much beside the rest.
+const SELECT_WITHOUT_TURNS: &str = "SELECT a.*, t.route_try AS try, t.line AS try_line, t.node AS try_node, \
+    t.intent_at AS try_intent_at, t.slot_until AS try_slot_until, t.outcome AS try_outcome, t.ended_at AS try_ended_at, \
+    json_remove(t.facts, '$.dialogue.turns') AS try_facts, t.released_at AS try_released_at \
+    FROM (SELECT * FROM attempt ";
 
 const WITH_TRIES: &str = ") a JOIN route_try t ON t.attempt = a.id ORDER BY a.id, t.route_try";
 

@@ -51,6 +51,7 @@ mod attempt;
 mod bulk;
 mod campaign;
 mod campaign_counts;
+mod dialogue;
 mod draw;
 mod error;
 mod idempotency;
@@ -74,6 +75,7 @@ mod tenant;
 
 pub use attempt::{Attempt, AttemptEnd, AttemptFilter, EndFacts, RouteTryRecord, Stage};
 pub use campaign_counts::CampaignCounts;
+pub use dialogue::{Dialogue, Latency, Prosody, Speaker, Turn};
 pub use draw::{ContactRef, ContactStatus, Draw, ReadyContact};
 pub use error::StoreError;
 pub use idempotency::Claim;

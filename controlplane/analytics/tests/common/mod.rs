@@ -10,7 +10,7 @@ use std::{
 
 use embedded_clickhouse::{Child, Launch};
 use peal_analytics::{
-    Analytics, AttemptRow, ClickHouse, RouteTry, Secret, ShipperConfig, Spool, SpoolConfig,
+    Analytics, AttemptRow, ClickHouse, RouteTry, Secret, ShipperConfig, Spool, SpoolConfig, Turn,
 };
 use uuid::Uuid;
 
@@ -146,7 +146,47 @@ pub fn row(number: u32) -> AttemptRow {
         far_lost: answered.then_some(0x0A0A),
         far_jitter_ms: answered.then_some(0.125),
         rtt_ms: number.is_multiple_of(2).then_some(40.5),
+        disposition: "happy\n\n".into(),
+        script_error: "x\0".into(),
+        opted_out: answered,
+        no_inputs: 1,
+        no_matches: 0x0A0A_0A0A,
+        barge_ins: 2,
+        barge_in_ms_max: 50,
+        recogniser_errors: 3,
+        voice_errors: 4,
+        server_errors: 5,
+        heard_ms: 30_000,
+        sent_ms: 4_000,
+        dropped_ms: 100,
+        first_audio_ms: answered.then_some(40),
+        turn_ms_max: answered.then_some(900),
+        turn_own_ms_max: answered.then_some(30),
+        turns: (0..number % 4).map(turn).collect(),
         version: 1,
+    }
+}
+
+fn turn(number: u32) -> Turn {
+    let callee = number.is_multiple_of(2);
+    Turn {
+        speaker: if callee { "callee" } else { "us" }.into(),
+        step: "ask\n\n".into(),
+        began_ms: number * 1_000,
+        ended_ms: number * 1_000 + 500,
+        text: "别再打了 \0\r\n".into(),
+        intent: "opt_out".into(),
+        value: "4".into(),
+        interrupted: !callee,
+        turn_ms: callee.then_some(900),
+        endpointing_ms: 700,
+        recogniser_ms: 100,
+        understanding_ms: 10,
+        speech_ms: 70,
+        own_ms: 20,
+        arousal: callee.then_some(0.5),
+        valence: callee.then_some(-0.25),
+        prosody_confidence: callee.then_some(0.75),
     }
 }
 

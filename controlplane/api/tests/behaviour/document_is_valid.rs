@@ -171,7 +171,20 @@ async fn requests_and_answers_are_as_it_says() {
     let intents = world.dial(&campaign).await;
     let call = format!("/calls/{}", intents[0].attempt);
     judge("Call", world.get(&call).await.expect(StatusCode::OK), true);
-    world.end(&intents, common::Outcome::Busy).await;
+    let said = store::Dialogue {
+        turns: vec![
+            store::Turn { speaker: store::Speaker::Us, ..store::Turn::default() },
+            store::Turn {
+                speaker: store::Speaker::Callee,
+                latency: Some(store::Latency::default()),
+                prosody: Some(store::Prosody::default()),
+                ..store::Turn::default()
+            },
+        ],
+        ..store::Dialogue::default()
+    };
+    world.end_with(&intents, common::Outcome::Busy, Some(said)).await;
+    judge("Call", world.get(&call).await.expect(StatusCode::OK), true);
     judge("Page_Call", world.get("/calls").await.expect(StatusCode::OK), true);
     judge("Progress", world.get(&format!("{campaign}/progress")).await.expect(StatusCode::OK), true);
     judge(

@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 use common::Outcome;
+use peal_core::retry::Settlement;
+use store::{Dialogue, EndFacts, Finished, Intake, Latency, Speaker, Turn};
 
 use crate::world::World;
 
@@ -47,4 +49,38 @@ async fn except_on_demand() {
     );
     let refused = world.get("/calls?reveal=true").await;
     assert_eq!(refused.problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid"), "reveal");
+}
+
+#[tokio::test]
+async fn numbers_that_were_said_are_masked_too() {
+    let world = World::new().await;
+    let (campaign, _) = world.campaign(&NUMBERS).await;
+    let attempt = world.dial(&campaign).await[0].attempt;
+    let turn = Turn {
+        speaker: Speaker::Callee,
+        step: "ask".into(),
+        text: "it is 138 0013 8000".into(),
+        value: "13800138000".into(),
+        latency: Some(Latency { total_ms: 900, ..Latency::default() }),
+        ..Turn::default()
+    };
+    let said = Dialogue { disposition: "happy".into(), turns: vec![turn], ..Dialogue::default() };
+    let facts = EndFacts { dialogue: Some(Box::new(said)), ..EndFacts::default() };
+    let (outcome, at) = (Outcome::Answered, crate::world::NOW);
+    let (tally, settlement) = (Default::default(), Settlement::Reached);
+    let finished = vec![Finished { attempt, route_try: 1, outcome, at, facts, tally, settlement }];
+    world.store.take_in(&Intake { finished, ..Intake::default() }).await.expect("intake");
+
+    let call = world.get(&format!("/calls/{attempt}")).await.json();
+    assert_eq!((&call["disposition"], &call["opted_out"]), (&"happy".into(), &false.into()));
+    let turn = &call["dialogue"]["turns"][0];
+    assert_eq!((&turn["text"], &turn["value"]), (&"it is *** **** **00".into(), &"*********00".into()));
+    assert_eq!((&turn["speaker"], &turn["latency"]["total_ms"]), (&"callee".into(), &900.into()));
+    let call = world.get(&format!("/calls/{attempt}?reveal=true")).await.json();
+    assert_eq!(call["dialogue"]["turns"][0]["text"], "it is 138 0013 8000");
+    let listed = world.get("/calls?state=ended").await.json();
+    assert_eq!(
+        (&listed["items"][0]["disposition"], listed["items"][0].get("dialogue")),
+        (&"happy".into(), None)
+    );
 }

@@ -232,6 +232,11 @@ impl World {
 
     /// Ends attempts under a policy that calls the busy again after a minute.
     pub async fn end(&self, intents: &[Intent], outcome: Outcome) {
+        self.end_with(intents, outcome, None).await;
+    }
+
+    /// The same, with what was said.
+    pub async fn end_with(&self, intents: &[Intent], outcome: Outcome, said: Option<store::Dialogue>) {
         let rule = RetryRule { delay_s: 60, max: 5 };
         let policy = RetryPolicy { max_attempts: 3, rules: [(Outcome::Busy, rule)].into_iter().collect() };
         let mut batch = Intake::default();
@@ -243,7 +248,11 @@ impl World {
                 route_try: 1,
                 outcome,
                 at: NOW,
-                facts: EndFacts { sip_status: 486, ..EndFacts::default() },
+                facts: EndFacts {
+                    sip_status: 486,
+                    dialogue: said.clone().map(Box::new),
+                    ..EndFacts::default()
+                },
                 tally,
                 settlement,
             });

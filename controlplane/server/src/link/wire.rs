@@ -1,5 +1,7 @@
 //! Our words and the protocol's.
 
+mod dialogue;
+
 use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
 use peal_core::{
     contact,
@@ -120,6 +122,7 @@ pub(crate) fn ended(ended: v1::Ended, node: &NodeId) -> (Outcome, EndFacts) {
         shard: ended.shard,
         codec: ended.codec,
         call_id: ended.call_id,
+        dialogue: ended.dialogue.map(|told| Box::new(dialogue::dialogue(told))),
         ..EndFacts::default()
     };
     (outcome, facts)

@@ -27,6 +27,41 @@ async fn what_is_known_of_the_contact_comes_with_the_order_but_never_its_number(
 }
 
 #[tokio::test]
+async fn what_was_said_is_kept_with_the_attempt() {
+    let data = tempfile::tempdir().expect("a folder");
+    let plane = Plane::start(data.path()).await;
+    let setup = set_up(plane.store(), &[1], 1, "").await;
+    plane.tell(peal_core::command::Command::CampaignChanged(setup.campaign)).await;
+    let mut node = Node::attach_when_it_plans(&plane, "n1").await;
+    let order = node.order().await;
+    let mut end = answered();
+    let event::Event::Ended(ended) = &mut end else { unreachable!("it is an end") };
+    ended.dialogue = Some(proto::v1::Dialogue {
+        disposition: "happy".into(),
+        barge_ins: 2,
+        turns: vec![proto::v1::Turn {
+            speaker: proto::v1::turn::Speaker::Callee.into(),
+            text: "四个".into(),
+            value: "4".into(),
+            latency: Some(proto::v1::Latency { total_ms: 900, own_ms: 20, ..Default::default() }),
+            ..Default::default()
+        }],
+        ..Default::default()
+    });
+    let last = node.tell(&order, end).await;
+    node.acknowledged(last).await;
+    let said = plane.store().attempt(attempt(&order)).await.expect("kept").end.expect("ended").facts.dialogue;
+    let said = said.expect("what was said");
+    assert_eq!((said.disposition.as_str(), said.barge_ins, said.turns.len()), ("happy", 2, 1));
+    let turn = &said.turns[0];
+    assert_eq!(
+        (turn.speaker, turn.text.as_str(), turn.value.as_str()),
+        (store::Speaker::Callee, "四个", "4")
+    );
+    assert_eq!(turn.latency.map(|latency| (latency.total_ms, latency.own_ms)), Some((900, 20)));
+}
+
+#[tokio::test]
 async fn an_answered_call_is_recorded_once_however_often_it_is_told() {
     let data = tempfile::tempdir().expect("a folder");
     let plane = Plane::start(data.path()).await;
