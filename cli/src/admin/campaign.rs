@@ -59,6 +59,11 @@ pub enum Campaign {
         #[arg(long)]
         follow: bool,
     },
+    /// Show how its variants do: which script is better, and how surely
+    Variants {
+        /// Id of the campaign
+        id: i64,
+    },
     /// Say why a number is, or is not, being dialled
     Why {
         /// Id of the campaign
@@ -76,6 +81,19 @@ const COLUMNS: &[(&str, &str)] = &[
     ("weight", "weight"),
     ("lists", "lists"),
     ("line group", "line_group"),
+];
+
+const VARIANT_COLUMNS: &[(&str, &str)] = &[
+    ("variant", "name"),
+    ("script", "script"),
+    ("version", "script_version"),
+    ("weight", "weight"),
+    ("answered", "answered"),
+    ("successes", "successes"),
+    ("rate", "standing/rate"),
+    ("from", "standing/low"),
+    ("to", "standing/high"),
+    ("is best", "standing/is_best"),
 ];
 
 impl Campaign {
@@ -99,6 +117,14 @@ impl Campaign {
                 show::object(json, &api.get(&format!("/campaigns/{id}/progress")).await?)
             }
             Self::Progress { id, follow: true } => follow(api, *id, json).await,
+            Self::Variants { id } => {
+                let report = api.get(&format!("/campaigns/{id}/variants")).await?;
+                if json {
+                    return show::object(true, &report);
+                }
+                show::rows(false, report["variants"].as_array().map_or(&[], Vec::as_slice), VARIANT_COLUMNS)?;
+                show::print(report["verdict"].as_str().unwrap_or_default())
+            }
             Self::Why { id, number } => {
                 let number = number.trim_start_matches('+');
                 show::object(json, &api.get(&format!("/campaigns/{id}/contacts/%2B{number}")).await?)

@@ -8,7 +8,7 @@ mod played;
 mod say;
 mod serve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,17 @@ pub enum StepKind {
     Wait(Wait),
     /// End the call.
     HangUp(HangUp),
+}
+
+impl Document {
+    /// The recognisers that it listens with, by the names in its steps; the default is the empty name.
+    pub fn recognisers(&self) -> BTreeSet<&str> {
+        let listens = self.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Listen(listen) => Some(listen.recogniser.as_deref().unwrap_or_default()),
+            _ => None,
+        });
+        listens.collect()
+    }
 }
 
 impl Step {

@@ -146,6 +146,8 @@ pub struct AttemptRow {
     pub script_id: String,
     /// Version of that script.
     pub script_version: u32,
+    /// Which variant of the campaign that was; empty when it compares none.
+    pub variant: String,
     /// Keys that the callee pressed, in order: `0`–`9`, `*`, `#`, `A`–`D`.
     pub digits: String,
     /// Path or URL of the recording; empty if there is none.

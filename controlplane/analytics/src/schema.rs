@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, statements: &[ATTEMPT_SPEECH, ATTEMPT_FINAL] },
     Migration { version: 3, statements: &[ATTEMPT_FAR_END, ATTEMPT_FINAL] },
     Migration { version: 4, statements: &[ATTEMPT_DIALOGUE, ATTEMPT_FINAL, TURN] },
+    Migration { version: 5, statements: &[ATTEMPT_VARIANT, ATTEMPT_FINAL, TURN] },
 ];
 
 /// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
@@ -38,7 +39,7 @@ pub(crate) const COLUMNS: &str = "\
 attempt_id,planned_at,tenant,campaign_id,campaign,list_id,contact_id,number,number_masked,line_id,line,\
 line_group,caller_id,node,shard,priority,attempt_no,epoch,verdicts,route_tries,outcome,answerable,\
 sip_status,q850,hangup_by,error,intent_at,invite_at,first_response_at,ringing_at,early_media_at,answered_at,\
-ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,digits,recording,recording_bytes,\
+ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,variant,digits,recording,recording_bytes,\
 recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,\
 first_speech_at,speech_ms,speech_bursts,far_lost,far_jitter_ms,rtt_ms,\
 disposition,script_error,opted_out,no_inputs,no_matches,barge_ins,barge_in_ms_max,recogniser_errors,\
@@ -152,6 +153,11 @@ ALTER TABLE attempt
         interrupted Bool, turn_ms Nullable(UInt32), endpointing_ms UInt32, recogniser_ms UInt32, \
         understanding_ms UInt32, speech_ms UInt32, own_ms UInt32, arousal Nullable(Float32), \
         valence Nullable(Float32), prosody_confidence Nullable(Float32))) AFTER turn_own_ms_max";
+
+/// Which of the scripts that a campaign compares the call had.
+const ATTEMPT_VARIANT: &str = "\
+ALTER TABLE attempt
+    ADD COLUMN IF NOT EXISTS variant LowCardinality(String) AFTER script_version";
 
 /// One row a turn, with what most questions about turns need of the attempt.
 const TURN: &str = "\

@@ -48,7 +48,7 @@ async fn rows_with_awkward_bytes_come_back_and_are_summed_up() {
             talk_min: 83.5,
         }]
     );
-    let turns = "SELECT n, speaker, text, toUInt32(turn_ms) FROM turn WHERE attempt_id = ? AND speaker = 'callee' ORDER BY n";
+    let turns = "SELECT n, speaker, text, assumeNotNull(turn_ms) FROM turn WHERE attempt_id = ? AND speaker = 'callee' ORDER BY n";
     let turns = analytics.client().query(turns).bind(sent[3].attempt_id.to_string());
     let turns: Vec<(u32, String, String, u32)> = turns.fetch_all().await.expect("turns");
     let callee = |n: u32| (n, "callee".to_owned(), sent[3].turns[0].text.clone(), 900);

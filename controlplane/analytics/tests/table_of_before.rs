@@ -24,7 +24,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
              DROP COLUMN no_inputs, DROP COLUMN no_matches, DROP COLUMN barge_ins, DROP COLUMN barge_in_ms_max, \
              DROP COLUMN recogniser_errors, DROP COLUMN voice_errors, DROP COLUMN server_errors, DROP COLUMN heard_ms, \
              DROP COLUMN sent_ms, DROP COLUMN dropped_ms, DROP COLUMN first_audio_ms, DROP COLUMN turn_ms_max, \
-             DROP COLUMN turn_own_ms_max, DROP COLUMN turns",
+             DROP COLUMN turn_own_ms_max, DROP COLUMN turns, DROP COLUMN variant",
         "DROP VIEW turn",
         "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL",
         "TRUNCATE TABLE schema_history",
@@ -41,6 +41,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
         far_lost: None,
         far_jitter_ms: None,
         rtt_ms: None,
+        variant: String::new(),
         disposition: String::new(),
         script_error: String::new(),
         opted_out: false,
@@ -69,6 +70,6 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
     let sum = "SELECT sum(far_lost) FROM attempt_final";
     let lost: Option<u64> = analytics.client().query(sum).fetch_one().await.expect("a sum");
     let turns: u64 = analytics.client().query("SELECT count() FROM turn").fetch_one().await.expect("a count");
-    assert_eq!(turns, more.iter().map(|row| row.turns.len() as u64).sum());
+    assert_eq!(turns, more.iter().map(|row| row.turns.len() as u64).sum::<u64>());
     assert_eq!(lost, Some(more.iter().filter_map(|row| row.far_lost).map(u64::from).sum()));
 }

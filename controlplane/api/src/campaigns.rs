@@ -1,5 +1,7 @@
 //! `/campaigns`
 
+mod variants;
+
 use std::collections::BTreeMap;
 
 use axum::{Json as Answer, extract::State, http::StatusCode};
@@ -30,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(resume))
         .routes(routes!(cancel))
         .routes(routes!(progress))
+        .routes(routes!(variants::variants))
         .routes(routes!(why))
 }
 

@@ -1,6 +1,6 @@
 //! What every handler may use.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use analytics::Analytics;
 use common::{LineId, TenantId, UnixMicros};
@@ -95,6 +95,8 @@ pub struct NodeStatus {
     pub journal_fill: f64,
     /// Whether it cannot write recordings at the moment.
     pub recording_failed: bool,
+    /// Sessions that each of its recognisers could still open.
+    pub free_recognisers: BTreeMap<String, u32>,
 }
 
 /// A line in use.

@@ -9,6 +9,7 @@
 //! | [`schedule`] | whether a campaign may dial now, and when that changes |
 //! | [`retry`] | what becomes of a contact after an attempt |
 //! | [`reroute`] | whether a failed route try may go to another line |
+//! | [`comparison`] | what a comparison of variants says |
 //! | [`variant`] | which variant of a script an attempt gets, and which is the best |
 //! | [`number`] | what people write in lists, to E.164 |
 //! | [`spoken_number`] | which digits of a sentence to hide |
@@ -19,6 +20,7 @@
 //! | [`command`] | what the API tells the server |
 
 pub mod command;
+pub mod comparison;
 pub mod contact;
 pub mod dial;
 pub mod event;

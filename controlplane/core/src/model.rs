@@ -8,12 +8,14 @@ mod line;
 mod list;
 mod script;
 mod suppression;
+mod variants;
 
 pub use self::script::{Prompt, Script};
 pub use campaign::{Campaign, CampaignSpec, CampaignState, Move, RetryPolicy, RetryRule, Schedule, Window};
 pub use line::{Line, LineAuth, LineGroup, LineGroupSpec, LineSpec, MediaPorts, NumberFormat};
 pub use list::{Contact, ContactState, ImportReport, List, RejectedRow, RowError};
 pub use suppression::{Suppression, SuppressionReason};
+pub use variants::{Best, Goal, Scripts, Variant};
 
 /// A field of what somebody sent that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

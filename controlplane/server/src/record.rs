@@ -2,6 +2,7 @@
 
 use analytics::{AttemptRow, RouteTry, Turn};
 use common::{Outcome, UnixMicros};
+use peal_core::model::Variant;
 use store::{Attempt, Dialogue, EndFacts, Speaker};
 
 use crate::names::Names;
@@ -32,6 +33,8 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
     // A final response without any before it was the first.
     let final_response = (facts.sip_status != 0).then_some(ended_at);
     let first_response_at = earliest([facts.trying_at, first_18x, answered_at]).or(final_response);
+    let variants = campaign.map_or(&[][..], |campaign| campaign.spec.script.variants());
+    let variant = variants.iter().find(|variant| variant.script == attempt.script);
     let no_dialogue = Dialogue::default();
     let dialogue = facts.dialogue.as_deref().unwrap_or(&no_dialogue);
     let ours = dialogue.turns.iter().filter(|turn| turn.speaker == Speaker::Us);
@@ -86,6 +89,7 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         talk_ms: answered_at.map_or(0, |from| millis(from, ended_at)),
         script_id: attempt.script.to_string(),
         script_version: names.script_version(attempt.script),
+        variant: variant.map(Variant::label).unwrap_or_default(),
         digits: facts.digits.clone(),
         recording: facts.recording.clone(),
         recording_bytes: facts.recording_bytes,

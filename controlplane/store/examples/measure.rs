@@ -157,6 +157,7 @@ fn events(intents: &[Intent], seq: u64) -> Intake {
             facts: EndFacts { sip_status: 200, codec: "PCMA".into(), ..EndFacts::default() },
             tally: Tally { attempts: 1, by_outcome: [(Outcome::Answered, 1)].into_iter().collect() },
             settlement: Settlement::Reached,
+            goal_reached: None,
         });
         batch.released.push(Released { attempt, route_try: 1, at: NOW });
     }

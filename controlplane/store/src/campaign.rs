@@ -1,14 +1,14 @@
 //! Campaigns.
 
 use common::{CampaignId, LineGroupId, ListId, ScriptId, TenantId, UnixMicros};
-use peal_core::model::{Campaign, CampaignSpec, CampaignState, Invalid, Move};
+use peal_core::model::{Campaign, CampaignSpec, CampaignState, Invalid, Move, Scripts};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
     Page, Result, Store, StoreError, campaign_counts,
     error::{name_taken, tenant_missing},
     page::rows_for,
-    read,
+    read, variant,
 };
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
         .bind(&spec.name)
         .bind(state.as_str())
         .bind(spec.line_group.0)
-        .bind(spec.script.0)
+        .bind(spec.script.ids()[0].0)
         .bind(read::to_json(spec))
         .bind(now.0)
         .fetch_one(&mut *tx)
@@ -40,6 +40,7 @@ impl Store {
         .map_err(tenant_missing(tenant))?;
         let campaign = Campaign { id: CampaignId(id), tenant, state, created_at: now, spec: spec.clone() };
         name_lists(&mut tx, campaign.id, &spec.lists).await?;
+        variant::name(&mut tx, campaign.id, None, spec).await?;
         tx.commit().await?;
         Ok(campaign)
     }
@@ -104,13 +105,14 @@ impl Store {
         sqlx::query("UPDATE campaign SET name = ?, line_group = ?, script = ?, spec = ? WHERE id = ?")
             .bind(&spec.name)
             .bind(spec.line_group.0)
-            .bind(spec.script.0)
+            .bind(spec.script.ids()[0].0)
             .bind(read::to_json(spec))
             .bind(id.0)
             .execute(&mut *tx)
             .await
             .map_err(name_taken("campaign", &spec.name))?;
         name_lists(&mut tx, id, &spec.lists).await?;
+        variant::name(&mut tx, id, Some(&old.spec), spec).await?;
         tx.commit().await?;
         Ok(Campaign { spec: spec.clone(), ..old })
     }
@@ -220,7 +222,6 @@ async fn check_references(
     spec: &CampaignSpec,
 ) -> Result<()> {
     let LineGroupId(line_group) = spec.line_group;
-    let ScriptId(script) = spec.script;
     let there = |sql: &'static str, id: i64| sqlx::query_scalar::<_, i64>(sql).bind(id).bind(tenant.0);
     if there("SELECT 1 FROM line_group WHERE id = ? AND tenant = ?", line_group)
         .fetch_optional(&mut *connection)
@@ -229,12 +230,18 @@ async fn check_references(
     {
         return Err(Invalid::new("line_group", format!("there is no line group {line_group}")).into());
     }
-    if there("SELECT 1 FROM script WHERE id = ? AND tenant = ?", script)
-        .fetch_optional(&mut *connection)
-        .await?
-        .is_none()
-    {
-        return Err(Invalid::new("script", format!("there is no script {script}")).into());
+    for (index, ScriptId(script)) in spec.script.ids().into_iter().enumerate() {
+        if there("SELECT 1 FROM script WHERE id = ? AND tenant = ?", script)
+            .fetch_optional(&mut *connection)
+            .await?
+            .is_none()
+        {
+            let field = match spec.script {
+                Scripts::One(_) => "script".to_owned(),
+                Scripts::Variants(_) => format!("script[{index}].script"),
+            };
+            return Err(Invalid::new(field, format!("there is no script {script}")).into());
+        }
     }
     for (index, &ListId(list)) in spec.lists.iter().enumerate() {
         if there("SELECT 1 FROM list WHERE id = ? AND tenant = ? AND deleted_at IS NULL", list)

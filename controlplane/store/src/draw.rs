@@ -1,6 +1,6 @@
 //! Contacts for the planner: the next ones of a campaign, and where one of them stands.
 
-use common::{AttemptId, CampaignId, ContactId, E164, ListId, Outcome, UnixMicros};
+use common::{AttemptId, CampaignId, ContactId, E164, ListId, Outcome, ScriptId, UnixMicros};
 use peal_core::{
     model::{CampaignState, Contact, ContactState},
     retry::Tally,
@@ -20,6 +20,8 @@ pub struct ReadyContact {
     pub number: E164,
     /// Attempts so far.
     pub tally: Tally,
+    /// What its last attempt did; `None` for a contact not yet called.
+    pub script: Option<ScriptId>,
     /// Since when it is due; for a contact not yet called, when it was drawn.
     pub due_at: UnixMicros,
 }
@@ -166,7 +168,7 @@ async fn draw_due(
         "UPDATE progress SET state = 'queued' WHERE campaign = ?1 AND contact IN ( \
              SELECT contact FROM progress WHERE campaign = ?1 AND state = 'waiting' AND due_at <= ?2 \
              ORDER BY due_at LIMIT ?3) \
-         RETURNING contact, list, number, attempts, outcomes, due_at",
+         RETURNING contact, list, number, attempts, outcomes, script, due_at",
     )
     .bind(campaign.0)
     .bind(now.0)
@@ -181,6 +183,7 @@ async fn draw_due(
                 list: ListId(read::column(row, "list")?),
                 number: read::number(row, "number")?,
                 tally: tally(row)?,
+                script: read::column::<Option<i64>, _>(row, "script")?.map(ScriptId),
                 due_at: read::at(row, "due_at")?,
             })
         })
@@ -253,6 +256,7 @@ async fn draw_new(
                     list: ListId(list),
                     number: read::number(row, "number")?,
                     tally: Tally::default(),
+                    script: None,
                     due_at: now,
                 });
             }

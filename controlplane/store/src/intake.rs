@@ -4,7 +4,7 @@ use common::{AttemptId, CampaignId, NodeId, Outcome, UnixMicros};
 use peal_core::retry::{Settlement, Tally};
 use sqlx::SqliteConnection;
 
-use crate::{EndFacts, Result, Stage, Store, campaign_counts::Changes, read, suppression};
+use crate::{EndFacts, Result, Stage, Store, campaign_counts::Changes, read, suppression, variant};
 
 /// A batch of what happened, applied in one transaction in the order of the fields. All of it may be repeated: what
 /// is known already changes nothing.
@@ -82,6 +82,8 @@ pub struct Finished {
     pub tally: Tally,
     /// What becomes of the contact.
     pub settlement: Settlement,
+    /// Of an answered call of a campaign that compares variants: whether it reached the goal.
+    pub goal_reached: Option<bool>,
 }
 
 /// A recording was closed, or failed.
@@ -231,9 +233,9 @@ async fn finish(
     finished: &Finished,
     changes: &mut Changes,
 ) -> Result<bool> {
-    let ended: Option<(i64, i64, bool)> = sqlx::query_as(
+    let ended: Option<(i64, i64, i64, bool)> = sqlx::query_as(
         "UPDATE attempt SET outcome = ?, ended_at = ?, spent = ? WHERE id = ? AND outcome IS NULL \
-         RETURNING campaign, contact, EXISTS (SELECT 1 FROM suppression s WHERE s.tenant = attempt.tenant \
+         RETURNING campaign, contact, script, EXISTS (SELECT 1 FROM suppression s WHERE s.tenant = attempt.tenant \
          AND s.number = attempt.number AND s.lifted_at IS NULL)",
     )
     .bind(finished.outcome.as_str())
@@ -242,8 +244,8 @@ async fn finish(
     .bind(&finished.attempt.as_bytes()[..])
     .fetch_optional(&mut *connection)
     .await?;
-    let Some((campaign, contact, suppressed)) = ended else { return Ok(false) };
-    let Finished { attempt, route_try, outcome, at, ref facts, ref tally, settlement } = *finished;
+    let Some((campaign, contact, script, suppressed)) = ended else { return Ok(false) };
+    let Finished { attempt, route_try, outcome, at, ref facts, ref tally, settlement, .. } = *finished;
     end_try(connection, attempt, route_try, outcome, at, facts).await?;
 
     let (state, due_at) = match settlement {
@@ -266,6 +268,9 @@ async fn finish(
     .execute(&mut *connection)
     .await?;
 
+    if let Some(reached) = finished.goal_reached {
+        variant::count(connection, campaign, script, reached).await?;
+    }
     let campaign = CampaignId(campaign);
     changes.ended(campaign, outcome);
     let change = changes.of(campaign);

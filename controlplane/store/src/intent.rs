@@ -214,11 +214,12 @@ async fn commit(
         return Ok(Err(if waits { Refusal::NumberInFlight } else { Refusal::ContactNotReady }));
     }
     let ready: Option<(i64, Option<String>)> = sqlx::query_as(
-        "UPDATE progress SET state = 'in_flight', due_at = NULL, last_attempt = ? WHERE campaign = ? AND contact = ? \
+        "UPDATE progress SET state = 'in_flight', due_at = NULL, last_attempt = ?, script = ? WHERE campaign = ? AND contact = ? \
          AND state IN ('queued', 'waiting') \
          RETURNING attempts, (SELECT fields FROM contact c WHERE c.id = progress.contact)",
     )
     .bind(id)
+    .bind(intent.script.0)
     .bind(intent.campaign.0)
     .bind(intent.contact.0)
     .fetch_optional(&mut *connection)

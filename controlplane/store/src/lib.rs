@@ -23,7 +23,7 @@
 //! | scripts | `put_script(tenant, &Document)` (a new version when it differs from the newest), `script(tenant, id)`, `script_by_id(id)`, `scripts(tenant, page)`, `delete_script(tenant, id)` |
 //! | lists | `create_list(tenant, name, now)`, `list(tenant, id)`, `lists(tenant, page)`, `rename_list`, `delete_list(tenant, id, now)`, `list_contacts(list, page)`, `list_problems(list, page)` |
 //! | import | `import(list, now)` gives an [`Importer`]: `push(&[Judged])` in chunks of any size, then `finish(now)` gives the report |
-//! | campaigns | `create_campaign(tenant, &CampaignSpec, now)`, `campaign(tenant, id)`, `campaigns(tenant, page)`, `update_campaign(tenant, id, &spec)`, `move_campaign(tenant, id, Move)`, `delete_campaign(tenant, id, now)`, `campaign_counts(id)` |
+//! | campaigns | `create_campaign(tenant, &CampaignSpec, now)`, `campaign(tenant, id)`, `campaigns(tenant, page)`, `update_campaign(tenant, id, &spec)`, `move_campaign(tenant, id, Move)`, `delete_campaign(tenant, id, now)`, `campaign_counts(id)`, `variant_counts(id)` |
 //! | for the planner | `planner_config()`, `draw(campaign, now, limit)`, `put_back(campaign, &[(ContactId, due)])`, `open_attempts()` |
 //! | lease | `acquire_planner_lease(holder, now, ttl)`, `renew_planner_lease(epoch, now, ttl)`, `release_planner_lease(epoch)`, `planner_lease()` |
 //! | suppressions | `suppress(tenant, numbers, reason, words, now)`, `lift_suppression(tenant, which, now)`, `suppression(tenant, number)`, `suppressions(tenant, page)` |
@@ -72,6 +72,7 @@ mod setting;
 mod suppression;
 mod sweep;
 mod tenant;
+mod variant;
 
 pub use attempt::{Attempt, AttemptEnd, AttemptFilter, EndFacts, RouteTryRecord, Stage};
 pub use campaign_counts::CampaignCounts;
@@ -89,6 +90,7 @@ pub use page::Page;
 pub use planner::{OpenAttempt, PlannerConfig};
 pub use suppression::{SUPPRESS_MAX, Suppressed, SuppressionRef};
 pub use tenant::Tenant;
+pub use variant::VariantCount;
 
 /// What every method gives.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,14 +1,16 @@
 //! What the planner needs at its start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use common::AttemptId;
+use common::{AttemptId, CampaignId, ScriptId};
 use peal_core::{
     model::{Campaign, Line, LineGroup},
     retry::Tally,
 };
 
-use crate::{Attempt, Result, Store, attempt, campaign, draw, line, line_group, read};
+use crate::{
+    Attempt, Result, Store, VariantCount, attempt, campaign, draw, line, line_group, read, script, variant,
+};
 
 /// Everything that is configured and may matter to the planner, of all tenants, as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub struct PlannerConfig {
     pub line_groups: Vec<LineGroup>,
     /// Campaigns that are pending, running or paused.
     pub campaigns: Vec<Campaign>,
+    /// What came of the variants of campaigns so far.
+    pub variants: BTreeMap<CampaignId, BTreeMap<ScriptId, VariantCount>>,
+    /// The recognisers that the scripts of those campaigns, and of attempts under way, listen with; without those that do not.
+    pub recognisers: BTreeMap<ScriptId, BTreeSet<String>>,
 }
 
 /// An attempt that has not ended, or that holds a slot.
@@ -38,6 +44,8 @@ impl Store {
             lines: line::all(&mut tx).await?,
             line_groups: line_group::all(&mut tx).await?,
             campaigns: campaign::under_way(&mut tx).await?,
+            variants: variant::counts(&mut tx, None).await?,
+            recognisers: script::recognisers(&mut tx).await?,
         })
     }
 

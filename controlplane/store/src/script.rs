@@ -1,6 +1,6 @@
 //! Scripts and their versions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{PromptId, ScriptId, TenantId};
 use peal_core::model::Script;
@@ -102,10 +102,13 @@ impl Store {
     /// Deletes one version of a script that no campaign names.
     pub async fn delete_script(&self, tenant: TenantId, id: ScriptId) -> Result<()> {
         let mut tx = self.write().await?;
-        let campaign: Option<i64> = sqlx::query_scalar("SELECT id FROM campaign WHERE script = ? LIMIT 1")
-            .bind(id.0)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let campaign: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM campaign WHERE script = ?1 UNION ALL \
+             SELECT campaign FROM campaign_variant WHERE script = ?1 LIMIT 1",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut *tx)
+        .await?;
         if let Some(campaign) = campaign {
             let by = format!("campaign {campaign}");
             return Err(StoreError::InUse { what: "script", id: id.to_string(), by });
@@ -128,6 +131,29 @@ async fn exists(connection: &mut SqliteConnection, tenant: TenantId, prompt: Pro
         .bind(tenant.0)
         .fetch_one(connection)
         .await?)
+}
+
+/// The recognisers that scripts in use listen with.
+pub(crate) async fn recognisers(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<ScriptId, BTreeSet<String>>> {
+    let rows = sqlx::query(
+        "SELECT id, tenant, version, spec FROM script WHERE id IN ( \
+             SELECT script FROM campaign WHERE deleted_at IS NULL AND state IN ('pending', 'running', 'paused') \
+             UNION SELECT script FROM campaign_variant \
+             UNION SELECT script FROM attempt WHERE outcome IS NULL)",
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut listening = BTreeMap::new();
+    for row in &rows {
+        let script = from_row(row)?;
+        let names: BTreeSet<String> = script.document.recognisers().into_iter().map(str::to_owned).collect();
+        if !names.is_empty() {
+            listening.insert(script.id, names);
+        }
+    }
+    Ok(listening)
 }
 
 fn from_row(row: &SqliteRow) -> Result<Script> {

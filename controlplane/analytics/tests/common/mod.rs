@@ -132,6 +132,7 @@ pub fn row(number: u32) -> AttemptRow {
         talk_ms: if answered { 30_000 } else { 0 },
         script_id: "s".into(),
         script_version: 10,
+        variant: "b\n\n".into(),
         digits: "*#A".into(),
         recording: "r/\n\n.wav".into(),
         recording_bytes: u64::MAX,

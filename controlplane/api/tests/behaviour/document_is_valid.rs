@@ -162,6 +162,12 @@ async fn requests_and_answers_are_as_it_says() {
         false,
     );
 
+    judge("Scripts", json!(1), true);
+    judge("Scripts", json!([{ "script": 1 }, { "script": 2, "weight": 3, "name": "b" }]), true);
+    judge("Scripts", json!([{ "script": 1, "wieght": 3 }]), false);
+    judge("Best", json!({ "goal": { "intent": "yes" }, "minimum": 10 }), true);
+    judge("Best", json!({ "goal": { "weather": "fine" } }), false);
+
     judge("List", world.get(&list).await.expect(StatusCode::OK), true);
     judge("ImportReport", world.csv(&list, "", "n\n1\n").await.expect(StatusCode::OK), true);
     let problems = world.get(&format!("{list}/problems")).await.expect(StatusCode::OK);

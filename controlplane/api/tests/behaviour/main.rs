@@ -20,4 +20,5 @@ mod panic_is_an_answer;
 mod passwords_stay_inside;
 mod prompts;
 mod suppressions;
+mod variants;
 mod world;

@@ -68,7 +68,8 @@ async fn numbers_that_were_said_are_masked_too() {
     let facts = EndFacts { dialogue: Some(Box::new(said)), ..EndFacts::default() };
     let (outcome, at) = (Outcome::Answered, crate::world::NOW);
     let (tally, settlement) = (Default::default(), Settlement::Reached);
-    let finished = vec![Finished { attempt, route_try: 1, outcome, at, facts, tally, settlement }];
+    let finished =
+        vec![Finished { attempt, route_try: 1, outcome, at, facts, tally, settlement, goal_reached: None }];
     world.store.take_in(&Intake { finished, ..Intake::default() }).await.expect("intake");
 
     let call = world.get(&format!("/calls/{attempt}")).await.json();

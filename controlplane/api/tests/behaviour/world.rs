@@ -218,7 +218,7 @@ impl World {
                 attempt_no: ready.tally.attempts + 1,
                 planned_at: NOW,
                 priority: 3,
-                script: spec.script,
+                script: spec.script.ids()[0],
                 caller_id: "+8601012345678".into(),
                 verdicts: String::new(),
                 line: group.spec.lines[0],
@@ -255,6 +255,7 @@ impl World {
                 },
                 tally,
                 settlement,
+                goal_reached: None,
             });
             batch.released.push(Released { attempt: intent.attempt, route_try: 1, at: NOW });
         }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use common::{CampaignId, LineGroupId, ListId, Outcome, ScriptId, TenantId, UnixMicros, outcome::Retry};
+use common::{CampaignId, LineGroupId, ListId, Outcome, TenantId, UnixMicros, outcome::Retry};
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, check_name};
+use super::{Best, Invalid, Scripts, check_name};
 
 /// A campaign as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +35,11 @@ pub struct CampaignSpec {
     pub lists: Vec<ListId>,
     /// Over which lines.
     pub line_group: LineGroupId,
-    /// What the call does.
-    pub script: ScriptId,
+    /// What the call does: the id of a script, or a list of variants.
+    pub script: Scripts,
+    /// How the best of the variants is found; they are chosen by their weights alone, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
     /// 1 (first) to 5; 3 by default.
     #[serde(default = "middle_priority")]
     pub priority: u8,
@@ -243,6 +246,7 @@ impl CampaignSpec {
         if let Some(max) = self.max_concurrent_calls {
             in_range("max_concurrent_calls", max, 1, 100_000)?;
         }
+        self.script.check(self.best.as_ref())?;
         self.schedule.check()?;
         in_range("retry.max_attempts", self.retry.max_attempts, 1, 20)?;
         for (outcome, rule) in &self.retry.rules {

@@ -1,16 +1,17 @@
 //! A campaign and its ready contacts, as the planner sees them.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::Instant,
 };
 
-use common::{CampaignId, ContactId, E164, ListId, UnixMicros};
+use common::{CampaignId, ContactId, E164, ListId, ScriptId, UnixMicros};
 
 use crate::{
-    model::{Campaign, CampaignState},
+    model::{Campaign, CampaignState, Scripts, Variant},
     retry::Tally,
     schedule::OpenTimes,
+    variant::{self, Arm, Policy},
 };
 
 /// Ready contacts held in memory for each campaign: at 1,000 calls a second, four seconds' worth, while a draw takes
@@ -28,6 +29,8 @@ pub struct Ready {
     pub number: E164,
     /// Attempts so far.
     pub tally: Tally,
+    /// What its last attempt did; `None` for one that was not called.
+    pub script: Option<ScriptId>,
 }
 
 /// A request for more ready contacts.
@@ -52,6 +55,15 @@ pub struct Drawn {
     pub next_due_at: Option<UnixMicros>,
 }
 
+/// What a node must have for a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs<'a> {
+    /// It is recorded.
+    pub(super) record: bool,
+    /// It listens with each of these.
+    pub(super) recognisers: &'a [String],
+}
+
 #[derive(Debug)]
 pub(super) struct CampaignView {
     pub(super) campaign: Campaign,
@@ -62,6 +74,10 @@ pub(super) struct CampaignView {
     /// Attempts under way.
     pub(super) unsettled: u32,
     pub(super) resting_until: Option<Instant>,
+    /// Those that its scripts listen with.
+    pub(super) recognisers: Vec<String>,
+    /// What came of its variants so far: answered calls, and those that reached the goal.
+    pub(super) results: BTreeMap<ScriptId, (u64, u64)>,
     /// As of the last draw; `None` before the first.
     pub(super) lists_drawn: Option<bool>,
     /// When the next contact that waits in the store is due.
@@ -84,6 +100,8 @@ impl CampaignView {
             active: 0,
             unsettled: 0,
             resting_until: None,
+            recognisers: Vec::new(),
+            results: BTreeMap::new(),
             lists_drawn: None,
             next_due_at: None,
             generation: 0,
@@ -116,9 +134,43 @@ impl CampaignView {
         self.stale = true;
     }
 
+    /// What a node must have for its calls.
+    pub(super) fn needs(&self) -> Needs<'_> {
+        Needs { record: self.campaign.spec.record, recognisers: &self.recognisers }
+    }
+
     /// Calls that the campaign may add.
     pub(super) fn room(&self) -> u32 {
         self.campaign.spec.max_concurrent_calls.map_or(u32::MAX, |max| max.saturating_sub(self.active))
+    }
+
+    /// What a call to this contact does: what it did before, as long as the campaign has it, or one of the variants. The same for the
+    /// same knowledge, so that planning twice does no harm.
+    pub(super) fn script_for(&self, contact: ContactId, before: Option<ScriptId>) -> ScriptId {
+        let variants = match &self.campaign.spec.script {
+            Scripts::One(script) => return *script,
+            Scripts::Variants(variants) => variants,
+        };
+        if let Some(same) = before.filter(|before| variants.iter().any(|variant| variant.script == *before)) {
+            return same;
+        }
+        let arm = |variant: &Variant| {
+            let (tries, successes) = self.results.get(&variant.script).copied().unwrap_or_default();
+            Arm { tries, successes, weight: variant.weight }
+        };
+        let arms: Vec<Arm> = variants.iter().map(arm).collect();
+        let policy = match &self.campaign.spec.best {
+            None => Policy::Weights,
+            Some(best) => Policy::Best {
+                tries_min: best.minimum.into(),
+                control: 0,
+                control_share: f64::from(best.control_percent) / 100.0,
+            },
+        };
+        // Two campaigns over one list do not give each contact the same place.
+        let seed = contact.0.cast_unsigned() ^ self.campaign.id.0.cast_unsigned().rotate_left(40);
+        let chosen = variant::choose(&arms, policy, seed);
+        chosen.and_then(|index| variants.get(index)).map_or(variants[0].script, |variant| variant.script)
     }
 
     /// What should be drawn now, if anything; marks it as asked for.

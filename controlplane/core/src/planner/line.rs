@@ -116,10 +116,21 @@ pub(super) struct NodeState {
     pub(super) max_calls: u32,
     pub(super) draining: bool,
     pub(super) recording_failed: bool,
+    /// By name; of the default under the empty name too.
+    pub(super) recognisers: BTreeMap<String, Sessions>,
     pub(super) resting_until: Option<Instant>,
     pub(super) connected: bool,
     /// Slots held at it, over all lines.
     pub(super) held: u32,
+}
+
+/// Sessions of a recogniser at a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sessions {
+    /// Free by its last word.
+    pub(super) free: u32,
+    /// The most that it has had free.
+    pub(super) most: u32,
 }
 
 impl NodeState {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use common::{AttemptId, CampaignId, ContactId, E164, LineId, ListId, NodeId, TenantId, UnixMicros};
+use common::{
+    AttemptId, CampaignId, ContactId, E164, LineId, ListId, NodeId, ScriptId, TenantId, UnixMicros,
+};
 
 use crate::retry::Tally;
 
@@ -20,6 +22,7 @@ pub(super) struct Open {
     pub(super) number: E164,
     pub(super) tally: Tally,
     pub(super) attempt_no: u32,
+    pub(super) script: ScriptId,
     pub(super) planned_at: Instant,
     /// Lines of all its tries.
     pub(super) lines: Vec<LineId>,
@@ -43,6 +46,11 @@ pub(super) struct Slot {
 impl Open {
     pub(super) fn next_try(&self) -> u32 {
         u32::try_from(self.lines.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// Whether its last try is at the node.
+    pub(super) fn is_at(&self, node: &NodeId) -> bool {
+        self.slots.iter().max_by_key(|slot| slot.route_try).is_some_and(|slot| slot.node == *node)
     }
 
     /// When nothing more can be heard of it.
@@ -70,6 +78,8 @@ pub struct Restored {
     pub tally: Tally,
     /// Counted from 1 within the contact.
     pub attempt_no: u32,
+    /// What the call does.
+    pub script: ScriptId,
     /// When it was decided.
     pub planned_at: UnixMicros,
     /// Its outcome is decided; only slots are left.

@@ -50,6 +50,8 @@ pub enum Reason {
     LineRate,
     /// The node that could take it has its share of the line, or of calls in all.
     NodeFull,
+    /// Its script listens, and no node has a session of the recogniser for another call.
+    NoRecogniser,
     /// The number is being called already, for this campaign or another of the tenant.
     NumberInFlight,
     /// The number is suppressed; the contact is settled.
@@ -78,6 +80,7 @@ impl Reason {
             Self::LineFull => "line_full",
             Self::LineRate => "line_rate",
             Self::NodeFull => "node_full",
+            Self::NoRecogniser => "no_recogniser",
             Self::NumberInFlight => "number_in_flight",
             Self::Suppressed => "suppressed",
             Self::PlanFull => "plan_full",

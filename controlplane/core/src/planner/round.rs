@@ -1,12 +1,12 @@
 //! One plan: rooms are counted once, then handed out turn by turn.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use common::{AttemptId, CampaignId, E164, LineId, NodeId, ScriptId, TenantId, UnixMicros};
+use common::{AttemptId, CampaignId, E164, LineId, NodeId, TenantId, UnixMicros};
 
 use super::{
     Deferral, NoRoute, Now, PassedOver, Plan, PlannedOrder, Pressure, Ready, Reason, Snapshot,
-    campaign::CampaignView,
+    campaign::{CampaignView, Needs},
     line::{LineState, NodeState},
     open::{MAX_LIFE_BEYOND, Open},
 };
@@ -53,6 +53,28 @@ impl Snapshot {
             .collect()
     }
 
+    /// Sessions of a node's recognisers that new calls may need. A call may need one until it ends, whether it listens now or
+    /// has not been answered yet; so those that are up are taken from the most that the node ever had free.
+    fn recogniser_rooms<'s>(&'s self, id: &NodeId, state: &'s NodeState) -> BTreeMap<&'s str, u32> {
+        let mut rooms: BTreeMap<&str, (u32, u32)> = state
+            .recognisers
+            .iter()
+            .map(|(name, sessions)| (name.as_str(), (sessions.free, sessions.most)))
+            .collect();
+        if rooms.is_empty() {
+            return BTreeMap::new();
+        }
+        let listening = self.open.values().filter(|open| !open.settled && open.is_at(id));
+        for open in listening {
+            for name in self.recognisers.get(&open.script).into_iter().flatten() {
+                if let Some((_, left)) = rooms.get_mut(name.as_str()) {
+                    *left = left.saturating_sub(1);
+                }
+            }
+        }
+        rooms.into_iter().map(|(name, (free, left))| (name, free.min(left))).collect()
+    }
+
     /// Why nothing at all may be ordered.
     fn shut(&self, now: Now) -> Option<Reason> {
         if now.mono < self.not_before {
@@ -84,6 +106,16 @@ struct NodeRoom<'a> {
     id: &'a NodeId,
     state: &'a NodeState,
     room: u32,
+    /// Sessions that calls may still need, by recogniser.
+    recognisers: BTreeMap<&'a str, u32>,
+}
+
+impl NodeRoom<'_> {
+    /// Calls that find a session of each of these; as many as there may be when there are none.
+    fn sessions(&self, recognisers: &[String]) -> u32 {
+        let free = |name: &String| self.recognisers.get(name.as_str()).copied().unwrap_or(0);
+        recognisers.iter().map(free).min().unwrap_or(u32::MAX)
+    }
 }
 
 struct LineRoom<'a> {
@@ -127,7 +159,12 @@ impl<'a> Round<'a> {
             .nodes
             .iter()
             .filter(|(_, state)| state.is_willing(now.mono))
-            .map(|(id, state)| NodeRoom { id, state, room: state.room() })
+            .map(|(id, state)| NodeRoom {
+                id,
+                state,
+                room: state.room(),
+                recognisers: snapshot.recogniser_rooms(id, state),
+            })
             .collect();
         let lines = snapshot
             .lines
@@ -192,14 +229,14 @@ impl<'a> Round<'a> {
         if plan.orders.len() >= MAX_ORDERS {
             return Err(reason(Reason::PlanFull));
         }
-        let record = view.campaign.spec.record;
-        let usable = untried.iter().copied().filter(|&line| self.why_not(line, record).is_none());
+        let needs = view.needs();
+        let usable = untried.iter().copied().filter(|&line| self.why_not(line, needs).is_none());
         let weights = usable.map(|line| (self.lines[line].id, self.lines[line].state.line.spec.weight));
         let Some(id) = plan.line_turns.take(weights) else {
-            return Err(reason(self.most_hopeful(&untried, record)));
+            return Err(reason(self.most_hopeful(&untried, needs)));
         };
         let line = self.line_index(id);
-        let node = self.node_for(line, record).expect("the line is usable, so a node is");
+        let node = self.node_for(line, needs).expect("the line is usable, so a node is");
         Ok((view, line, node))
     }
 
@@ -266,8 +303,7 @@ impl<'a> Round<'a> {
                 plan.passed_over.push((PassedOver::Contact(id, ready.contact), Reason::NumberInFlight));
                 continue;
             }
-            let node =
-                self.node_for(line, view.campaign.spec.record).expect("the line is usable, so a node is");
+            let node = self.node_for(line, view.needs()).expect("the line is usable, so a node is");
             self.campaigns[index].room -= 1;
             let order = self.order(view, line, node, OrderOf::New(ready));
             plan.orders.push(order);
@@ -285,7 +321,7 @@ impl<'a> Round<'a> {
             } else if room.deferred >= MAX_DEFERRED || plan.orders.len() >= MAX_ORDERS {
                 Reason::PlanFull
             } else {
-                self.most_hopeful(&self.lines_of(room.view), room.view.campaign.spec.record)
+                self.most_hopeful(&self.lines_of(room.view), room.view.needs())
             };
             plan.passed_over.push((PassedOver::Campaign(room.id), reason));
         }
@@ -325,11 +361,11 @@ impl<'a> Round<'a> {
 
     fn may_use(&self, line: usize, campaign: usize) -> bool {
         let room = &self.campaigns[campaign];
-        room.is_ready() && self.why_not(line, room.view.campaign.spec.record).is_none()
+        room.is_ready() && self.why_not(line, room.view.needs()).is_none()
     }
 
     /// Why no call can be added to the line.
-    fn why_not(&self, line: usize, record: bool) -> Option<Reason> {
+    fn why_not(&self, line: usize, needs: Needs<'_>) -> Option<Reason> {
         let room = &self.lines[line];
         if room.state.is_resting(self.now.mono) {
             Some(Reason::LineResting)
@@ -337,34 +373,37 @@ impl<'a> Round<'a> {
             Some(Reason::LineFull)
         } else if room.budget == 0 {
             Some(Reason::LineRate)
-        } else if self.node_for(line, record).is_some() {
+        } else if self.node_for(line, needs).is_some() {
             None
-        } else if record && self.nodes.iter().all(|node| node.state.recording_failed) {
+        } else if needs.record && self.nodes.iter().all(|node| node.state.recording_failed) {
             Some(Reason::CannotRecord)
+        } else if self.nodes.iter().all(|node| node.sessions(needs.recognisers) == 0) {
+            Some(Reason::NoRecogniser)
         } else {
             Some(Reason::NodeFull)
         }
     }
 
     /// Of the reasons why the lines cannot be used the one that will pass first.
-    fn most_hopeful(&self, lines: &[usize], record: bool) -> Reason {
+    fn most_hopeful(&self, lines: &[usize], needs: Needs<'_>) -> Reason {
         let hope = |reason: &Reason| match reason {
             Reason::LineRate => 0,
             Reason::LineFull => 1,
             Reason::NodeFull => 2,
-            Reason::LineResting => 3,
-            _ => 4,
+            Reason::NoRecogniser => 3,
+            Reason::LineResting => 4,
+            _ => 5,
         };
-        lines.iter().filter_map(|&line| self.why_not(line, record)).min_by_key(hope).unwrap_or(Reason::NoLine)
+        lines.iter().filter_map(|&line| self.why_not(line, needs)).min_by_key(hope).unwrap_or(Reason::NoLine)
     }
 
     /// The node with most room for the line; the first by name of equals.
-    fn node_for(&self, line: usize, record: bool) -> Option<usize> {
+    fn node_for(&self, line: usize, needs: Needs<'_>) -> Option<usize> {
         let room = |index: usize| {
             let (calls, starts) = self.lines[line].at_nodes[index];
             let node = &self.nodes[index];
-            let can = starts > 0 && !(record && node.state.recording_failed);
-            if can { calls.min(node.room) } else { 0 }
+            let can = starts > 0 && !(needs.record && node.state.recording_failed);
+            if can { calls.min(node.room).min(node.sessions(needs.recognisers)) } else { 0 }
         };
         (0..self.nodes.len()).rev().max_by_key(|&index| room(index)).filter(|&index| room(index) > 0)
     }
@@ -379,6 +418,11 @@ impl<'a> Round<'a> {
     ) -> PlannedOrder {
         let node = &mut self.nodes[node_index];
         node.room -= 1;
+        for recogniser in view.needs().recognisers {
+            if let Some(room) = node.recognisers.get_mut(recogniser.as_str()) {
+                *room = room.saturating_sub(1);
+            }
+        }
         let line = &mut self.lines[line_index];
         line.room -= 1;
         line.budget -= 1;
@@ -393,12 +437,12 @@ impl<'a> Round<'a> {
             count => spec.caller_ids[caller_turn % count].clone(),
         };
         let campaign = &view.campaign;
-        let script: ScriptId = campaign.spec.script;
         let life_ms = u64::from(campaign.spec.max_ring_ms) + u64::from(campaign.spec.max_call_ms);
-        let (attempt, route_try, list, contact, number, tally, attempt_no) = match of {
+        let (attempt, route_try, list, contact, number, tally, attempt_no, script) = match of {
             OrderOf::New(ready) => {
                 let attempt_no = ready.tally.attempts.saturating_add(1);
-                (None, 1, ready.list, ready.contact, ready.number, ready.tally.clone(), attempt_no)
+                let script = view.script_for(ready.contact, ready.script);
+                (None, 1, ready.list, ready.contact, ready.number, ready.tally.clone(), attempt_no, script)
             }
             OrderOf::Open(attempt, open) => (
                 Some(attempt),
@@ -408,6 +452,7 @@ impl<'a> Round<'a> {
                 open.number,
                 open.tally.clone(),
                 open.attempt_no,
+                open.script,
             ),
         };
         PlannedOrder {

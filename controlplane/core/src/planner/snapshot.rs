@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{AttemptId, CampaignId, E164, LineGroupId, LineId, NodeId, TenantId, UnixMicros};
+use common::{AttemptId, CampaignId, E164, LineGroupId, LineId, NodeId, ScriptId, TenantId, UnixMicros};
 
 use super::{
     Deferral, Drawn, Now, Plan, PlannedOrder, Restored, Wanted,
@@ -90,6 +90,8 @@ pub struct Snapshot {
     pub(super) open: HashMap<AttemptId, Open>,
     /// Attempts that wait for another line, in the order in which they came to wait.
     pub(super) waiting: VecDeque<AttemptId>,
+    /// The recognisers that scripts listen with.
+    pub(super) recognisers: BTreeMap<ScriptId, BTreeSet<String>>,
     /// How many attempts under way call the number.
     pub(super) numbers: HashMap<(TenantId, E164), u32>,
     pub(super) pressure: Pressure,
@@ -109,6 +111,7 @@ impl Snapshot {
             nodes: BTreeMap::new(),
             open: HashMap::new(),
             waiting: VecDeque::new(),
+            recognisers: BTreeMap::new(),
             numbers: HashMap::new(),
             pressure: Pressure::None,
             not_before: now + WINDOW,
@@ -180,6 +183,36 @@ impl Snapshot {
         Ok(())
     }
 
+    /// The recognisers that scripts listen with, by the names in their steps; a script that is not there listens to nobody.
+    pub fn scripts_listen(&mut self, recognisers: BTreeMap<ScriptId, BTreeSet<String>>) {
+        self.recognisers = recognisers;
+        for view in self.campaigns.values_mut() {
+            let listens = view.campaign.spec.script.ids();
+            let all = listens.iter().filter_map(|script| self.recognisers.get(script)).flatten();
+            view.recognisers = all.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        }
+    }
+
+    /// What came of the variants of a campaign so far: answered calls, and those that reached the goal.
+    pub fn variant_results(
+        &mut self,
+        campaign: CampaignId,
+        results: impl IntoIterator<Item = (ScriptId, (u64, u64))>,
+    ) {
+        if let Some(view) = self.campaigns.get_mut(&campaign) {
+            view.results = results.into_iter().collect();
+        }
+    }
+
+    /// An answered call of a campaign is over.
+    pub fn variant_tried(&mut self, campaign: CampaignId, script: ScriptId, reached: bool) {
+        if let Some(view) = self.campaigns.get_mut(&campaign) {
+            let (tries, successes) = view.results.entry(script).or_default();
+            *tries += 1;
+            *successes += u64::from(reached);
+        }
+    }
+
     /// A campaign was deleted, or has ended. Its calls go on.
     pub fn campaign_deleted(&mut self, campaign: CampaignId) {
         self.campaigns.remove(&campaign);
@@ -214,6 +247,7 @@ impl Snapshot {
             max_calls: 0,
             draining: false,
             recording_failed: false,
+            recognisers: BTreeMap::new(),
             resting_until: None,
             connected: false,
             held,
@@ -225,6 +259,19 @@ impl Snapshot {
         state.connected = true;
         if came {
             self.divide(now);
+        }
+    }
+
+    /// A connected node tells how many sessions each of its recognisers could still open, by the recogniser's name.
+    pub fn node_recognisers<'f>(&mut self, node: &NodeId, free: impl IntoIterator<Item = (&'f str, u32)>) {
+        let Some(state) = self.nodes.get_mut(node) else { return };
+        for sessions in state.recognisers.values_mut() {
+            sessions.free = 0;
+        }
+        for (name, free) in free {
+            let sessions = state.recognisers.entry(name.to_owned()).or_default();
+            sessions.free = free;
+            sessions.most = sessions.most.max(free);
         }
     }
 
@@ -366,6 +413,7 @@ impl Snapshot {
             number: order.number,
             tally: order.tally.clone(),
             attempt_no: order.attempt_no,
+            script: order.script,
             planned_at: now,
             lines: vec![order.line],
             slots: vec![slot],
@@ -408,6 +456,7 @@ impl Snapshot {
             number: restored.number,
             tally: restored.tally,
             attempt_no: restored.attempt_no,
+            script: restored.script,
             planned_at: now.mono.checked_sub(age).unwrap_or(now.mono),
             lines: restored.tries.iter().map(|held| held.line).collect(),
             slots,

@@ -71,8 +71,9 @@ impl World {
     }
 
     pub fn campaign_in(&mut self, state: CampaignState, id: i64, group: i64, priority: u8, more: &str) {
+        let script = if more.contains(r#""script""#) { "" } else { r#","script":1"# };
         let text = format!(
-            r#"{{"name":"campaign-{id}","lists":[{id}],"line_group":{group},"script":1,"priority":{priority}{more}}}"#
+            r#"{{"name":"campaign-{id}","lists":[{id}],"line_group":{group},"priority":{priority}{script}{more}}}"#
         );
         let campaign = Campaign {
             id: CampaignId(id),
@@ -130,6 +131,7 @@ pub fn ready(contact: i64, number: u64) -> Ready {
         list: ListId(1),
         number: E164::from_u64(number).expect("13 digits"),
         tally: Tally::default(),
+        script: None,
     }
 }
 

@@ -125,6 +125,11 @@ impl Term {
             names.know_campaign(&campaign);
             self.take_campaign(campaign);
         }
+        self.snapshot.scripts_listen(config.recognisers);
+        for (campaign, counts) in config.variants {
+            let results = counts.into_iter().map(|(script, count)| (script, (count.tries, count.successes)));
+            self.snapshot.variant_results(campaign, results);
+        }
         gone
     }
 

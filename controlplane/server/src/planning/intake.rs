@@ -10,11 +10,14 @@ use analytics::SpoolError;
 use common::{AttemptId, NodeId, Outcome, UnixMicros};
 use peal_core::{
     event::Happening,
+    model::CampaignSpec,
     planner::Reason,
     reroute::{self, FailedTry},
 };
 use proto::v1::{Ack, Event, Recorded, event, progress, to_node};
-use store::{EndFacts, NodeSeq, OptOut, Recording, Released, Stage, StageNote, StoreError, TryEnded};
+use store::{
+    EndFacts, NodeSeq, OptOut, Recording, Released, Speaker, Stage, StageNote, StoreError, TryEnded,
+};
 
 use self::batch::{After, Batch};
 use super::{
@@ -338,13 +341,18 @@ impl Preparing<'_> {
         let settlement = tally.settle(&policy, end.outcome, self.now);
         tracing::debug!(attempt = %id, %contact, outcome = %end.outcome, ?settlement, "an attempt ended");
 
+        let goal_reached =
+            self.names.campaign(campaign).and_then(|campaign| goal_reached(&campaign.spec, &end));
+        if let Some(reached) = goal_reached {
+            self.batch.after.push(After::Tried { campaign, script, reached });
+        }
         let talk_ms = match (end.facts.answered_at, end.facts.ended_at) {
             (Some(from), Some(to)) => u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX),
             _ => 0,
         };
         self.show(id, end.at, Happening::Ended { outcome: end.outcome, talk_ms });
         self.batch.after.push(After::Settled(id, settlement));
-        self.batch.finish(id, route_try, end, tally, settlement);
+        self.batch.finish(id, route_try, end, tally, settlement, goal_reached);
         Ok(())
     }
 
@@ -358,6 +366,16 @@ impl Preparing<'_> {
             self.batch.feed.push(call.event(attempt, at, what));
         }
     }
+}
+
+/// Whether an answered call of a campaign that compares variants reached the goal; `None` of any other.
+fn goal_reached(spec: &CampaignSpec, end: &End) -> Option<bool> {
+    if spec.script.variants().is_empty() || end.outcome != Outcome::Answered {
+        return None;
+    }
+    let (Some(best), Some(said)) = (&spec.best, &end.facts.dialogue) else { return Some(false) };
+    let callee = said.turns.iter().filter(|turn| turn.speaker == Speaker::Callee);
+    Some(best.goal.is_reached(&said.disposition, callee.map(|turn| turn.intent.as_str())))
 }
 
 fn try_ended(attempt: AttemptId, route_try: u32, end: &End) -> TryEnded {

@@ -105,6 +105,8 @@ impl Term {
             recording_failed: known.heartbeat.recording_failed,
         };
         self.snapshot.node_changed(clock::now().mono, node, status);
+        let free = known.heartbeat.free_recognisers.iter().map(|(name, free)| (name.as_str(), *free));
+        self.snapshot.node_recognisers(node, free);
     }
 
     /// Every node gets all lines with its shares.

@@ -71,6 +71,13 @@ impl Planning {
                 draining: node.heartbeat.draining,
                 journal_fill: node.heartbeat.journal_fill,
                 recording_failed: node.heartbeat.recording_failed,
+                free_recognisers: node
+                    .heartbeat
+                    .free_recognisers
+                    .iter()
+                    .filter(|(name, _)| !name.is_empty())
+                    .map(|(name, free)| (name.clone(), *free))
+                    .collect(),
             })
             .collect();
         let now = clock::now();

@@ -155,6 +155,7 @@ impl Term {
                 number: attempt.number,
                 tally,
                 attempt_no: attempt.attempt_no,
+                script: attempt.script,
                 planned_at: attempt.planned_at,
                 settled,
                 waits_for_route: !settled && last_ended,
@@ -175,6 +176,7 @@ pub(super) fn drawn(draw: Draw) -> planner::Drawn {
                 list: ready.list,
                 number: ready.number,
                 tally: ready.tally,
+                script: ready.script,
             })
             .collect(),
         lists_drawn: draw.lists_drawn,

@@ -12,6 +12,8 @@ mod node_name_taken;
 mod nodes_are_served;
 mod opt_out;
 mod order_to_record;
+mod recognisers;
 mod restart_asks_nodes;
 mod store_fails;
 mod support;
+mod variants;

@@ -1,7 +1,7 @@
 //! A campaign moves as its states allow, and is completed only when everybody is settled.
 
 use common::Outcome;
-use peal_core::model::{CampaignState, Move};
+use peal_core::model::{CampaignState, Move, Scripts};
 use peal_store::StoreError;
 
 use crate::world::{NOW, TENANT, World, after};
@@ -79,7 +79,7 @@ async fn what_it_names_must_be_there() {
     let spec = world.spec("c", &[list]);
     assert_eq!(field(world.store.create_campaign(other, &spec, NOW).await), "line_group");
     let mut spec = world.spec("c", &[list]);
-    spec.script = common::ScriptId(99);
+    spec.script = Scripts::One(common::ScriptId(99));
     assert_eq!(field(world.store.create_campaign(TENANT, &spec, NOW).await), "script");
     spec.max_ring_ms = 1;
     assert_eq!(field(world.store.create_campaign(TENANT, &spec, NOW).await), "max_ring_ms");

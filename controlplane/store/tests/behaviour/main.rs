@@ -24,4 +24,5 @@ mod readers_and_writers;
 mod repeated_events;
 mod scripts_and_prompts;
 mod suppressed_numbers;
+mod variants_are_counted;
 mod world;

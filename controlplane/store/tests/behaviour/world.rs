@@ -146,6 +146,7 @@ impl World {
                 facts: EndFacts { sip_status: 486, ..EndFacts::default() },
                 tally,
                 settlement,
+                goal_reached: None,
             });
             batch.released.push(Released { attempt: intent.attempt, route_try: 1, at });
         }

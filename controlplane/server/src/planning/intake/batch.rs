@@ -6,7 +6,7 @@ use std::{
 };
 
 use analytics::AttemptRow;
-use common::{AttemptId, CampaignId, LineId, NodeId};
+use common::{AttemptId, CampaignId, LineId, NodeId, ScriptId};
 use peal_core::{
     event::CallEvent,
     retry::{Settlement, Tally},
@@ -36,6 +36,12 @@ pub(super) enum After {
     Answered(AttemptId),
     Reroute(AttemptId),
     Settled(AttemptId, Settlement),
+    /// An answered call of a campaign that compares variants is over.
+    Tried {
+        campaign: CampaignId,
+        script: ScriptId,
+        reached: bool,
+    },
     Released(AttemptId, u32),
     RestLine(LineId, Duration),
     RestNode(NodeId, Duration),
@@ -81,6 +87,7 @@ impl Batch {
         end: End,
         tally: Tally,
         settlement: Settlement,
+        goal_reached: Option<bool>,
     ) {
         if let Some(Some(attempt)) = self.attempts.get_mut(&id) {
             attempt.end = Some(AttemptEnd {
@@ -98,6 +105,7 @@ impl Batch {
             facts: end.facts.clone(),
             tally,
             settlement,
+            goal_reached,
         });
         self.ends.insert(id, end);
     }
@@ -130,6 +138,9 @@ impl Term {
             After::Settled(attempt, settlement) => {
                 self.calls.remove(&attempt);
                 self.snapshot.settled(attempt, settlement);
+            }
+            After::Tried { campaign, script, reached } => {
+                self.snapshot.variant_tried(campaign, script, reached);
             }
             After::Released(attempt, route_try) => self.snapshot.released(attempt, route_try),
             After::RestLine(line, rest) => self.snapshot.rest_line(now, line, rest),
