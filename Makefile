@@ -33,7 +33,7 @@ test: setup-test ## Every test, with a short fuzz run
 	cargo build --workspace --bins --locked
 	cargo nextest run --workspace --locked --no-fail-fast
 
-fuzz: ## Fuzz what reads SIP, SDP, RTP and RTCP for ten minutes each
+fuzz: ## Fuzz what reads SIP, SDP, RTP, RTCP and what hooks answer, for ten minutes each
 	fuzz/run.sh 600
 
 bench: setup-test ## Everything below but soak, and import and planner figures; about an hour

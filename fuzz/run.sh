@@ -33,3 +33,6 @@ run sip_endpoint seeds/sip_endpoint "$corpora/rfc4475-torture/bitexact" "$corpor
 run sdp seeds/sdp "$corpora/cve-repro" "$corpora/libosip2-test-res"
 run rtp seeds/rtp "$corpora/cve-repro"
 run rtcp seeds/rtcp "$corpora/cve-repro"
+run hook seeds/hook
+run speech_audio seeds/speech_audio
+run model_answer seeds/model_answer

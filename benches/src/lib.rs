@@ -3,6 +3,8 @@
 //! - `floor` (a program): what does the bare exchange of N calls' packets cost on this machine, and what does the engine
 //!   add to it?
 //! - `sip_parse` (`cargo bench`): what does reading a SIP message cost, beside `rsip`?
+//! - `hook` (`cargo bench`): what does a call that is heard by a recogniser or a bot cost the voice thread, and what does
+//!   the gate save?
 //!
 //! Numbers of shared machines are noisy: compare figures of the same run only.
 

@@ -1,8 +1,8 @@
-//! CPU time of this process.
+//! CPU time of this process and of its threads.
 
 use std::time::Duration;
 
-/// User and system time of all threads of the process so far.
+/// User and system time so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     /// Time in our own code.
@@ -14,12 +14,21 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// As of now.
+    /// Of all threads of the process, as of now.
     pub fn now() -> Self {
+        Self::of(libc::RUSAGE_SELF)
+    }
+
+    /// Of the calling thread, as of now.
+    pub fn of_thread() -> Self {
+        Self::of(libc::RUSAGE_THREAD)
+    }
+
+    fn of(whom: libc::c_int) -> Self {
         // SAFETY: all zeroes is a valid `rusage`, and the kernel writes it during the call only.
         let usage = unsafe {
             let mut usage: libc::rusage = std::mem::zeroed();
-            libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+            libc::getrusage(whom, &mut usage);
             usage
         };
         let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000);

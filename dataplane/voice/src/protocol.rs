@@ -38,7 +38,13 @@ pub trait Protocol: Send {
         None
     }
 
-    /// No audio has left for five seconds: what keeps the connection open, if anything is needed.
+    /// Whether it tells with [`Heard::Final`] what was said. Audio is kept until then, and goes to the next connection if this one breaks. A
+    /// bot that only talks would hear it as an echo of the past.
+    fn gives_results(&self) -> bool {
+        true
+    }
+
+    /// No audio has left for some seconds: what keeps the connection open, if anything is needed.
     fn keep_alive(&mut self) -> Option<Frame> {
         None
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -23,8 +23,9 @@ use media::Codec;
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How long a server may leave a frame untaken. The queue holds five seconds of audio.
 const WRITE_MAX: Duration = Duration::from_secs(2);
-/// Without audio for so long, the protocol is asked for what keeps the connection open.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How often it is looked whether audio has left; if none has since the last look, the protocol is asked for what keeps the connection
+/// open. Deepgram closes one after ten silent seconds, others later.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// How long a server may take to say its last word after the end.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// How often a connection that broke is opened again before a result has come.
@@ -32,6 +33,9 @@ const RECONNECTS_MAX: u32 = 2;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest frame that is taken: ten seconds of audio in base64.
 const FRAME_BYTES_MAX: usize = 128 << 10;
+/// How much is read from the kernel at once. The buffer is filled with zeroes before each read; with the 128 KiB that are usual this took
+/// a third of a session's time, and most of its memory.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 /// Frames that a server may send in a second, ten times what speech in pieces of 20 ms takes.
 const FRAMES_A_SECOND_MAX: u32 = 500;
 
@@ -150,7 +154,9 @@ impl Line<'_> {
         let _ = self.told.send(Told::Connected { took: began.elapsed() });
         let protocol = (target.protocol)();
         let encoder = Encoder::new(protocol.format());
-        Connection { line: self, socket, protocol, encoder, flood: Flood::new() }.serve(given).await
+        Connection { line: self, socket, protocol, encoder, flood: Flood::new(), heard: Vec::new() }
+            .serve(given)
+            .await
     }
 }
 
@@ -170,6 +176,7 @@ async fn connect(target: &Target) -> Result<Socket, Gone> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))
+        .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0);
     let opened = timeout(
         CONNECT_MAX,
@@ -189,6 +196,8 @@ struct Connection<'a, 'c> {
     protocol: Box<dyn Protocol>,
     encoder: Encoder,
     flood: Flood,
+    /// Of one frame; empty between two.
+    heard: Vec<Heard>,
 }
 
 impl Connection<'_, '_> {
@@ -196,21 +205,31 @@ impl Connection<'_, '_> {
         for frame in self.protocol.open(self.line.call) {
             self.write(frame).await?;
         }
+        // One timer for the whole connection: a new one for each frame would cost as much as reading it.
+        let mut looks = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_silent = true;
         loop {
             while let Some(piece) = self.line.utterance.pop() {
                 let frame = self.encode(&piece);
                 self.write(frame).await?;
+                is_silent = false;
+                if !self.protocol.gives_results() {
+                    self.line.utterance.finish();
+                }
             }
             tokio::select! {
+                biased;
                 taken = given.recv() => match taken {
                     None => return self.close().await,
                     Some(given) => self.take(given).await?,
                 },
                 read = self.socket.next() => self.read(read)?,
-                () = tokio::time::sleep(KEEP_ALIVE) => {
-                    if let Some(frame) = self.protocol.keep_alive() {
+                _ = looks.tick() => {
+                    if is_silent && let Some(frame) = self.protocol.keep_alive() {
                         self.write(frame).await?;
                     }
+                    is_silent = true;
                 }
             }
         }
@@ -258,17 +277,17 @@ impl Connection<'_, '_> {
         if !self.flood.allows(Instant::now()) {
             return Err(Gone::Flood);
         }
-        let mut heard = Vec::new();
+        let heard = &mut self.heard;
         match read {
             None | Some(Ok(Message::Close(_))) => {
                 return Err(Gone::Broken("closed by the server".to_owned()));
             }
             Some(Err(error)) => return Err(Gone::Broken(error.to_string())),
-            Some(Ok(Message::Text(text))) => self.protocol.read(Incoming::Text(&text), &mut heard)?,
-            Some(Ok(Message::Binary(bytes))) => self.protocol.read(Incoming::Binary(&bytes), &mut heard)?,
+            Some(Ok(Message::Text(text))) => self.protocol.read(Incoming::Text(&text), heard)?,
+            Some(Ok(Message::Binary(bytes))) => self.protocol.read(Incoming::Binary(&bytes), heard)?,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
         }
-        for heard in heard {
+        for heard in self.heard.drain(..) {
             if matches!(heard, Heard::Final { .. }) {
                 self.line.utterance.finish();
                 self.line.reconnects = 0;

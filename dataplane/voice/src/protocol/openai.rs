@@ -5,6 +5,8 @@
 //! understood too). No live service was reachable where this was written: it was tried against a server of our own that checks every
 //! message.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -89,9 +91,9 @@ impl OpenAi {
 }
 
 #[derive(Deserialize)]
-struct ServerEvent {
-    #[serde(rename = "type")]
-    kind: String,
+struct ServerEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
     #[serde(default)]
     delta: Option<String>,
     #[serde(default)]
@@ -127,9 +129,9 @@ impl Protocol for OpenAi {
     }
 
     fn read(&mut self, frame: Incoming<'_>, heard: &mut Vec<Heard>) -> Result<(), ProtocolFault> {
-        let event: ServerEvent = json(NAME, frame)?;
+        let event: ServerEvent<'_> = json(NAME, frame)?;
         let missing = |field| ProtocolFault::rubbish(NAME, format!("`{}` without `{field}`", event.kind));
-        match event.kind.as_str() {
+        match &*event.kind {
             "error" | "conversation.item.input_audio_transcription.failed" => {
                 let what = event.error.map(|error| error.message).unwrap_or_default();
                 return Err(ProtocolFault::refused(NAME, &what));
@@ -194,6 +196,14 @@ mod tests {
             OpenAi::new(Purpose::Transcription { model: "whisper-1".into() }, 700).session(&call);
         assert_eq!(transcription["type"], "transcription");
         assert!(transcription["audio"].get("output").is_none());
+    }
+
+    #[test]
+    fn audio_is_appended() {
+        let Frame::Text(text) = speech().audio(0, &[0xFF; 3]) else { panic!("text") };
+        let append = json!({ "type": "input_audio_buffer.append", "audio": "////" });
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), append);
+        assert!(speech().gives_results());
     }
 
     #[test]
