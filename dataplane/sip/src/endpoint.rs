@@ -1,7 +1,7 @@
 //! The user agent of one shard: its tables, and the five verbs that drive them.
 //!
 //! Each kind of work has its module: `order` and `calling` for the life of a call, `ending` for its end, `outgoing` for the
-//! client transactions under it; `incoming` for requests in its dialogs and `server` for their transactions; `stray` for
+//! client transactions under it; `transfer` for REFER; `incoming` for requests in its dialogs and `server` for their transactions; `stray` for
 //! requests that belong to nothing; `probe` for OPTIONS.
 
 mod api;
@@ -19,6 +19,7 @@ mod queue;
 mod server;
 mod stray;
 mod timers;
+mod transfer;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ use std::time::Instant;
 pub use api::{
     AuthRefusal, CallEvent, CallHandle, CallReason, EndedBy, EndpointConfig, Failure, FailureOrigin, ForkId,
     InviteError, InviteRequest, Limits, Load, OfferAnswer, OptionsRequest, Output, ProbeHandle, ProbeResult,
-    TextClass, Transmit, UnknownCall,
+    ReferError, ReferProgress, TextClass, Transmit, UnknownCall,
 };
 
 use crate::counters::Counters;

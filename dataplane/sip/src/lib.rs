@@ -44,7 +44,7 @@ pub use digest::Credentials;
 pub use endpoint::{
     AuthRefusal, CallEvent, CallHandle, CallReason, EndedBy, Endpoint, EndpointConfig, Failure,
     FailureOrigin, ForkId, InviteError, InviteRequest, Limits, Load, OfferAnswer, OptionsRequest, Output,
-    ProbeHandle, ProbeResult, TextClass, Transmit, UnknownCall,
+    ProbeHandle, ProbeResult, ReferError, ReferProgress, TextClass, Transmit, UnknownCall,
 };
 pub use token::shard_of;
 pub use transaction::Reason;

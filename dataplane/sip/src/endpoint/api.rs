@@ -266,6 +266,39 @@ pub enum CallEvent {
         /// How long it was pressed, if the INFO said so; at most 10,000.
         duration_ms: Option<u16>,
     },
+    /// What became of our REFER.
+    Refer(ReferProgress),
+}
+
+/// How far the far end is with what [`refer`](super::Endpoint::refer) asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferProgress {
+    /// 2xx: it will try, and says nothing yet of how that goes.
+    Accepted,
+    /// A NOTIFY told a provisional response of the other call.
+    Trying {
+        /// 100–199.
+        status: u16,
+    },
+    /// Comes once. 2xx: the other call was answered. Everything else says why not: the final response of the other call, or to
+    /// our REFER; a provisional one when the far end tells no more; 408 for silence.
+    Over {
+        /// 100–699.
+        status: u16,
+    },
+}
+
+/// Why a call was not referred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferError {
+    /// The target is not a URI that may be sent.
+    Target,
+    /// The call is gone, or not answered.
+    UnknownCall,
+    /// The REFER before is not over.
+    Pending,
+    /// The request would exceed [`DATAGRAM_BYTES_MAX`](crate::DATAGRAM_BYTES_MAX).
+    TooLong,
 }
 
 /// Who ended an answered call.

@@ -11,6 +11,7 @@ use super::api::{
 use super::auth::Auth;
 use super::order::check_order;
 use super::outgoing::Role;
+use super::transfer::Refer;
 use super::{Endpoint, compose, failure};
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Message, Writer};
@@ -63,6 +64,7 @@ pub(super) struct Call {
     /// Client transactions whose final response the far end owes us: the line's slot is not free before.
     pub awaited: u32,
     pub released: bool,
+    pub refer: Option<Refer>,
     /// The re-INVITE or UPDATE that waits for its owner's answer.
     pub offer: Option<Key>,
     /// The re-INVITE whose 2xx waits for its ACK.
@@ -135,6 +137,7 @@ impl Endpoint {
             responded: false,
             awaited: 0,
             released: false,
+            refer: None,
             offer: None,
             unacknowledged: None,
         });

@@ -5,7 +5,7 @@ use crate::message::{HeaderName, Message, Uri, Writer};
 use crate::token::Token;
 
 /// The methods that this user agent answers with something better than a refusal.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
 
 /// Hops that a request may take (RFC 3261 section 8.1.1.6).
 const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
@@ -105,7 +105,7 @@ fn within_transaction(method: &[u8], invite: &Message<'_>, to: Option<&[u8]>, wr
     cseq_header(invite.cseq().number, method, writer);
 }
 
-/// A request inside a dialog without a body: the ACK of a 2xx, or BYE.
+/// A request inside a dialog without a body: the ACK of a 2xx, REFER or BYE.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InDialog<'a> {
     pub method: &'a [u8],
@@ -120,7 +120,7 @@ impl InDialog<'_> {
         &self,
         invite: &Message<'_>,
         dialog: &crate::dialog::Dialog,
-        credentials: impl FnOnce(&mut Writer<'_>),
+        more: impl FnOnce(&mut Writer<'_>),
         writer: &mut Writer<'_>,
     ) {
         writer.request_line(self.method, &dialog.route.request_uri);
@@ -132,7 +132,7 @@ impl InDialog<'_> {
         parties(invite, &dialog.to, writer);
         cseq_header(self.cseq, self.method, writer);
         contact(invite, writer);
-        credentials(writer);
+        more(writer);
         reason_header(self.reason, writer);
         writer.header("User-Agent", self.user_agent.as_bytes()).body(b"");
     }

@@ -74,22 +74,36 @@ impl Endpoint {
         dialog: usize,
         response: &Message<'_>,
     ) -> Result<(), AuthRefusal> {
+        let (branch, to, _, datagram) = self.again_with_credentials(from, client, key, response)?;
+        self.start_bye(now, key, dialog, branch, to, datagram);
+        Ok(())
+    }
+
+    /// A request in a call's dialog once more, with an answer to the challenge it got: its branch, where it goes, its CSeq,
+    /// its text.
+    pub(super) fn again_with_credentials(
+        &mut self,
+        from: SocketAddr,
+        client: Key,
+        key: Key,
+        response: &Message<'_>,
+    ) -> Result<(Token, SocketAddr, u32, Vec<u8>), AuthRefusal> {
         let branch = self.next_branch();
         let cnonce = self.entropy.draw();
         let call = self.calls.find_mut(key).ok_or(AuthRefusal::Malformed)?;
         let sent = self.clients.find(client).ok_or(AuthRefusal::Malformed)?;
         let to = sent.to;
-        let bye = Message::parse(&sent.datagram).map_err(|_| AuthRefusal::Malformed)?;
+        let request = Message::parse(&sent.datagram).map_err(|_| AuthRefusal::Malformed)?;
         let line_only = from == call.destination && to == call.destination;
-        call.auth.on_challenge(&bye, response, line_only, cnonce)?;
+        call.auth.on_challenge(&request, response, line_only, cnonce)?;
 
-        let cseq = bye.cseq().number + 1;
+        let cseq = request.cseq().number + 1;
         let auth = &mut call.auth;
-        let credentials = |writer: &mut Writer<'_>| auth.write(b"BYE", bye.request_uri(), writer);
-        let written = self.queue.compose(|writer| compose::again(&bye, branch, cseq, credentials, writer));
-        let datagram = written.map_err(|_| AuthRefusal::Malformed)?;
-        self.start_bye(now, key, dialog, branch, to, datagram);
-        Ok(())
+        let method = request.method().unwrap_or_default();
+        let credentials = |writer: &mut Writer<'_>| auth.write(method, request.request_uri(), writer);
+        let written =
+            self.queue.compose(|writer| compose::again(&request, branch, cseq, credentials, writer));
+        Ok((branch, to, cseq, written.map_err(|_| AuthRefusal::Malformed)?))
     }
 
     /// Silence after our BYE: the session is over all the same (RFC 3261 section 15.1.1).

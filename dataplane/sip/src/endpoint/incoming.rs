@@ -140,9 +140,9 @@ impl Endpoint {
                 self.ask_owner(server, request, datagram);
             }
             b"REFER" => self.respond(now, server, request, 603, "Decline", Detail::Nothing),
-            // We hold no subscription and sent no reliable provisional response (RFC 6665 section 4.1.3, RFC 3262
-            // section 3).
-            b"NOTIFY" | b"PRACK" => {
+            b"NOTIFY" => self.on_notify(now, server, request),
+            // We sent no reliable provisional response (RFC 3262 section 3).
+            b"PRACK" => {
                 self.respond(now, server, request, 481, "Call/Transaction Does Not Exist", Detail::Nothing);
             }
             b"MESSAGE" | b"SUBSCRIBE" | b"REGISTER" | b"PUBLISH" => {

@@ -39,6 +39,7 @@ pub(super) enum Role {
     Invite { call: Key },
     Cancel,
     Bye { call: Key, dialog: usize },
+    Refer { call: Key },
     Probe { probe: Key },
 }
 
@@ -48,6 +49,7 @@ impl Role {
             Role::Invite { .. } => b"INVITE",
             Role::Cancel => b"CANCEL",
             Role::Bye { .. } => b"BYE",
+            Role::Refer { .. } => b"REFER",
             Role::Probe { .. } => b"OPTIONS",
         }
     }
@@ -95,7 +97,7 @@ impl Endpoint {
     ) -> Key {
         let machine = match role {
             Role::Invite { .. } => Machine::Invite(InviteClient::start(now, self.timer_values)),
-            Role::Cancel | Role::Bye { .. } | Role::Probe { .. } => {
+            Role::Cancel | Role::Bye { .. } | Role::Refer { .. } | Role::Probe { .. } => {
                 Machine::Request(RequestClient::start(now, self.timer_values))
             }
         };
@@ -157,7 +159,7 @@ impl Endpoint {
         let Some(status) = response.status() else { return };
         match role {
             Role::Invite { call } => self.on_invite_response(now, from, key, call, status, response),
-            Role::Cancel | Role::Bye { .. } | Role::Probe { .. } => {
+            Role::Cancel | Role::Bye { .. } | Role::Refer { .. } | Role::Probe { .. } => {
                 self.on_request_response(now, from, key, role, status, response);
             }
         }
@@ -218,6 +220,7 @@ impl Endpoint {
             OnResponse::Deliver if status < 200 => {}
             OnResponse::Deliver => match role {
                 Role::Bye { call, dialog } => self.on_bye_response(now, from, key, call, dialog, response),
+                Role::Refer { call } => self.on_refer_response(now, from, key, call, response),
                 Role::Probe { probe } => self.on_probe_response(now, from, key, probe, response),
                 Role::Cancel | Role::Invite { .. } => {}
             },
@@ -241,7 +244,7 @@ impl Endpoint {
                 let (to, role) = (client.to, client.role);
                 match role {
                     Role::Invite { call } => self.send_invite_again(call, to),
-                    Role::Cancel | Role::Bye { .. } | Role::Probe { .. } => {
+                    Role::Cancel | Role::Bye { .. } | Role::Refer { .. } | Role::Probe { .. } => {
                         self.queue.send(to, &client.datagram)
                     }
                 }
@@ -252,6 +255,7 @@ impl Endpoint {
                 match self.remove_client(key) {
                     Some(Role::Invite { call }) => self.on_invite_silence(key, call),
                     Some(Role::Bye { call, dialog }) => self.on_bye_silence(key, call, dialog),
+                    Some(Role::Refer { call }) => self.on_refer_silence(key, call),
                     Some(Role::Probe { probe }) => self.on_probe_silence(probe),
                     Some(Role::Cancel) | None => {}
                 }

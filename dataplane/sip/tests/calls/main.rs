@@ -20,6 +20,7 @@ mod no_487_after_cancel;
 mod options_both_ways;
 mod ordinary_call;
 mod plain_failures;
+mod referred;
 mod reinvite;
 mod remote_bye;
 mod route_sets;

@@ -74,7 +74,7 @@ fn options_to_us_are_answered_without_state() {
     let answer = world.only("200 OPTIONS");
     assert_eq!(answer.to, addr("10.0.0.9:5070"), "without rport to the port of the Via");
     for (name, value) in [
-        (HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),
+        (HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"),
         (HeaderName::Accept, "application/sdp"),
         (HeaderName::Supported, ""),
     ] {

@@ -1,0 +1,142 @@
+//! A callee that we give to somebody else by REFER, and what the NOTIFYs make of it.
+
+use std::time::Duration;
+
+use sip::message::HeaderName;
+use sip::{CallEvent, CallHandle, InviteRequest, ReferError, ReferProgress};
+
+use crate::world::{ANSWER, Sent, World, response};
+
+const TARGET: &str = "sip:+8613900139000@carrier.example";
+
+fn referred(world: &mut World) -> (CallHandle, Sent, Sent) {
+    let (call, invite, _) = world.answered_call();
+    world.events();
+    world.endpoint.refer(world.now, call, TARGET).expect("up");
+    world.drain();
+    let refer = world.only("REFER");
+    (call, invite, refer)
+}
+
+fn notify(world: &mut World, invite: &Sent, cseq: u32, state: &str, line: &str) {
+    let headers = format!(
+        "Event: refer\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n"
+    );
+    world.request(invite, "NOTIFY", cseq, &headers, &format!("{line}\r\n"));
+}
+
+#[test]
+fn it_names_who_shall_be_called_and_on_whose_behalf() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    assert_eq!(refer.header(HeaderName::ReferTo), format!("<{TARGET}>"));
+    assert!(invite.header(HeaderName::From).contains(&refer.header(HeaderName::ReferredBy)));
+    assert_eq!(refer.header(HeaderName::CSeq), "2 REFER");
+    assert_eq!(world.endpoint.refer(world.now, call, TARGET), Err(ReferError::Pending));
+}
+
+#[test]
+fn the_other_answers() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    world.reply(&refer, 202, "b", b"");
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Accepted)]);
+    notify(&mut world, &invite, 1, "active;expires=60", "SIP/2.0 180 Ringing");
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Trying { status: 180 })]);
+    notify(&mut world, &invite, 2, "terminated;reason=noresource", "SIP/2.0 200 OK");
+    assert_eq!(world.sent_kinds(), ["200 NOTIFY", "200 NOTIFY"]);
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 200 })]);
+    notify(&mut world, &invite, 3, "terminated", "SIP/2.0 200 OK");
+    assert_eq!(
+        (world.sent_kinds().as_slice(), world.events().len()),
+        (["200 NOTIFY".to_owned()].as_slice(), 0)
+    );
+    world.hang_up(call);
+    assert_eq!(world.only("BYE").header(HeaderName::CSeq), "3 BYE");
+}
+
+#[test]
+fn whatever_else_is_the_end_of_it_is_told_once() {
+    for (state, line, status) in [
+        ("active", "SIP/2.0 486 Busy Here", 486),
+        ("terminated;reason=timeout", "SIP/2.0 100 Trying", 100),
+        ("terminated", "what?", 408),
+    ] {
+        let mut world = World::new();
+        let (call, invite, refer) = referred(&mut world);
+        // Faster than the response.
+        notify(&mut world, &invite, 1, state, line);
+        world.reply(&refer, 202, "b", b"");
+        assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status })], "{line}");
+        assert_eq!(world.endpoint.refer(world.now, call, TARGET), Ok(()), "another may be tried");
+    }
+}
+
+#[test]
+fn who_does_not_do_it_says_so() {
+    let mut world = World::new();
+    let (_, invite, refer) = referred(&mut world);
+    notify(&mut world, &invite, 1, "active", "SIP/2.0 100 Trying");
+    world.events();
+    world.reply(&refer, 405, "b", b"");
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 405 })]);
+}
+
+#[test]
+fn silence_is_the_end_of_it() {
+    let mut world = World::new();
+    referred(&mut world);
+    world.advance(Duration::from_secs(33));
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 408 })]);
+}
+
+#[test]
+fn a_notify_of_something_else_is_none_of_ours() {
+    for event in ["dialog", "refer;id=7", ""] {
+        let mut world = World::new();
+        let (_, invite, _) = referred(&mut world);
+        let headers = format!("Event: {event}\r\nSubscription-State: terminated\r\n");
+        world.request(&invite, "NOTIFY", 1, &headers, "");
+        assert_eq!(world.sent_kinds(), ["481 NOTIFY"], "{event}");
+        assert_eq!(world.events(), []);
+    }
+    let mut world = World::new();
+    let (_, invite, _) = referred(&mut world);
+    let headers = "Event: refer;id=2\r\nSubscription-State: terminated\r\n";
+    world.request(&invite, "NOTIFY", 1, headers, "");
+    assert_eq!(world.sent_kinds(), ["200 NOTIFY"]);
+}
+
+#[test]
+fn a_challenge_from_the_line_is_answered() {
+    let mut world = World::new();
+    let order = InviteRequest { credentials: World::credentials(Some("carrier")), ..world.order() };
+    let (call, invite) = world.call_with(&order);
+    let text = String::from_utf8(response(&invite, 200, "b", "", ANSWER)).expect("text");
+    world.input(text.replace("sip:b@10.0.0.2:5070", "sip:b@10.0.0.2:5060"));
+    world.sent();
+    world.events();
+    world.endpoint.refer(world.now, call, TARGET).expect("up");
+    world.drain();
+    let refer = world.only("REFER");
+    let challenge = "Proxy-Authenticate: Digest realm=\"carrier\",nonce=\"4XC2\",algorithm=MD5\r\n";
+    world.input(response(&refer, 407, "b", challenge, b""));
+    let again = world.only("REFER");
+    assert!(again.header(HeaderName::ProxyAuthorization).contains("uri=\"sip:b@10.0.0.2:5060\""));
+    assert_eq!(again.header(HeaderName::CSeq), "3 REFER");
+    assert_eq!(again.header(HeaderName::ReferTo), format!("<{TARGET}>"));
+    notify(&mut world, &invite, 1, "terminated", "SIP/2.0 200 OK");
+    world.hang_up(call);
+    assert!(world.sent_kinds().contains(&"BYE".to_owned()));
+}
+
+#[test]
+fn nobody_is_referred_before_the_answer_or_to_nonsense() {
+    let mut world = World::new();
+    let (call, _) = world.call();
+    assert_eq!(world.endpoint.refer(world.now, call, TARGET), Err(ReferError::UnknownCall));
+    let (call, _, _) = world.answered_call();
+    for target in ["", "tel:1", "sip:a@b>\r\nX: y", "sip:a@b?Replaces=x"] {
+        assert_eq!(world.endpoint.refer(world.now, call, target), Err(ReferError::Target), "{target}");
+    }
+}
