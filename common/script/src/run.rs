@@ -48,7 +48,9 @@ pub enum Input {
     Deed(ModelDeed),
     /// The tone of an answering machine.
     Beep,
-    /// Somebody else has the callee now (`true`), or nobody wanted it.
+    /// Somebody else is talking with the callee; [`Input::Transferred`] follows when they have finished.
+    Joined,
+    /// Somebody else has the callee now, or has had it (`true`), or nobody wanted it.
     Transferred(bool),
     /// [`Run::poll_timeout`] has come.
     Time,
@@ -223,7 +225,8 @@ enum State {
         deadline: Instant,
     },
     Transferring {
-        deadline: Instant,
+        /// `None` once they talk.
+        deadline: Option<Instant>,
     },
     Over,
 }
@@ -289,6 +292,11 @@ impl Run {
             Input::Deed(deed) => self.on_deed(now, deed),
             Input::Beep if matches!(self.state, State::AwaitingBeep { .. }) => self.leave_message(),
             Input::Beep => {}
+            Input::Joined => {
+                if let State::Transferring { deadline } = &mut self.state {
+                    *deadline = None;
+                }
+            }
             Input::Transferred(done) => self.on_transferred(now, done),
             Input::Time => self.on_time(now),
         }
@@ -307,8 +315,8 @@ impl Run {
             | State::Collecting { deadline, .. }
             | State::Waiting { until: deadline }
             | State::AwaitingReply { deadline }
-            | State::AwaitingBeep { deadline }
-            | State::Transferring { deadline } => Some(deadline),
+            | State::AwaitingBeep { deadline } => Some(deadline),
+            State::Transferring { deadline } => deadline,
             State::NotStarted | State::Speaking | State::Over => None,
         }
     }
@@ -435,7 +443,7 @@ impl Run {
                 let to = self.render_for(&transfer.to, Escape::Header);
                 let (mode, timeout) = (transfer.mode, transfer.timeout);
                 self.actions.push_back(Action::Transfer { to, mode, timeout });
-                self.state = State::Transferring { deadline: now + timeout + REPLY_GRACE };
+                self.state = State::Transferring { deadline: Some(now + timeout + REPLY_GRACE) };
             }
             Op::Wait(pause) => self.state = State::Waiting { until: now + *pause },
             Op::HangUp { disposition } => {

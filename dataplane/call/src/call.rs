@@ -10,8 +10,8 @@
 
 use std::{mem::offset_of, time::Instant};
 
-use common::Outcome;
-use media::{MediaSession, PortLease};
+use common::{Outcome, slab::Key};
+use media::{MediaSession, PortLease, Relay};
 use sip::{CallHandle, ForkId};
 
 use crate::{
@@ -38,6 +38,8 @@ pub(crate) struct Call {
     pub given_up: Option<HungUpBy>,
     /// Something is being said whose first packet has not left.
     pub is_unheard: bool,
+    /// What the far end says goes to the call of [`Call::bridge`].
+    pub is_joined: bool,
     pub media: Option<Media>,
     pub order: Box<Order>,
     pub state: State,
@@ -47,6 +49,10 @@ pub(crate) struct Call {
     /// The one instant at which this call wants to be looked at next, apart from its tick.
     pub deadline: Option<Instant>,
     pub dialogue: Box<Dialogue>,
+    /// The callee is being given to somebody else.
+    pub transfer: Option<Transfer>,
+    /// The other call, where two are joined or shall be.
+    pub bridge: Option<Box<Bridge>>,
     /// Why the session could not be used, if so.
     pub unusable: Option<&'static str>,
 }
@@ -84,6 +90,25 @@ pub(crate) struct Media {
     pub heard_from: Option<Instant>,
 }
 
+/// A callee is being given to somebody else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transfer {
+    /// Who must have answered by then.
+    pub by: Instant,
+    /// The far end will do it, as it says.
+    pub accepted: bool,
+}
+
+/// What joins two calls; each has one.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    pub peer: Key,
+    /// Which of the two it is: the one that was made for the other.
+    pub is_leg: bool,
+    /// From this call to its peer.
+    pub relay: Relay,
+}
+
 impl Call {
     pub(crate) fn new(order: Box<Order>) -> Self {
         let dialogue = Box::new(Dialogue::new(order.script.clone(), &order.contact));
@@ -91,6 +116,7 @@ impl Call {
             script_at: None,
             given_up: None,
             is_unheard: false,
+            is_joined: false,
             media: None,
             order,
             state: State::Waiting,
@@ -98,6 +124,8 @@ impl Call {
             call_id: String::new(),
             deadline: None,
             dialogue,
+            transfer: None,
+            bridge: None,
             unusable: None,
         }
     }
@@ -105,6 +133,12 @@ impl Call {
     /// Whether neither the answer nor the end has come.
     pub(crate) fn is_being_set_up(&self) -> bool {
         matches!(self.state, State::Waiting | State::Dialling { .. })
+    }
+
+    /// Whether it was made to be joined with another. Of such calls the node hears nothing but
+    /// [`Event::LegOver`](crate::Event::LegOver).
+    pub(crate) fn is_leg(&self) -> bool {
+        self.bridge.as_ref().is_some_and(|bridge| bridge.is_leg)
     }
 
     pub(crate) fn name(&self) -> CallName {

@@ -6,6 +6,7 @@ mod orders;
 mod pools;
 mod reports;
 mod signalling;
+mod transferring;
 
 use std::{
     cmp::Reverse,
@@ -143,6 +144,7 @@ impl Calls {
                 }
             }
             Mail::Voice { attempt, route_try, told } => self.on_told(now, attempt, route_try, told),
+            Mail::Transfer { call, target } => self.on_target(now, call, target),
             Mail::HangUpAll { by } => {
                 let calls: Vec<Key> = self.calls.keys().collect();
                 for call in calls {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use common::digits::Digit;
 use media::Prompt;
-use script::{Action, Awaits, Input, ModelDeed, ModelTool, Run};
+use script::{Action, Awaits, Input, ModelDeed, ModelTool, Run, TransferMode};
 
 pub use record::{Counts, Latency, Record, Speaker, Turn};
 
@@ -49,6 +49,12 @@ pub(crate) enum Effect {
     AwaitBeep,
     /// The callee wants no more calls; in their words.
     OptedOut(String),
+    /// Give the callee to somebody else, who must have answered by then.
+    Transfer {
+        to: String,
+        mode: TransferMode,
+        by: Instant,
+    },
     HangUp,
     /// Nobody has said anything for too long.
     HangUpDead,
@@ -146,6 +152,21 @@ impl Dialogue {
         }
     }
 
+    /// Somebody else is talking with the callee.
+    pub(crate) fn on_joined(&mut self, now: Instant) {
+        self.interrupt(now, false);
+        self.record.we_say(self.run.step(), "[transferred]".to_owned(), None);
+        self.record.we_are_heard(now);
+        self.hand(now, Input::Joined);
+    }
+
+    /// Somebody else has the callee, or has had it; or nobody wanted it.
+    pub(crate) fn on_transferred(&mut self, now: Instant, done: bool) {
+        self.record.we_are_silent(now, false);
+        self.alive_at = self.alive_at.map(|_| now);
+        self.hand(now, Input::Transferred(done));
+    }
+
     /// When [`Dialogue::on_time`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let speaking = self.speaking.as_ref().and_then(|speaking| speaking.wait_until);
@@ -195,8 +216,9 @@ impl Dialogue {
                 Action::Converse(talk) => self.converse(now, talk),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
                 Action::AwaitBeep => self.effects.push_back(Effect::AwaitBeep),
-                // A script with such a step is refused when it is loaded.
-                Action::Transfer { .. } => {}
+                Action::Transfer { to, mode, timeout } => {
+                    self.effects.push_back(Effect::Transfer { to, mode, by: now + timeout });
+                }
                 Action::End(end) => {
                     self.interrupt(now, false);
                     self.record.end(end);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use common::{AttemptId, LineId, Outcome, digits::Digit};
 use media::{Block, Codec, Quality};
+use script::TransferMode;
 
 use crate::{Counters, HungUpBy, Order, admission::Overload, dialogue::Record, voice::Wish};
 
@@ -49,6 +50,20 @@ pub enum Event {
         call: CallName,
         /// What.
         wish: Wish,
+    },
+    /// The callee shall be given to somebody else; [`Mail::Transfer`](crate::Mail::Transfer) follows.
+    Transfer {
+        /// Which call.
+        call: CallName,
+        /// A `sip:` URI or a number in E.164.
+        to: String,
+        /// How.
+        mode: TransferMode,
+    },
+    /// The second call of two that were to be joined is over, or was never made: its [`Leg`](crate::Leg) is given back.
+    LegOver {
+        /// The call for which it was made.
+        call: CallName,
     },
     /// The callee said that they want no more calls. At once, before the end.
     OptedOut {

@@ -44,6 +44,6 @@ pub use config::{CallsConfig, MediaPort};
 pub use counters::Counters;
 pub use dialogue::{Counts, Latency, Record, Speaker, Turn};
 pub use event::{CallName, Ended, Event, RecordingPart, Stage, Stamps};
-pub use order::{HungUpBy, Mail, Order, Tap};
+pub use order::{HungUpBy, Leg, Mail, Order, Tap, Target};
 pub use script::Script;
 pub use tap::{TapQueue, Tapped};

@@ -10,7 +10,7 @@ use common::{AttemptId, LineId};
 use media::{Codec, Latching, PortMode};
 use sip::Credentials;
 
-use crate::{Script, voice::Told};
+use crate::{CallName, Script, voice::Told};
 
 /// Make one route try: one INVITE of one attempt on one line.
 #[derive(Clone, Debug)]
@@ -87,11 +87,41 @@ pub enum Mail {
         /// What.
         told: Told,
     },
+    /// The answer to [`Event::Transfer`](crate::Event::Transfer); `None` when it cannot be done now.
+    Transfer {
+        /// Which call.
+        call: CallName,
+        /// To whom.
+        target: Option<Target>,
+    },
     /// End every call.
     HangUpAll {
         /// On whose behalf.
         by: HungUpBy,
     },
+}
+
+/// Whom a callee is given to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// A `sip:` URI, as the line wants it.
+    pub uri: String,
+    /// Leave to call them ourselves; without it the far end is asked to (REFER).
+    pub leg: Option<Leg>,
+}
+
+/// Leave to make the second call of two that shall be joined. Each is answered by [`Event::LegOver`](crate::Event::LegOver)
+/// once, when its place on the line is free again.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Where the INVITE goes.
+    pub destination: SocketAddr,
+    /// The account there, if there is one.
+    pub credentials: Option<Arc<Credentials>>,
+    /// The INVITE leaves not before this.
+    pub send_at: Instant,
+    /// And not after this; then there is no call.
+    pub send_by: Instant,
 }
 
 /// Who ended a call, or gave it up before the answer.

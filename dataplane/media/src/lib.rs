@@ -59,6 +59,7 @@ pub mod prompt;
 pub mod quality;
 pub mod reception;
 pub mod recorder;
+mod relay;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
@@ -77,6 +78,7 @@ pub use ports::{Collision, Lookup, PortIndex, PortLease, PortMode, Ports, PortsC
 pub use prompt::{Prompt, PromptError};
 pub use quality::Quality;
 pub use recorder::{Block, BlockPool};
+pub use relay::Relay;
 pub use rtcp::{FarReport, MAX_RTCP_LEN, RtcpDrop};
 pub use rtp::{DropReason, MAX_PACKET_LEN};
 pub use session::{Direction, MediaEvent, MediaPlan, MediaSession, Received, SessionConfig, Transmit};

@@ -104,6 +104,16 @@ impl Prompt {
         }))
     }
 
+    /// One frame, as it came in `codec`.
+    pub fn from_frame(codec: Codec, frame: &[u8; FRAME_SAMPLES]) -> Arc<Prompt> {
+        let as_frame = |wanted: Codec| match wanted == codec {
+            true => Box::new([*frame]),
+            false => Box::new([frame.map(|byte| wanted.encode(codec.decode(byte)))]),
+        };
+        let (ulaw, alaw) = (as_frame(Codec::Pcmu), as_frame(Codec::Pcma));
+        Arc::new(Prompt { ulaw, alaw, samples: FRAME_SAMPLES })
+    }
+
     /// Frames of 20 ms; the last is filled up with silence.
     pub fn frames(&self) -> usize {
         self.ulaw.len()

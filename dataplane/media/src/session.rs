@@ -36,6 +36,10 @@ const AUDIO_SAMPLES: std::ops::RangeInclusive<usize> = 40..=480;
 /// networks hold back and then deliver at once.
 const SPEECH_GAP_MAX: Duration = Duration::from_millis(400);
 
+/// Frames of live audio that may wait for their tick: what a far end's jitter costs in delay, at the most. More are let go,
+/// oldest first.
+const LIVE_FRAMES_MAX: usize = 4;
+
 /// Comfort noise (RFC 3389): one level byte and up to 10 coefficients in practice.
 const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
 
@@ -288,6 +292,16 @@ impl MediaSession {
             Some(_) => self.cold.following.get_or_insert_default().0.push_back(prompt),
             None => self.play(prompt),
         }
+    }
+
+    /// Plays a frame of somebody who is talking now, after those that wait already. Of too many the oldest is left out.
+    pub fn play_live(&mut self, frame: Arc<Prompt>) {
+        if let Some(following) = &mut self.cold.following
+            && following.0.len() >= LIVE_FRAMES_MAX
+        {
+            following.0.pop_front();
+        }
+        self.play_after(frame);
     }
 
     /// Stops the prompt, and says whether there was one. Its end is not reported.

@@ -31,11 +31,19 @@ impl Calls {
             Lookup::Call(packed) | Lookup::Pending(packed) => Key::from_u64(packed),
             Lookup::Stranger | Lookup::Resting => return,
         };
-        let Some(media) = self.calls.find_mut(key).and_then(|call| call.media.as_mut()) else { return };
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let is_joined = call.is_joined;
+        let Some(media) = call.media.as_mut() else { return };
         // Before the answer nothing is acted on; what was heard then is looked at in the first tick.
         let answered = media.place.is_some();
         match media.session.receive(now, from, bytes) {
-            Received::Audio { .. } | Received::ComfortNoise => self.counters.rtp_received += 1,
+            Received::Audio { codec, payload, .. } => {
+                self.counters.rtp_received += 1;
+                if is_joined {
+                    self.relay(key, codec, payload);
+                }
+            }
+            Received::ComfortNoise => self.counters.rtp_received += 1,
             Received::TelephoneEvent => {
                 self.counters.rtp_received += 1;
                 if answered {
@@ -146,7 +154,7 @@ impl Calls {
     }
 
     pub(super) fn on_digit(&mut self, now: Instant, key: Key, digit: Digit) {
-        let Some(call) = self.calls.find_mut(key) else { return };
+        let Some(call) = self.calls.find_mut(key).filter(|call| !call.is_leg()) else { return };
         call.dialogue.on_digit(now, digit);
         let call = call.name();
         self.events.push_back(Event::Progress { call, at: now, stage: Stage::Digit(digit) });
@@ -191,6 +199,7 @@ impl Calls {
                 Effect::OptedOut(said) => {
                     self.events.push_back(Event::OptedOut { call: name, at: now, said })
                 }
+                Effect::Transfer { to, mode, by } => self.ask_for_target(key, to, mode, by),
                 Effect::HangUp => self.hang_up(now, key, HungUpBy::Script),
                 Effect::HangUpDead => self.hang_up(now, key, HungUpBy::Silence),
             }

@@ -8,7 +8,7 @@ use sip::{CallReason, EndedBy, Failure, FailureOrigin};
 use super::Calls;
 use crate::{
     Event, HungUpBy, Stage,
-    call::{Media, State},
+    call::{Call, Media, State},
     event::{Ended, RecordingPart},
     verdict,
     voice::Wish,
@@ -27,6 +27,11 @@ impl Calls {
         }
         call.given_up = Some(by);
         call.deadline = None;
+        if call.is_leg() {
+            // The first call waits no longer for what the second one's far end says to that.
+            self.part(now, key);
+        }
+        let Some(call) = self.calls.find_mut(key) else { return };
         let cause = if by == HungUpBy::RingLimit { NO_ANSWER } else { NORMAL_CLEARING };
         match call.state {
             State::Waiting => self.refuse(now, key, Outcome::Canceled, ""),
@@ -91,7 +96,9 @@ impl Calls {
         let Some(call) = self.calls.find(key) else { return };
         debug_assert_eq!(call.state, State::Over, "the SIP side reports the end before the release");
         let call = self.remove(now, key);
-        self.events.push_back(Event::Released { call: call.name() });
+        let is_leg = call.is_leg();
+        let call = call.name();
+        self.events.push_back(if is_leg { Event::LegOver { call } } else { Event::Released { call } });
     }
 
     fn end(&mut self, now: Instant, key: Key, mut ended: Box<Ended>) {
@@ -105,6 +112,10 @@ impl Calls {
         self.counters.setting_up -= u64::from(call.is_being_set_up());
         call.state = State::Over;
         call.deadline = None;
+        if call.transfer.take_if(|transfer| transfer.accepted).is_some() {
+            // It was about to take the callee, and needs us no more.
+            call.dialogue.on_transferred(now, ended.hung_up_by == Some(HungUpBy::Callee));
+        }
         ended.digits = call.dialogue.entries();
         ended.dialogue = call.dialogue.finish(call.stamps.ended.unwrap_or(now));
         if call.dialogue.has_wished() {
@@ -120,7 +131,11 @@ impl Calls {
             ended.recorded = recorded;
             self.pools.release(now, call.order.port_mode, lease);
         }
-        self.events.push_back(Event::Ended(ended));
+        let is_leg = self.calls.find(key).is_some_and(Call::is_leg);
+        self.part(now, key);
+        if !is_leg {
+            self.events.push_back(Event::Ended(ended));
+        }
     }
 
     /// Takes the call off the tick and closes its recording and its tap. The session stays for its numbers.

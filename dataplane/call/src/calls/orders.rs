@@ -47,7 +47,7 @@ impl Calls {
         }
     }
 
-    fn overload(&self) -> Option<Overload> {
+    pub(super) fn overload(&self) -> Option<Overload> {
         if self.calls.len() >= self.config.max_calls {
             return Some(Overload::Full);
         }
@@ -58,6 +58,9 @@ impl Calls {
     pub(super) fn dial(&mut self, now: Instant, key: Key) {
         let call = self.calls.find(key).expect("only calls that are here are dialled");
         if now > call.order.send_by {
+            if call.is_leg() {
+                return self.refuse(now, key, Outcome::Shed, "");
+            }
             self.counters.missed_orders += 1;
             let call = self.remove(now, key);
             self.events.push_back(Event::Missed(call.order));
@@ -125,9 +128,11 @@ impl Calls {
                 call.state = State::Dialling { sip };
                 call.call_id = self.sip.call_id(sip).unwrap_or_default().to_owned();
                 call.stamps.invited = Some(now);
-                let (name, ring_until) = (call.name(), now + call.order.max_ring);
+                let (name, ring_until, is_leg) = (call.name(), now + call.order.max_ring, call.is_leg());
                 self.set_deadline(key, ring_until);
-                self.events.push_back(Event::Progress { call: name, at: now, stage: Stage::Invited });
+                if !is_leg {
+                    self.events.push_back(Event::Progress { call: name, at: now, stage: Stage::Invited });
+                }
             }
             Err(error) => {
                 let (outcome, detail) = (verdict::of_refusal(&error), error.to_string());
@@ -139,7 +144,11 @@ impl Calls {
 
     /// Ends a call of which nothing has left.
     pub(super) fn refuse(&mut self, now: Instant, key: Key, outcome: Outcome, detail: &str) {
+        self.part(now, key);
         let mut call = self.remove(now, key);
+        if call.is_leg() {
+            return self.events.push_back(Event::LegOver { call: call.name() });
+        }
         call.stamps.ended = Some(now);
         self.events.push_back(Event::Ended(call.ended(outcome, detail)));
         self.events.push_back(Event::Released { call: call.name() });
@@ -147,7 +156,9 @@ impl Calls {
 
     pub(super) fn remove(&mut self, now: Instant, key: Key) -> Call {
         let call = self.calls.remove(key).expect("a call is removed once, by whoever ends it");
-        self.by_attempt.remove(&call.order.attempt);
+        if !call.is_leg() {
+            self.by_attempt.remove(&call.order.attempt);
+        }
         self.counters.setting_up -= u64::from(call.is_being_set_up());
         if self.calls.is_empty() {
             // What the last call counted must not wait for the next one.

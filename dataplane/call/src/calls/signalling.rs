@@ -45,6 +45,7 @@ impl Calls {
                     self.give_up_session(now, key, problem);
                 }
             }
+            CallEvent::Refer(progress) => self.on_refer(now, key, progress),
             CallEvent::Digit { digit, .. } => {
                 if let Some(digit) = Digit::from_char(char::from(digit)) {
                     self.on_digit(now, key, digit);
@@ -78,7 +79,7 @@ impl Calls {
             }
             Stage::Invited | Stage::Trying | Stage::Digit(_) => {}
         }
-        if first {
+        if first && !call.is_leg() {
             let call = call.name();
             self.events.push_back(Event::Progress { call, at: now, stage });
         }
@@ -221,9 +222,12 @@ impl Calls {
         if call.order.record {
             self.record(now, key, true);
         }
-        let Some(call) = self.calls.find_mut(key) else { return };
-        call.dialogue.on_answered(now);
         self.look_after(now, key);
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.is_leg() {
+            return self.join(now, key);
+        }
+        call.dialogue.on_answered(now);
         self.act(now, key);
     }
 }

@@ -30,5 +30,6 @@ mod ring_limit_cancels;
 mod silent_far_end_is_hung_up;
 mod speech_of_the_callee_is_noted;
 mod state_table;
+mod transfers;
 mod unusable_answer;
 mod warm_call_allocates_nothing;

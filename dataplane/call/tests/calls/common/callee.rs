@@ -31,6 +31,8 @@ pub enum Body {
     Sdp(String),
     /// `application/dtmf-relay`
     Dtmf(&'static str),
+    /// `message/sipfrag`
+    Fragment(&'static str),
 }
 
 /// A callee's script. Times count from the arrival of the INVITE.
@@ -45,6 +47,8 @@ pub struct Callee {
     pub rtcp_port: Option<u16>,
     /// CANCEL is answered, and the INVITE with 487.
     pub cancels: bool,
+    /// How REFER is answered.
+    pub refer: u16,
     /// BYE is answered.
     pub hears_bye: bool,
 }
@@ -52,7 +56,15 @@ pub struct Callee {
 impl Callee {
     /// Somebody from whom nothing at all is heard.
     pub fn silent() -> Self {
-        Self { acts: Vec::new(), rtp: None, mux: false, rtcp_port: None, cancels: true, hears_bye: true }
+        Self {
+            acts: Vec::new(),
+            rtp: None,
+            mux: false,
+            rtcp_port: None,
+            cancels: true,
+            refer: 202,
+            hears_bye: true,
+        }
     }
 
     pub fn then(mut self, at_ms: u64, act: Act) -> Self {

@@ -265,6 +265,7 @@ impl FarCall {
                 self.over = true;
                 self.speaks = None;
             }
+            b"REFER" => reply = response(message, self.callee.refer, &self.tag, "", b""),
             b"CANCEL" | b"BYE" => {}
             other => panic!("we sent {}", String::from_utf8_lossy(other)),
         }
@@ -377,7 +378,7 @@ impl FarCall {
         match body {
             Body::Nothing => Vec::new(),
             Body::Sdp(text) => text.into_bytes(),
-            Body::Dtmf(text) => text.as_bytes().to_vec(),
+            Body::Dtmf(text) | Body::Fragment(text) => text.as_bytes().to_vec(),
             Body::Answer => {
                 let mut out = [0; 1024];
                 let invite = self.parsed_invite();
@@ -392,6 +393,7 @@ impl FarCall {
         let content_type = match &body {
             Body::Nothing => "",
             Body::Dtmf(_) => "Content-Type: application/dtmf-relay\r\n",
+            Body::Fragment(_) => "Content-Type: message/sipfrag;version=2.0\r\n",
             Body::Answer | Body::Sdp(_) => "Content-Type: application/sdp\r\n",
         };
         let body = self.body(body);

@@ -7,7 +7,7 @@ use std::{
 
 use common::{AttemptId, LineId};
 use media::{BlockPool, Codec, Latching, PortMode};
-use peal_call::{Calls, CallsConfig, HungUpBy, Mail, MediaPort, Order, Socket};
+use peal_call::{Calls, CallsConfig, HungUpBy, Mail, MediaPort, Order, Socket, Target};
 use sip::EndpointConfig;
 
 use super::books::{Books, Record};
@@ -125,6 +125,9 @@ impl Pair {
     }
 
     pub fn mail(&mut self, mail: Mail) {
+        if let Mail::Transfer { target: Some(Target { leg: Some(_), .. }), .. } = &mail {
+            self.books.legs.0 += 1;
+        }
         self.calls.handle_mail(self.now, mail);
         self.drain();
     }

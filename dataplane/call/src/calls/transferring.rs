@@ -1,0 +1,165 @@
+//! Callees that are given to somebody else: by REFER, or by a second call that is joined with the first.
+//!
+//! ```text
+//!  script ── Transfer ──▶ node ──▶ Target ─┬─ no leg ─▶ REFER ── NOTIFY 2xx ──▶ we hang up
+//!                                          └─ leg ────▶ INVITE ── 2xx ──▶ joined ── either hangs up ──▶ both are over
+//! ```
+//!
+//! The node is asked first: it knows how the line writes a number, and whether the line has a place and a slot for a second
+//! call. Whatever goes wrong, the script goes on with the callee.
+
+use std::time::Instant;
+
+use common::slab::Key;
+use media::{Codec, Relay};
+use script::TransferMode;
+use sip::ReferProgress;
+
+use super::Calls;
+use crate::{
+    CallName, Event, HungUpBy, Leg, Order, Tap, Target,
+    call::{Bridge, Call, State, Transfer},
+};
+
+impl Calls {
+    /// The script gives the callee away.
+    pub(super) fn ask_for_target(&mut self, key: Key, to: String, mode: TransferMode, by: Instant) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        call.transfer = Some(Transfer { by, accepted: false });
+        let call = call.name();
+        self.events.push_back(Event::Transfer { call, to, mode });
+    }
+
+    /// The node has looked into it.
+    pub(super) fn on_target(&mut self, now: Instant, name: CallName, target: Option<Target>) {
+        let waiting = self.waits_for_target(name);
+        match (target, waiting) {
+            (Some(Target { uri, leg: Some(leg) }), Some(key)) => self.dial_leg(now, key, uri, leg),
+            (Some(Target { leg: Some(_), .. }), None) => {
+                self.events.push_back(Event::LegOver { call: name });
+            }
+            (Some(Target { uri, leg: None }), Some(key)) => self.refer(now, key, &uri),
+            (None, Some(key)) => self.end_transfer(now, key, false),
+            (Some(Target { leg: None, .. }) | None, None) => {}
+        }
+    }
+
+    fn waits_for_target(&self, name: CallName) -> Option<Key> {
+        let key = *self.by_attempt.get(&name.attempt)?;
+        let call = self.calls.find(key)?;
+        let talks = matches!(call.state, State::Talking { .. }) && call.given_up.is_none();
+        (talks && call.name() == name && call.transfer.is_some() && call.bridge.is_none()).then_some(key)
+    }
+
+    fn refer(&mut self, now: Instant, key: Key, uri: &str) {
+        let Some(State::Talking { sip }) = self.calls.find(key).map(|call| call.state) else { return };
+        if self.sip.refer(now, sip, uri).is_err() {
+            self.end_transfer(now, key, false);
+        }
+    }
+
+    pub(super) fn on_refer(&mut self, now: Instant, key: Key, progress: ReferProgress) {
+        // The script may have given up waiting, and called somebody else.
+        let Some(call) = self.calls.find_mut(key).filter(|call| call.bridge.is_none()) else { return };
+        match progress {
+            ReferProgress::Accepted => {
+                if let Some(transfer) = &mut call.transfer {
+                    transfer.accepted = true;
+                }
+            }
+            ReferProgress::Trying { .. } => {}
+            ReferProgress::Over { status } => self.end_transfer(now, key, (200..300).contains(&status)),
+        }
+    }
+
+    /// Calls whom the callee shall talk with.
+    fn dial_leg(&mut self, now: Instant, key: Key, uri: String, leg: Leg) {
+        let call = self.calls.find(key).expect("just looked at");
+        let by = call.transfer.map_or(now, |transfer| transfer.by);
+        if self.overload().is_some() || by <= leg.send_at {
+            let call = call.name();
+            self.events.push_back(Event::LegOver { call });
+            return self.end_transfer(now, key, false);
+        }
+        let order = Order {
+            destination: leg.destination,
+            request_uri: uri.clone(),
+            to_uri: uri,
+            credentials: leg.credentials,
+            contact: Box::default(),
+            record: false,
+            tap: Tap::Off,
+            max_ring: by - leg.send_at,
+            send_at: leg.send_at,
+            send_by: leg.send_by,
+            ..(*call.order).clone()
+        };
+        let mut second = Call::new(Box::new(order));
+        second.bridge = Some(Box::new(Bridge { peer: key, is_leg: true, relay: Relay::new() }));
+        let peer = self.calls.insert(second);
+        self.counters.setting_up += 1;
+        let call = self.calls.find_mut(key).expect("just looked at");
+        call.bridge = Some(Box::new(Bridge { peer, is_leg: false, relay: Relay::new() }));
+        if leg.send_at <= now {
+            self.dial(now, peer);
+        } else {
+            self.set_deadline(peer, leg.send_at);
+        }
+    }
+
+    /// The second call was answered, and its session can be used: from here on both hear each other.
+    pub(super) fn join(&mut self, now: Instant, leg: Key) {
+        let first = self.calls.find(leg).and_then(|call| call.bridge.as_ref()).map(|bridge| bridge.peer);
+        let Some((key, call)) = first.and_then(|key| Some((key, self.calls.find_mut(key)?))) else { return };
+        let Some(media) = call.media.as_mut().filter(|_| call.given_up.is_none()) else { return };
+        media.session.stop_playing();
+        media.session.end_tap();
+        call.is_joined = true;
+        call.dialogue.on_joined(now);
+        if let Some(leg) = self.calls.find_mut(leg) {
+            leg.is_joined = true;
+        }
+        self.take_chunks(now, key);
+        self.act(now, key);
+    }
+
+    /// What one of two says goes to the other.
+    pub(super) fn relay(&mut self, key: Key, codec: Codec, payload: &[u8]) {
+        let Some(mut bridge) = self.calls.find_mut(key).and_then(|call| call.bridge.take()) else { return };
+        if let Some(peer) = self.calls.find_mut(bridge.peer).and_then(|call| call.media.as_mut()) {
+            bridge.relay.hear(codec, payload, |frame| peer.session.play_live(frame));
+        }
+        if let Some(call) = self.calls.find_mut(key) {
+            call.bridge = Some(bridge);
+        }
+    }
+
+    /// One of two is over, or ends: they are joined no more.
+    pub(super) fn part(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        let Some(&Bridge { peer, is_leg, .. }) = call.bridge.as_deref() else { return };
+        if !is_leg {
+            call.bridge = None;
+            call.is_joined = false;
+            return self.hang_up(now, peer, HungUpBy::Callee);
+        }
+        // It remains a leg until its end.
+        let was_joined = std::mem::take(&mut call.is_joined);
+        let Some(first) = self.calls.find_mut(peer) else { return };
+        if first.bridge.take_if(|bridge| bridge.peer == key).is_some() {
+            first.is_joined = false;
+            if let Some(media) = &mut first.media {
+                media.session.stop_playing();
+            }
+            self.end_transfer(now, peer, was_joined);
+        }
+    }
+
+    fn end_transfer(&mut self, now: Instant, key: Key, done: bool) {
+        let Some(call) = self.calls.find_mut(key) else { return };
+        if call.transfer.take().is_some() {
+            call.dialogue.on_transferred(now, done);
+            self.act(now, key);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Callees that are given to somebody else, by REFER or by a second call, and everything that may come in between.
+
+use std::collections::BTreeMap;
+
+use common::{AttemptId, LineId};
+use media::Codec;
+use peal_call::{CallName, HungUpBy, Leg, Mail, Record, Target};
+use serde_json::json;
+
+use crate::common::*;
+
+const AGENT: &str = "sip:agent@pbx.example";
+const ACTIVE: &str = "Event: refer\r\nSubscription-State: active\r\n";
+const TERMINATED: &str = "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n";
+/// Levels of the callee's and the agent's voices, and of silence, in A-law.
+const CALLEE: u8 = 0x2A;
+const CLERK: u8 = 0x3B;
+
+/// A call that gives its callee away at once, and says something when nobody wants it.
+fn given(mode: &str, callees: impl IntoIterator<Item = Callee>) -> (Pair, CallName) {
+    let mut pair = Pair::new();
+    pair.callees(callees);
+    let document = json!({ "name": "t", "steps": [
+        { "do": "transfer", "to": AGENT, "mode": mode, "timeout_ms": 20_000, "failed": "sorry" },
+        { "do": "say", "id": "sorry", "text": "Sorry." },
+        { "do": "hang_up", "disposition": "nobody" },
+    ] });
+    let mut order = pair.order();
+    order.script = whole_script(&document, BTreeMap::new(), &[("Sorry.", prompt(25))]);
+    let call = CallName { attempt: order.attempt, route_try: 1, line: LineId(1) };
+    pair.place(order);
+    pair.run(ms(1_020));
+    assert_eq!(pair.record(call.attempt).transfers, [AGENT]);
+    (pair, call)
+}
+
+fn target(pair: &mut Pair, call: CallName, leg: bool) {
+    let (send_at, send_by) = (pair.now, pair.now + ms(100));
+    let leg = leg.then(|| Leg { destination: addr(LINE), credentials: None, send_at, send_by });
+    pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
+}
+
+fn notify(pair: &mut Pair, headers: &'static str, line: &'static str) {
+    pair.say(0, Act::Request("NOTIFY", headers, Body::Fragment(line)));
+}
+
+fn dialogue(pair: &Pair, attempt: AttemptId) -> &Record {
+    pair.record(attempt).end().dialogue.as_deref().expect("a dialogue")
+}
+
+fn disposition(pair: &Pair, attempt: AttemptId) -> Option<&str> {
+    dialogue(pair, attempt).disposition.as_deref()
+}
+
+/// Packets of this level that a far end heard.
+fn heard(pair: &Pair, index: usize, level: u8) -> usize {
+    pair.carrier.calls[index].audio.iter().filter(|packet| packet.payload.iter().all(|b| *b == level)).count()
+}
+
+fn answers() -> Callee {
+    Callee::rings().then(1_000, Act::Reply(200, "", Body::Answer)).then(1_000, Act::Speak(CALLEE))
+}
+
+fn clerk() -> Callee {
+    Callee::rings().then(500, Act::Reply(200, "", Body::Answer)).then(500, Act::Speak(CLERK))
+}
+
+#[test]
+fn the_carrier_takes_the_callee() {
+    let (mut pair, call) = given("refer", [answers()]);
+    target(&mut pair, call, false);
+    pair.run(ms(100));
+    let refer = pair.far().message("REFER");
+    assert_eq!(refer.header(sip::message::HeaderName::ReferTo), Some(format!("<{AGENT}>").as_bytes()));
+    notify(&mut pair, ACTIVE, "SIP/2.0 180 Ringing");
+    pair.run(ms(5_000));
+    assert!(pair.record(call.attempt).ended.is_none(), "a 202 is no success");
+    notify(&mut pair, TERMINATED, "SIP/2.0 200 OK");
+    pair.run_until_idle();
+    let end = pair.record(call.attempt).end();
+    assert_eq!(end.hung_up_by, Some(HungUpBy::Script));
+    assert_eq!(disposition(&pair, call.attempt), Some("transferred"));
+    assert!(pair.far().kinds().contains(&"BYE"));
+}
+
+#[test]
+fn a_carrier_that_takes_the_callee_may_hang_up_without_a_word() {
+    let (mut pair, call) = given("refer", [answers()]);
+    target(&mut pair, call, false);
+    pair.run(ms(100));
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+    assert_eq!(pair.record(call.attempt).end().hung_up_by, Some(HungUpBy::Callee));
+    assert_eq!(disposition(&pair, call.attempt), Some("transferred"));
+}
+
+#[test]
+fn a_callee_that_hangs_up_before_that_was_not_transferred() {
+    let (mut pair, call) = given("refer", [answers()]);
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    target(&mut pair, call, false);
+    pair.run_until_idle();
+    assert_eq!(disposition(&pair, call.attempt), None);
+}
+
+#[test]
+fn whoever_cannot_be_given_away_is_told_so() {
+    let refuses = Callee { refer: 405, ..answers() };
+    let (mut refused, call) = given("refer", [refuses]);
+    target(&mut refused, call, false);
+    let (mut busy, _) = given("refer", [answers()]);
+    target(&mut busy, call, false);
+    busy.run(ms(100));
+    notify(&mut busy, TERMINATED, "SIP/2.0 486 Busy Here");
+    let (mut silent, _) = given("refer", [answers()]);
+    target(&mut silent, call, false);
+    let (mut no_target, _) = given("bridge", [answers()]);
+    no_target.mail(Mail::Transfer { call, target: None });
+    for mut pair in [refused, busy, silent, no_target] {
+        pair.run_until_idle();
+        assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
+        assert!(heard(&pair, 0, Codec::Pcma.silence()) < pair.far().audio.len(), "it said sorry");
+    }
+}
+
+#[test]
+fn two_calls_are_joined_and_end_together() {
+    let (mut pair, call) = given("bridge", [answers(), clerk()]);
+    target(&mut pair, call, true);
+    pair.run(ms(600));
+    let before = (heard(&pair, 0, CLERK), heard(&pair, 1, CALLEE));
+    pair.run(ms(2_000));
+    let frames = (heard(&pair, 0, CLERK) - before.0, heard(&pair, 1, CALLEE) - before.1);
+    assert!((98..=101).contains(&frames.0) && (98..=101).contains(&frames.1), "{frames:?} of 100");
+    pair.say(1, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+    let end = pair.record(call.attempt).end();
+    assert_eq!(end.hung_up_by, Some(HungUpBy::Script));
+    assert_eq!(disposition(&pair, call.attempt), Some("transferred"));
+    let turn = &dialogue(&pair, call.attempt).turns[0];
+    assert_eq!(turn.text, "[transferred]");
+    assert!((ms(1_900)..=ms(2_300)).contains(&(turn.ended - turn.began)), "{turn:?}");
+    assert_eq!(pair.books.legs, (1, 1));
+    pair.check_nothing_is_left(4, 2);
+}
+
+#[test]
+fn the_callee_hangs_up_on_whom_it_was_given_to() {
+    for after_ms in [50, 2_000] {
+        let (mut pair, call) = given("bridge", [answers(), clerk()]);
+        target(&mut pair, call, true);
+        pair.run(ms(after_ms));
+        pair.say(0, Act::Request("BYE", "", Body::Nothing));
+        pair.run_until_idle();
+        pair.run(ms(100));
+        assert_eq!(pair.record(call.attempt).end().hung_up_by, Some(HungUpBy::Callee));
+        let last = if after_ms < 500 { "CANCEL" } else { "BYE" };
+        assert!(pair.carrier.calls[1].kinds().contains(&last), "{:?}", pair.carrier.calls[1].kinds());
+        assert_eq!(pair.books.legs, (1, 1));
+        pair.check_nothing_is_left(4, 2);
+    }
+}
+
+#[test]
+fn nobody_takes_the_callee() {
+    let never = Callee::rings();
+    for clerk in [Callee::refuses(486, ""), never, Callee { cancels: false, ..Callee::rings() }] {
+        let (mut pair, call) = given("bridge", [answers(), clerk]);
+        target(&mut pair, call, true);
+        pair.run_until_idle();
+        pair.run(ms(60_000));
+        assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
+        let length = pair.record(call.attempt).end().stamps.ended.expect("an end");
+        assert!(length - pair.start < ms(24_000), "the callee does not wait for a carrier that is silent");
+        assert_eq!(pair.books.legs, (1, 1));
+        pair.check_nothing_is_left(4, 2);
+    }
+}
+
+#[test]
+fn leave_that_comes_too_late_is_given_back() {
+    let (mut pair, call) = given("bridge", [answers(), clerk()]);
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+    target(&mut pair, call, true);
+    assert_eq!(pair.books.legs, (1, 1));
+
+    let (mut pair, call) = given("bridge", [answers(), clerk()]);
+    let (send_at, send_by) = (pair.now - ms(50), pair.now - ms(10));
+    let leg = Some(Leg { destination: addr(LINE), credentials: None, send_at, send_by });
+    pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
+    pair.run_until_idle();
+    assert_eq!((pair.books.legs, pair.carrier.calls.len()), ((1, 1), 1));
+    assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
+}
+
+#[test]
+fn a_drain_ends_both() {
+    let (mut pair, call) = given("bridge", [answers(), clerk()]);
+    target(&mut pair, call, true);
+    pair.run(ms(2_000));
+    pair.mail(Mail::HangUpAll { by: HungUpBy::Drain });
+    pair.run_until_idle();
+    pair.run(ms(100));
+    assert_eq!(pair.record(call.attempt).end().hung_up_by, Some(HungUpBy::Drain));
+    assert_eq!(pair.books.legs, (1, 1));
+}
