@@ -107,6 +107,9 @@ metrics! {
     DP_DIALOGUE_FAULTS = "peal_dataplane_dialogue_faults_total", Counter, ["kind"];
     /// Callees who said that they want no more calls.
     DP_OPT_OUTS = "peal_dataplane_opt_outs_total", Counter, [];
+    /// Callees that were to be given to somebody else, by what was done: `refer`, `bridge`, or why it was not: `line_full`,
+    /// `no_line`, `no_lease`, `bad_address`.
+    DP_TRANSFERS = "peal_dataplane_transfers_total", Counter, ["result"];
     /// Open sessions with a recogniser.
     DP_RECOGNISER_SESSIONS = "peal_dataplane_recogniser_sessions", Gauge, ["recogniser"];
     /// Sessions with a recogniser that ended in a fault, were opened again, or were not begun because it is full or down.

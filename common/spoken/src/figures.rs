@@ -20,8 +20,8 @@ static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
         r"|(?<hour>\d{1,2})[::](?<minute>\d{2})",
         r"|(?<plus>\+)(?<far>\d[\d \-]{5,24}\d)",
         r"|(?<phone>\d{3,4}[ \-]\d{3,4}[ \-]\d{3,4})",
-        r"|(?<symbol>[¥¥$€£]) ?(?<amount>\d[\d,]*(?:\.\d+)?)",
-        r"|(?<number>\d[\d,]*(?:\.\d+)?)(?<behind> ?%| ?%| ?元| ?(?:CNY|RMB|USD|EUR|GBP)\b)?",
+        r"|(?<symbol>[¥¥$€£]) ?(?<amount>\d(?:[\d,]*\d)?(?:\.\d+)?)",
+        r"|(?<number>\d(?:[\d,]*\d)?(?:\.\d+)?)(?<behind> ?%| ?%| ?元| ?(?:CNY|RMB|USD|EUR|GBP)\b)?",
     ))
     .expect("a regular expression that was tried")
 });
@@ -65,15 +65,12 @@ fn figure<'a>(found: &Captures<'a>) -> Option<(Figure<'a>, usize)> {
             (part("number")?, of_name(behind), behind == "%" || behind == "％")
         }
     };
-    // A comma at the end is the sentence's.
-    let tail = number.len() - number.trim_end_matches(',').len();
-    let number = number.trim_end_matches(',');
     let (digits, decimals) = number.split_once('.').unwrap_or((number, ""));
     let bare: String = digits.chars().filter(|sign| *sign != ',').collect();
     let is_code =
         bare.len() > 1 && bare.starts_with('0') || bare.len() >= CODE_DIGITS && !digits.contains(',');
     if currency.is_none() && !percent && decimals.is_empty() && is_code || bare.len() > WHOLE_DIGITS_MAX {
-        return Some((Figure::Digits { plus: false, groups: vec![digits] }, len - tail));
+        return Some((Figure::Digits { plus: false, groups: vec![digits] }, len));
     }
     let whole = bare.parse().ok()?;
     let figure = match currency {
@@ -84,7 +81,7 @@ fn figure<'a>(found: &Captures<'a>) -> Option<(Figure<'a>, usize)> {
         None if percent => Figure::Percent { whole, decimals },
         None => Figure::Number { whole, decimals },
     };
-    Some((figure, len - tail))
+    Some((figure, len))
 }
 
 fn of_symbol(symbol: &str) -> Currency {

@@ -97,7 +97,7 @@ mod tests {
                 "call plus eight six, one three eight, zero zero one three, eight zero zero zero",
             ),
             ("code 0042", "code zero zero four two"),
-            ("100 people, 21 dogs", "one hundred people, twenty-one dogs"),
+            ("100, 21, dogs", "one hundred, twenty-one, dogs"),
             ("A4 and B52s", "A4 and B52s"),
         ] {
             assert_eq!(spoken(written, "en-GB"), words);
@@ -116,6 +116,7 @@ mod tests {
             ("请拨+86 138 0013 8000", "请拨加八六 幺三八 零零幺三 八零零零"),
             ("有10,005人,2个,200次,22222", "有一万零五人,两个,两百次,两万两千二百二十二"),
             ("1010000元", "一百零一万元"),
+            ("选4,元旦", "选四,元旦"),
         ] {
             assert_eq!(spoken(written, "zh-CN"), words);
         }

@@ -105,6 +105,8 @@ pub(crate) struct Bridge {
     pub peer: Key,
     /// Which of the two it is: the one that was made for the other.
     pub is_leg: bool,
+    /// Of a leg: it holds a place on the line.
+    pub on_line: bool,
     /// From this call to its peer.
     pub relay: Relay,
 }

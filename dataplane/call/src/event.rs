@@ -64,6 +64,8 @@ pub enum Event {
     LegOver {
         /// The call for which it was made.
         call: CallName,
+        /// As the [`Leg`](crate::Leg) said.
+        on_line: bool,
     },
     /// The callee said that they want no more calls. At once, before the end.
     OptedOut {

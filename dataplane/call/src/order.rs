@@ -114,6 +114,8 @@ pub struct Target {
 /// once, when its place on the line is free again.
 #[derive(Clone, Debug)]
 pub struct Leg {
+    /// It holds a place on the line.
+    pub on_line: bool,
     /// Where the INVITE goes.
     pub destination: SocketAddr,
     /// The account there, if there is one.

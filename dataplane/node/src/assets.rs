@@ -20,8 +20,6 @@ const SCRIPTS_MAX: usize = 1_000;
 const WAV_BYTES_MAX: usize = 64 << 20;
 /// Prompts fetched at once, which bounds what their pieces take.
 const FETCHES_MAX: usize = 4;
-/// Steps that scripts may have and calls do not do yet.
-const UNDONE: [&str; 1] = ["transfer"];
 /// How long an answer may take before it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a refusal stands.
@@ -315,15 +313,11 @@ impl Assets {
     }
 }
 
-/// Reads and checks a script, and refuses what calls cannot do.
+/// Reads and checks a script.
 pub(crate) fn program(document: &str) -> Result<Program, String> {
     let document = script::read(document).map_err(|error| error.to_string())?;
-    let program = Program::new(&document)
-        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    match UNDONE.iter().find(|kind| program.kinds().contains(*kind)) {
-        Some(kind) => Err(format!("calls of this version do no `{kind}` steps")),
-        None => Ok(program),
-    }
+    Program::new(&document)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn audio_of(program: &Program) -> BTreeSet<AudioName> {
@@ -450,12 +444,7 @@ mod tests {
     fn a_strange_script_is_refused() {
         let now = Instant::now();
         let mut assets = Assets::default();
-        for (id, steps) in [
-            (1, ""),
-            (2, r#"{"do":"sing"}"#),
-            (3, r#"{"do":"collect","max_digits":0}"#),
-            (4, r#"{"do":"transfer","to":"+8613800000000"}"#),
-        ] {
+        for (id, steps) in [(1, ""), (2, r#"{"do":"sing"}"#), (3, r#"{"do":"collect","max_digits":0}"#)] {
             assets.script(now, ScriptId(id));
             assert!(assets.on_script(now, written(id, steps)));
             assert!(matches!(assets.script(now, ScriptId(id)), Lookup::Unusable(_)), "{id}");

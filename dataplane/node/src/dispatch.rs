@@ -36,6 +36,7 @@ mod pacing;
 mod recovery;
 mod shard_table;
 mod shards;
+mod transferring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -106,6 +107,8 @@ pub struct Dispatch {
     shards: ShardTable,
     /// Route tries of a predecessor that had ended and whose last messages it took with it.
     unreleased: VecDeque<(Instant, TryKey, LineId)>,
+    /// Second calls that wait for an address.
+    transfers: Vec<transferring::Waiting>,
     heartbeat_at: Instant,
     last_turn: Instant,
     actions: VecDeque<Action>,
@@ -138,6 +141,7 @@ impl Dispatch {
             free_recognisers: HashMap::new(),
             recordings: BTreeMap::new(),
             unreleased: VecDeque::new(),
+            transfers: Vec::new(),
             heartbeat_at: now.at,
             last_turn: now.at,
             actions: VecDeque::new(),

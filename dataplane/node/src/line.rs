@@ -28,6 +28,10 @@ pub(crate) struct LineSpec {
     pub(crate) rate: CallsPerSecond,
     pub(crate) codecs: Arc<[Codec]>,
     pub(crate) port_mode: PortMode,
+    /// Before each number.
+    pub(crate) prefix: String,
+    /// Numbers have no plus.
+    pub(crate) digits_only: bool,
 }
 
 impl LineSpec {
@@ -62,7 +66,15 @@ impl LineSpec {
             rate,
             codecs: codecs.into(),
             port_mode,
+            prefix: line.prefix,
+            digits_only: line.digits_only,
         })
+    }
+
+    /// A number in E.164 as the user part of a URI on this line.
+    pub(crate) fn dial(&self, number: &str) -> String {
+        let written = if self.digits_only { number.trim_start_matches('+') } else { number };
+        format!("{}{written}", self.prefix)
     }
 }
 

@@ -5,7 +5,7 @@ mod dialogue;
 use common::{AttemptId, Epoch, NodeId, Outcome, UnixMicros};
 use peal_core::{
     contact,
-    model::{LineAuth, MediaPorts, Script},
+    model::{LineAuth, MediaPorts, NumberFormat, Script},
     planner::{PlannedOrder, Share},
 };
 use proto::v1;
@@ -34,6 +34,8 @@ pub(crate) fn line(line: &peal_core::model::Line, share: Share) -> v1::Line {
         }
         .to_owned(),
         codecs: spec.codecs.clone(),
+        prefix: spec.prefix.clone(),
+        digits_only: spec.number_format == NumberFormat::Digits,
     }
 }
 

@@ -96,9 +96,8 @@ impl Calls {
         let Some(call) = self.calls.find(key) else { return };
         debug_assert_eq!(call.state, State::Over, "the SIP side reports the end before the release");
         let call = self.remove(now, key);
-        let is_leg = call.is_leg();
-        let call = call.name();
-        self.events.push_back(if is_leg { Event::LegOver { call } } else { Event::Released { call } });
+        let released = Event::Released { call: call.name() };
+        self.events.push_back(Self::leg_over(&call).unwrap_or(released));
     }
 
     fn end(&mut self, now: Instant, key: Key, mut ended: Box<Ended>) {

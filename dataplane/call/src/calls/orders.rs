@@ -146,8 +146,8 @@ impl Calls {
     pub(super) fn refuse(&mut self, now: Instant, key: Key, outcome: Outcome, detail: &str) {
         self.part(now, key);
         let mut call = self.remove(now, key);
-        if call.is_leg() {
-            return self.events.push_back(Event::LegOver { call: call.name() });
+        if let Some(over) = Self::leg_over(&call) {
+            return self.events.push_back(over);
         }
         call.stamps.ended = Some(now);
         self.events.push_back(Event::Ended(call.ended(outcome, detail)));

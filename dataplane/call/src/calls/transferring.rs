@@ -35,8 +35,8 @@ impl Calls {
         let waiting = self.waits_for_target(name);
         match (target, waiting) {
             (Some(Target { uri, leg: Some(leg) }), Some(key)) => self.dial_leg(now, key, uri, leg),
-            (Some(Target { leg: Some(_), .. }), None) => {
-                self.events.push_back(Event::LegOver { call: name });
+            (Some(Target { leg: Some(leg), .. }), None) => {
+                self.events.push_back(Event::LegOver { call: name, on_line: leg.on_line });
             }
             (Some(Target { uri, leg: None }), Some(key)) => self.refer(now, key, &uri),
             (None, Some(key)) => self.end_transfer(now, key, false),
@@ -78,7 +78,7 @@ impl Calls {
         let by = call.transfer.map_or(now, |transfer| transfer.by);
         if self.overload().is_some() || by <= leg.send_at {
             let call = call.name();
-            self.events.push_back(Event::LegOver { call });
+            self.events.push_back(Event::LegOver { call, on_line: leg.on_line });
             return self.end_transfer(now, key, false);
         }
         let order = Order {
@@ -95,11 +95,12 @@ impl Calls {
             ..(*call.order).clone()
         };
         let mut second = Call::new(Box::new(order));
-        second.bridge = Some(Box::new(Bridge { peer: key, is_leg: true, relay: Relay::new() }));
+        second.bridge =
+            Some(Box::new(Bridge { peer: key, is_leg: true, on_line: leg.on_line, relay: Relay::new() }));
         let peer = self.calls.insert(second);
         self.counters.setting_up += 1;
         let call = self.calls.find_mut(key).expect("just looked at");
-        call.bridge = Some(Box::new(Bridge { peer, is_leg: false, relay: Relay::new() }));
+        call.bridge = Some(Box::new(Bridge { peer, is_leg: false, on_line: false, relay: Relay::new() }));
         if leg.send_at <= now {
             self.dial(now, peer);
         } else {
@@ -121,6 +122,12 @@ impl Calls {
         }
         self.take_chunks(now, key);
         self.act(now, key);
+    }
+
+    /// The last news of a call that is gone, if it was made for another.
+    pub(super) fn leg_over(call: &Call) -> Option<Event> {
+        let bridge = call.bridge.as_ref().filter(|bridge| bridge.is_leg)?;
+        Some(Event::LegOver { call: call.name(), on_line: bridge.on_line })
     }
 
     /// What one of two says goes to the other.

@@ -36,7 +36,8 @@ fn given(mode: &str, callees: impl IntoIterator<Item = Callee>) -> (Pair, CallNa
 
 fn target(pair: &mut Pair, call: CallName, leg: bool) {
     let (send_at, send_by) = (pair.now, pair.now + ms(100));
-    let leg = leg.then(|| Leg { destination: addr(LINE), credentials: None, send_at, send_by });
+    let leg =
+        leg.then(|| Leg { on_line: true, destination: addr(LINE), credentials: None, send_at, send_by });
     pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
 }
 
@@ -187,7 +188,7 @@ fn leave_that_comes_too_late_is_given_back() {
 
     let (mut pair, call) = given("bridge", [answers(), clerk()]);
     let (send_at, send_by) = (pair.now - ms(50), pair.now - ms(10));
-    let leg = Some(Leg { destination: addr(LINE), credentials: None, send_at, send_by });
+    let leg = Some(Leg { on_line: true, destination: addr(LINE), credentials: None, send_at, send_by });
     pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
     pair.run_until_idle();
     assert_eq!((pair.books.legs, pair.carrier.calls.len()), ((1, 1), 1));

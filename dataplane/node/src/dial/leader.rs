@@ -281,6 +281,7 @@ impl Leader {
             max_cps: line.rate.get(),
             media_ports: if line.own_ports { "own" } else { "shared" }.to_owned(),
             codecs: line.codecs.clone(),
+            ..wire::Line::default()
         }
     }
 

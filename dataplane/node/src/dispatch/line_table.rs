@@ -64,6 +64,7 @@ impl Dispatch {
         address: &str,
         found: Result<SocketAddr, String>,
     ) {
+        self.on_target_looked_up(now, address, found.as_ref().copied().map_err(String::as_str));
         let Some(line) = self.lines.get_mut(&id).filter(|line| line.spec.address == address) else { return };
         match found {
             Ok(found) => {

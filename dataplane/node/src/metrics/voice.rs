@@ -16,6 +16,7 @@ pub(crate) struct DialogueMetrics {
     barge_in: HistogramVec,
     faults: IntCounterVec,
     opt_outs: IntCounter,
+    transfers: IntCounterVec,
 }
 
 impl DialogueMetrics {
@@ -26,11 +27,17 @@ impl DialogueMetrics {
             barge_in: register(registry, histograms(&metric::DP_BARGE_IN)),
             faults: register(registry, counters(&metric::DP_DIALOGUE_FAULTS)),
             opt_outs: register(registry, counter(&metric::DP_OPT_OUTS)),
+            transfers: register(registry, counters(&metric::DP_TRANSFERS)),
         }
     }
 
     pub(crate) fn opted_out(&self) {
         self.opt_outs.inc();
+    }
+
+    /// A callee was to be given to somebody else, and this was done.
+    pub(crate) fn transfer(&self, result: &str) {
+        self.transfers.with_label_values(&[result]).inc();
     }
 
     /// A call has ended.

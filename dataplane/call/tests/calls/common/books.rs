@@ -95,7 +95,8 @@ impl Books {
                 assert!(record.ended.is_none(), "a transfer after the end");
                 record.transfers.push(to);
             }
-            Event::LegOver { call } => {
+            Event::LegOver { call, on_line } => {
+                assert!(on_line, "as it was given");
                 assert!(self.records.contains_key(&call.attempt));
                 self.legs.1 += 1;
                 assert!(self.legs.1 <= self.legs.0, "given back what was not given");

@@ -1,0 +1,206 @@
+//! Callees that are given to somebody else: how to reach those, and whether the line has a place and a slot for a second call.
+//!
+//! A number, and a `sip:` URI in the line's own domain, are reached over the line, within its limits. Any other `sip:` URI is
+//! called where its host says, which is none of the line's business; REFER leaves that to the carrier.
+
+use std::net::SocketAddr;
+
+use call::{CallName, Leg, Mail, Target};
+use common::E164;
+use script::TransferMode;
+use sip::message::Uri;
+
+use super::{Action, Dispatch, Phase};
+use crate::clock::Now;
+use crate::gate::GRACE;
+use crate::line::{LineSpec, Place, literal, split_address};
+
+/// Callees whose new partner's host is being looked up, at once.
+const LOOK_UPS_MAX: usize = 1_000;
+
+/// A second call that waits for the address of its host.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    shard: u16,
+    call: CallName,
+    uri: String,
+    address: String,
+}
+
+impl Dispatch {
+    pub(super) fn on_transfer(&mut self, now: Now, shard: u16, call: CallName, to: &str, mode: TransferMode) {
+        let target = match self.target(now, call, to, mode) {
+            Ok(Found::Target(target)) => Ok(target),
+            Ok(Found::Host { uri, address }) if self.transfers.len() < LOOK_UPS_MAX => {
+                self.actions.push_back(Action::LookUp { line: call.line, address: address.clone() });
+                return self.transfers.push(Waiting { shard, call, uri, address });
+            }
+            Ok(Found::Host { .. }) => Err(Obstacle::Busy),
+            Err(obstacle) => Err(obstacle),
+        };
+        self.answer_transfer(shard, call, target);
+    }
+
+    /// A host was looked up: for whoever waits for it.
+    pub(super) fn on_target_looked_up(&mut self, now: Now, address: &str, found: Result<SocketAddr, &str>) {
+        let (found_now, waiting) =
+            self.transfers.drain(..).partition::<Vec<_>, _>(|waiting| waiting.address == address);
+        self.transfers = waiting;
+        for Waiting { shard, call, uri, .. } in found_now {
+            let leg = match found {
+                Ok(destination) => self.leg_elsewhere(now, destination),
+                Err(why) => {
+                    tracing::warn!(address, why, "a callee cannot be transferred: the host does not resolve");
+                    Err(Obstacle::Address)
+                }
+            };
+            self.answer_transfer(shard, call, leg.map(|leg| Target { uri, leg: Some(leg) }));
+        }
+    }
+
+    pub(super) fn on_leg_over(&mut self, call: CallName, on_line: bool) {
+        if on_line && let Some(line) = self.lines.get_mut(&call.line) {
+            line.gate.leave();
+        }
+    }
+
+    fn answer_transfer(&mut self, shard: u16, call: CallName, target: Result<Target, Obstacle>) {
+        let result = match &target {
+            Ok(Target { leg: Some(_), .. }) => "bridge",
+            Ok(Target { leg: None, .. }) => "refer",
+            Err(obstacle) => obstacle.as_str(),
+        };
+        self.metrics.dialogues().transfer(result);
+        self.actions.push_back(Action::Mail { shard, mail: Mail::Transfer { call, target: target.ok() } });
+    }
+
+    fn target(&mut self, now: Now, call: CallName, to: &str, mode: TransferMode) -> Result<Found, Obstacle> {
+        let may_dial = matches!(self.phase, Phase::Running) && self.has_lease(now.at);
+        let ipv6 = self.settings.ipv6;
+        let line = self.lines.get_mut(&call.line).filter(|line| line.listed).ok_or(Obstacle::Line)?;
+        let (uri, elsewhere) = uri(&line.spec, to).ok_or(Obstacle::Address)?;
+        if mode == TransferMode::Refer {
+            return Ok(Found::Target(Target { uri, leg: None }));
+        }
+        if !may_dial {
+            return Err(Obstacle::Lease);
+        }
+        if let Some(address) = elsewhere {
+            return match literal(&address) {
+                Some(destination) => {
+                    let leg = Some(self.leg_elsewhere(now, destination)?);
+                    Ok(Found::Target(Target { uri, leg }))
+                }
+                None => Ok(Found::Host { uri, address }),
+            };
+        }
+        let Place::At(destination) = line.place else { return Err(Obstacle::Line) };
+        if destination.is_ipv6() != ipv6 {
+            return Err(Obstacle::Address);
+        }
+        if !line.gate.enter() {
+            return Err(Obstacle::Busy);
+        }
+        let slot = line.gate.reserve(now.at);
+        let leg = Leg {
+            on_line: true,
+            destination,
+            credentials: line.spec.credentials.clone(),
+            send_at: slot.send_at,
+            send_by: slot.send_by,
+        };
+        Ok(Found::Target(Target { uri, leg: Some(leg) }))
+    }
+
+    fn leg_elsewhere(&self, now: Now, destination: SocketAddr) -> Result<Leg, Obstacle> {
+        if destination.is_ipv6() != self.settings.ipv6 {
+            return Err(Obstacle::Address);
+        }
+        let (send_at, send_by) = (now.at, now.at + 5 * GRACE);
+        Ok(Leg { on_line: false, destination, credentials: None, send_at, send_by })
+    }
+}
+
+enum Found {
+    Target(Target),
+    /// The address must be looked up first.
+    Host {
+        uri: String,
+        address: String,
+    },
+}
+
+/// Why a callee is not given away.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    /// The line was taken away, or its address is unknown.
+    Line,
+    /// The line has no place left, or too many hosts are being looked up.
+    Busy,
+    /// The node may start no calls.
+    Lease,
+    /// It is no number and no URI of an address that can be reached.
+    Address,
+}
+
+impl Obstacle {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Line => "no_line",
+            Self::Busy => "line_full",
+            Self::Lease => "no_lease",
+            Self::Address => "bad_address",
+        }
+    }
+}
+
+/// The URI of a number or of itself, and the `host:port` to be called if that is not the line's.
+fn uri(line: &LineSpec, to: &str) -> Option<(String, Option<String>)> {
+    if !to.starts_with("sip:") {
+        let number = E164::parse(to).ok()?;
+        let user = line.dial(number.expose().as_str()).replace('#', "%23");
+        return Some((format!("sip:{user}@{}", line.domain), None));
+    }
+    let host = String::from_utf8(Uri::parse(to.as_bytes())?.host_text.to_vec()).ok()?;
+    let after_user = to.rsplit_once('@').map_or(&to[4..], |(_, rest)| rest);
+    let address = after_user.split([';', '?']).next().unwrap_or_default().to_owned();
+    split_address(&address)?;
+    let is_lines = host.eq_ignore_ascii_case(&line.domain) || address == line.address;
+    Some((to.to_owned(), (!is_lines).then_some(address)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_the_lines_own_domain_go_over_the_line() {
+        let line = proto::v1::Line {
+            address: "10.0.0.2:5070".into(),
+            domain: "carrier.example".into(),
+            max_cps: 5,
+            max_calls: 1,
+            prefix: "9#".into(),
+            digits_only: true,
+            ..Default::default()
+        };
+        let line = LineSpec::read(line).expect("well formed");
+        for (to, expected) in [
+            ("+8613900139000", Some(("sip:9%238613900139000@carrier.example", None))),
+            ("sip:ann@CARRIER.example", Some(("sip:ann@CARRIER.example", None))),
+            ("sip:ann@10.0.0.2:5070", Some(("sip:ann@10.0.0.2:5070", None))),
+            (
+                "sip:ann@pbx.example;transport=udp",
+                Some(("sip:ann@pbx.example;transport=udp", Some("pbx.example"))),
+            ),
+            ("sip:pbx.example:5062", Some(("sip:pbx.example:5062", Some("pbx.example:5062")))),
+            ("8613900139000", None),
+            ("sip:", None),
+            ("sip:a@b:0", None),
+        ] {
+            let found = uri(&line, to);
+            let found = found.as_ref().map(|(uri, address)| (uri.as_str(), address.as_deref()));
+            assert_eq!(found, expected, "{to}");
+        }
+    }
+}
