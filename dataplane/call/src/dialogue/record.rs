@@ -8,8 +8,10 @@ use crate::voice::{Hearing, Prosody};
 
 /// Turns kept of a call; one of three hours has fewer.
 const TURNS_MAX: usize = 1_000;
-/// Characters kept of a turn.
-const TEXT_MAX: usize = 2_000;
+/// Bytes kept of a turn's words.
+const TEXT_BYTES_MAX: usize = 8_000;
+/// Bytes kept of all words of a call, an hour of talk: with the rest of 1,000 turns they fit into one entry of the journal.
+const TEXTS_BYTES_MAX: usize = 64 << 10;
 
 /// A dialogue, for the record of the attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,6 +109,8 @@ pub(super) struct Recorder {
     origin: Option<Instant>,
     record: Record,
     pub(super) counts: Counts,
+    /// Bytes of the words that are kept.
+    kept: usize,
     /// Our turn that goes on.
     ours: Option<Ours>,
     /// The callee's turn that waits for our answer.
@@ -139,7 +143,7 @@ impl Recorder {
         let began = self.record.turns.last().map_or(Duration::ZERO, |turn| turn.ended);
         let turn = self.add(Speaker::Us, step, began, began);
         if let Some(turn) = turn {
-            self.record.turns[turn].text = cut(text);
+            append(&mut self.record.turns[turn].text, &text, &mut self.kept);
         }
         self.ours = Some(Ours { turn, asked_at, is_heard: false });
     }
@@ -153,9 +157,10 @@ impl Recorder {
             waiting.latency.understanding += took;
         }
         if let Some(turn) = ours.turn.map(|turn| &mut self.record.turns[turn]) {
-            let space = if turn.text.is_empty() { "" } else { " " };
-            let said = std::mem::take(&mut turn.text);
-            turn.text = cut(said + space + text);
+            if !turn.text.is_empty() {
+                append(&mut turn.text, " ", &mut self.kept);
+            }
+            append(&mut turn.text, text, &mut self.kept);
         }
     }
 
@@ -222,9 +227,9 @@ impl Recorder {
         waiting.latency.recogniser += hearing.recogniser;
         waiting.latency.understanding += hearing.understanding;
         if let Some(turn) = waiting.turn.map(|turn| &mut self.record.turns[turn]) {
-            turn.text = cut(heard.text.clone());
+            append(&mut turn.text, &heard.text, &mut self.kept);
             turn.intent = heard.intent.clone().unwrap_or_default();
-            turn.value = cut(heard.value.clone().unwrap_or_default());
+            append(&mut turn.value, heard.value.as_deref().unwrap_or_default(), &mut self.kept);
             turn.prosody = hearing.prosody;
         }
     }
@@ -275,9 +280,30 @@ impl Recorder {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if let Some((at, _)) = text.char_indices().nth(TEXT_MAX) {
-        text.truncate(at);
+/// Adds as much of `more` as the limits leave, whole characters only.
+fn append(text: &mut String, more: &str, kept: &mut usize) {
+    let room = TEXT_BYTES_MAX.saturating_sub(text.len()).min(TEXTS_BYTES_MAX.saturating_sub(*kept));
+    let more = &more[..more.floor_char_boundary(room)];
+    text.push_str(more);
+    *kept += more.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_any_length_keeps_its_words_within_bounds() {
+        let mut recorder = Recorder::default();
+        let now = Instant::now();
+        recorder.begin(now);
+        for _ in 0..2_000 {
+            recorder.we_say("step", "好".repeat(5_000), None);
+            recorder.we_go_on(&"x".repeat(300), Duration::ZERO);
+        }
+        let record = recorder.finish(now, Tally::default()).expect("it began");
+        let bytes: usize = record.turns.iter().map(|turn| turn.text.len()).sum();
+        assert_eq!((record.turns.len(), bytes), (TURNS_MAX, TEXTS_BYTES_MAX));
+        assert_eq!(record.turns[0].text.len(), TEXT_BYTES_MAX);
     }
-    text
 }

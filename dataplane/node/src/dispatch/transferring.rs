@@ -161,11 +161,11 @@ fn uri(line: &LineSpec, to: &str) -> Option<(String, Option<String>)> {
         let user = line.dial(number.expose().as_str()).replace('#', "%23");
         return Some((format!("sip:{user}@{}", line.domain), None));
     }
-    let host = String::from_utf8(Uri::parse(to.as_bytes())?.host_text.to_vec()).ok()?;
+    Uri::parse(to.as_bytes())?;
     let after_user = to.rsplit_once('@').map_or(&to[4..], |(_, rest)| rest);
     let address = after_user.split([';', '?']).next().unwrap_or_default().to_owned();
     split_address(&address)?;
-    let is_lines = host.eq_ignore_ascii_case(&line.domain) || address == line.address;
+    let is_lines = address.eq_ignore_ascii_case(&line.domain) || address.eq_ignore_ascii_case(&line.address);
     Some((to.to_owned(), (!is_lines).then_some(address)))
 }
 
@@ -189,6 +189,7 @@ mod tests {
             ("+8613900139000", Some(("sip:9%238613900139000@carrier.example", None))),
             ("sip:ann@CARRIER.example", Some(("sip:ann@CARRIER.example", None))),
             ("sip:ann@10.0.0.2:5070", Some(("sip:ann@10.0.0.2:5070", None))),
+            ("sip:ann@10.0.0.2:5072", Some(("sip:ann@10.0.0.2:5072", Some("10.0.0.2:5072")))),
             (
                 "sip:ann@pbx.example;transport=udp",
                 Some(("sip:ann@pbx.example;transport=udp", Some("pbx.example"))),

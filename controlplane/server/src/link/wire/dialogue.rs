@@ -4,7 +4,7 @@ use proto::v1;
 use store::{Dialogue, Latency, Prosody, Speaker, Turn};
 
 /// Turns of one call: more come of no sensible script.
-const TURNS_MAX: usize = 300;
+const TURNS_MAX: usize = 1_000;
 
 /// Texts of one call together, bytes: rows of some thousand calls must fit into a frame of the spool.
 const TEXTS_MAX: usize = 64 * 1_024;
