@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all that a newcomer needs; both set the machine up first (setup/run.sh).
 
-.PHONY: help demo up test bench bench-build bench-density bench-cps soak lint fuzz setup setup-lint setup-test clean
+.PHONY: help demo demo-bot up test bench bench-build bench-density bench-cps soak lint fuzz setup setup-lint setup-test clean
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -18,6 +18,12 @@ setup-test: ## Install what testing Peal needs
 demo: setup ## Build, then dial 3,000 numbers over three rate-limited lines against a carrier of our own
 	cargo build --release --locked --bin peal --bin peal-carrier
 	target/release/peal demo --dir target/demo
+
+demo-bot: setup ## Build, then give two calls to a voice bot built of pipecat, and judge what both ends heard
+	setup/debian.sh flite
+	setup/bot.sh
+	cargo build --release --locked --bin peal --bin peal-carrier
+	.deps/bot/bin/python demos/voice/try_bot.py --bin target/release --dir target/demo-bot
 
 up: setup ## Build, then run everything on this machine, with its data in ./data
 	cargo build --release --locked --bin peal

@@ -68,3 +68,25 @@ fn everything_that_is_wrong_is_said_at_once() {
         assert!(said(&output).contains(part), "{part} in {}", said(&output));
     }
 }
+
+#[test]
+fn a_bot_in_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("bot.yaml");
+    let steps = "name: b\nsteps:\n- {do: bot, bot: sales, parameters: {who: '{{contact.name}}'}, failed: sorry}\n\
+                 - {do: hang_up, disposition: served}\n- {do: say, id: sorry, text: Sorry.}\n";
+    std::fs::write(&script, steps).expect("written");
+    let script = script.to_str().expect("a path");
+    let output = with_input(&["script", "run", script, "--contact", "name=Ann"], "hello\n#5\n/over\n");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = shown.lines().collect();
+    let expected = [
+        r#"[sales has the call, and is told {"who":"Ann"}]"#,
+        "[the bot hears it]",
+        "[the bot is told of key 5]",
+        "[end: served]",
+    ];
+    assert_eq!(lines, expected);
+    let output = with_input(&["script", "run", script], "/failed\n");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Sorry."), "{}", said(&output));
+}

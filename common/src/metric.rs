@@ -122,6 +122,15 @@ metrics! {
     DP_UNDERSTANDING = "peal_dataplane_understanding_seconds", Histogram(THOUGHT_SECONDS), [];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
+    /// Calls that a bot has.
+    DP_BOT_SESSIONS = "peal_dataplane_bot_sessions", Gauge, ["bot"];
+    /// Calls that a bot could not have, or no longer, by kind: `refused` (full or down), `connect`, `stalled`, `broken`, `rubbish`,
+    /// `refusal`, `flood`, and `overrun` for audio or marks beyond what may wait.
+    DP_BOT_FAULTS = "peal_dataplane_bot_faults_total", Counter, ["bot", "kind"];
+    /// How long a connection to a bot took.
+    DP_BOT_CONNECT = "peal_dataplane_bot_connect_seconds", Histogram(WORK_SECONDS), ["bot"];
+    /// Audio of callees lost because a bot took none.
+    DP_BOT_DROPPED = "peal_dataplane_bot_audio_dropped_seconds_total", Counter, ["bot"];
     /// RTP ports that calls hold: shared ones while a call is set up, own ones up to its end.
     DP_RTP_PORTS_IN_USE = "peal_dataplane_rtp_ports_in_use", Gauge, ["shard"];
     /// RTP ports that one call had for itself and that rest after it.

@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
         2 => Box::new(Deepgram::new(AudioFormat::Mulaw)),
         3 => Box::new(openai::OpenAi::new(openai::Purpose::Transcription { model: "m".into() }, 500)),
         _ => {
-            let purpose = openai::Purpose::Speech { instructions: "i".into(), voice: "v".into(), transcription: None };
+            let purpose = openai::Purpose::Speech { instructions: "i".into(), voice: "v".into(), transcription: None, speaks_first: true };
             Box::new(openai::OpenAi::new(purpose, 500))
         }
     };
@@ -54,6 +54,7 @@ fuzz_target!(|input: &[u8]| {
         }
         assert!(said <= came, "{said} of {came}");
     }
+    protocol.silenced(std::time::Duration::from_millis(100)).into_iter().for_each(check_frame);
     check_frame(protocol.audio(100, &[0xFF; 800]));
     protocol.end_of_speech().into_iter().chain(protocol.close()).for_each(check_frame);
 });

@@ -372,6 +372,9 @@ fn summary(report: &DialReport) -> Value {
     if dialogues.iter().any(|dialogue| !dialogue.turns.is_empty()) {
         dialogue_summary(&dialogues, &mut summary);
     }
+    if !report.hook_faults.is_empty() {
+        summary["hook_faults"] = json!(report.hook_faults);
+    }
     if let Some(tap) = &report.tap {
         summary["tap_chunks"] = tap.chunks.into();
         summary["tap_dropped"] = tap.dropped.into();

@@ -3,6 +3,7 @@
 //! Plain data. Every limit is documented at its field and held by `check`; the published JSON Schema is made from these types.
 
 mod ask;
+mod bot;
 mod converse;
 mod played;
 mod say;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu};
+pub use bot::Bot;
 pub use converse::{Converse, ModelTool};
 pub use played::Played;
 pub use say::{BargeIn, LeaveMessage, Play, Record, Say, Speech};
@@ -83,6 +85,8 @@ pub enum StepKind {
     Webhook(Webhook),
     /// Let a language model talk with the callee.
     Converse(Box<Converse>),
+    /// Let a voice bot talk with the callee.
+    Bot(Bot),
     /// Begin to record the call, or stop.
     Record(Record),
     /// Wait for the tone of an answering machine, and speak after it.
@@ -100,9 +104,19 @@ impl Document {
     pub fn recognisers(&self) -> BTreeSet<&str> {
         let listens = self.steps.iter().filter_map(|step| match &step.kind {
             StepKind::Listen(listen) => Some(listen.recogniser.as_deref().unwrap_or_default()),
+            StepKind::Converse(converse) => Some(converse.recogniser.as_deref().unwrap_or_default()),
             _ => None,
         });
         listens.collect()
+    }
+
+    /// The bots that it gives calls to, by the names in its steps; the only one there is has the empty name.
+    pub fn bots(&self) -> BTreeSet<&str> {
+        let bots = self.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Bot(bot) => Some(bot.bot.as_deref().unwrap_or_default()),
+            _ => None,
+        });
+        bots.collect()
     }
 }
 
@@ -130,6 +144,7 @@ impl StepKind {
             Self::Http(_) => "http",
             Self::Webhook(_) => "webhook",
             Self::Converse(_) => "converse",
+            Self::Bot(_) => "bot",
             Self::Record(_) => "record",
             Self::LeaveMessage(_) => "leave_message",
             Self::Transfer(_) => "transfer",

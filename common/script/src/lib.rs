@@ -26,13 +26,13 @@ mod template;
 pub use check::Fault;
 pub use condition::{Condition, Test};
 pub use document::{
-    BargeIn, Branch, Case, Collect, Converse, Document, Expect, HangUp, Headers, Http, Intent, Ladder,
+    BargeIn, Bot, Branch, Case, Collect, Converse, Document, Expect, HangUp, Headers, Http, Intent, Ladder,
     LeaveMessage, Listen, Menu, Method, ModelTool, Play, Played, Record, Say, Set, Speech, Step, StepKind,
     Transfer, TransferMode, Wait, Webhook,
 };
 pub use program::{Program, Sentence, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};
-pub use run::{Action, Ask, Awaits, End, Heard, Input, ModelDeed, Reply, Request, Run, Talk, Tally};
+pub use run::{Action, Ask, Attend, Awaits, End, Heard, Input, ModelDeed, Reply, Request, Run, Talk, Tally};
 #[cfg(feature = "openapi")]
 pub use schema::json_schema;
 pub use template::{Template, TemplateError};

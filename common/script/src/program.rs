@@ -60,6 +60,7 @@ pub(crate) enum Op {
     Http(Box<Http>),
     Webhook(Box<Webhook>),
     Converse(Box<Converse>),
+    Bot(Box<Bot>),
     Record(bool),
     LeaveMessage { message: Utterance, beep_max: Duration },
     Transfer(Box<Transfer>),
@@ -87,6 +88,7 @@ impl Op {
             Self::Http(_) => "http",
             Self::Webhook(_) => "webhook",
             Self::Converse(_) => "converse",
+            Self::Bot(_) => "bot",
             Self::Record(_) => "record",
             Self::LeaveMessage { .. } => "leave_message",
             Self::Transfer(_) => "transfer",
@@ -171,6 +173,15 @@ pub(crate) struct Converse {
     pub(crate) words_max: u32,
     pub(crate) voice: Option<String>,
     pub(crate) over: Target,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Bot {
+    pub(crate) bot: Option<String>,
+    pub(crate) parameters: Box<[(String, Template)]>,
+    pub(crate) time_max: Duration,
+    pub(crate) over: Target,
+    pub(crate) failed: Target,
 }
 
 #[derive(Debug, PartialEq)]

@@ -10,6 +10,7 @@
 //! ```
 
 mod asking;
+mod attending;
 mod conversing;
 mod keys;
 mod speaking;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use common::PromptId;
 use common::digits::Digit;
 
+pub use attending::Attend;
 pub use conversing::{ModelDeed, Talk};
 
 use crate::document::{Method, TransferMode};
@@ -46,6 +48,10 @@ pub enum Input {
     Reply(Reply),
     /// The model that talks does something beside speaking.
     Deed(ModelDeed),
+    /// The bot that had the call has closed the connection.
+    BotLeft,
+    /// The bot cannot have the call, or no longer.
+    BotFailed,
     /// The tone of an answering machine.
     Beep,
     /// Somebody else is talking with the callee; [`Input::Transferred`] follows when they have finished.
@@ -96,6 +102,12 @@ pub enum Action {
     /// Have a language model answer, and speak its answer in the place of what is being said. [`Input::Spoken`] follows, and
     /// [`Input::Deed`] before it where it does something.
     Converse(Box<Talk>),
+    /// Give the call to a bot, until [`Input::BotLeft`], [`Input::BotFailed`] or [`Action::Detach`].
+    Attach(Box<Attend>),
+    /// Tell the bot of a key.
+    TellKey(Digit),
+    /// Take the call from the bot, and silence it.
+    Detach,
     /// Begin to record, or stop.
     Record(bool),
     /// Watch for the tone of an answering machine until [`Input::Beep`], or until something is said.
@@ -180,6 +192,8 @@ pub enum Awaits {
     Key,
     /// A server.
     Reply,
+    /// A bot that has the call.
+    Bot,
     /// The tone of an answering machine.
     Beep,
     /// Somebody who takes the callee.
@@ -220,6 +234,9 @@ enum State {
     },
     AwaitingReply {
         deadline: Instant,
+    },
+    Attended {
+        until: Instant,
     },
     AwaitingBeep {
         deadline: Instant,
@@ -290,6 +307,8 @@ impl Run {
             Input::RecogniserGone => self.on_recogniser_gone(now),
             Input::Reply(reply) => self.on_reply(now, reply),
             Input::Deed(deed) => self.on_deed(now, deed),
+            Input::BotLeft => self.on_bot_gone(now, false),
+            Input::BotFailed => self.on_bot_gone(now, true),
             Input::Beep if matches!(self.state, State::AwaitingBeep { .. }) => self.leave_message(),
             Input::Beep => {}
             Input::Joined => {
@@ -314,6 +333,7 @@ impl Run {
             | State::MenuOpen { deadline }
             | State::Collecting { deadline, .. }
             | State::Waiting { until: deadline }
+            | State::Attended { until: deadline }
             | State::AwaitingReply { deadline }
             | State::AwaitingBeep { deadline } => Some(deadline),
             State::Transferring { deadline } => deadline,
@@ -329,6 +349,7 @@ impl Run {
             State::Listening { .. } => Awaits::Speech,
             State::MenuOpen { .. } | State::Collecting { .. } => Awaits::Key,
             State::AwaitingReply { .. } => Awaits::Reply,
+            State::Attended { .. } => Awaits::Bot,
             State::AwaitingBeep { .. } => Awaits::Beep,
             State::Transferring { .. } => Awaits::Transfer,
             State::Waiting { .. } => Awaits::Time,
@@ -374,6 +395,7 @@ impl Run {
             State::Collecting { entry, .. } => self.complete_entry(now, entry),
             State::Waiting { .. } => self.enter_next(now),
             State::AwaitingReply { .. } => self.fail_request(now, "no reply in time".to_owned()),
+            State::Attended { .. } => self.take_from_bot(now),
             State::AwaitingBeep { .. } => self.leave_message(),
             State::Transferring { .. } => self.on_transfer_failed(now),
             State::NotStarted | State::Speaking | State::Over => unreachable!("they have no deadline"),
@@ -417,6 +439,7 @@ impl Run {
             }
             Op::Listen(listen) => self.begin_listen(now, listen),
             Op::Converse(converse) => self.begin_converse(now, converse),
+            Op::Bot(bot) => self.begin_bot(now, bot),
             Op::Menu(menu) => self.begin_menu(now, menu),
             Op::Collect(collect) => self.begin_collect(now, collect),
             Op::Set(values) => {

@@ -15,8 +15,8 @@ use utoipa::{
 };
 
 use crate::document::{
-    BargeIn, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, Play, Record,
-    Say, Set, Step, Transfer, Wait, Webhook,
+    BargeIn, Bot, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, Play,
+    Record, Say, Set, Step, Transfer, Wait, Webhook,
 };
 
 /// The JSON Schema by which editors and other programs judge a script. What only [`Program::new`](crate::Program::new) can
@@ -68,6 +68,7 @@ impl PartialSchema for Step {
             .item(kind::<Http>("http"))
             .item(kind::<Webhook>("webhook"))
             .item(kind::<Converse>("converse"))
+            .item(kind::<Bot>("bot"))
             .item(kind::<Record>("record"))
             .item(kind::<LeaveMessage>("leave_message"))
             .item(kind::<Transfer>("transfer"))
@@ -93,6 +94,7 @@ impl ToSchema for Step {
         Http::schemas(schemas);
         Webhook::schemas(schemas);
         Converse::schemas(schemas);
+        Bot::schemas(schemas);
         Record::schemas(schemas);
         LeaveMessage::schemas(schemas);
         Transfer::schemas(schemas);

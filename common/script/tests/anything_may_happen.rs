@@ -20,6 +20,7 @@ steps:
   cases: [{when: {variable: v, is: x}, to: hello}]
 - {do: leave_message, message: Bye.}
 - {do: wait, ms: 10}
+- {do: bot, parameters: {s: '{{s}}'}, seconds_max: 5, failed: hello}
 - {do: transfer, to: '+4989', failed: hook}
 - {do: webhook, id: hook, url: 'http://h/', failed: hello}
 ";
@@ -49,13 +50,15 @@ fn input(kind: u8, sign: u8) -> Input {
         }),
         7 => Input::Beep,
         8 => Input::Transferred(sign.is_multiple_of(2)),
+        9 if sign.is_multiple_of(2) => Input::BotLeft,
+        9 => Input::BotFailed,
         _ => Input::Time,
     }
 }
 
 proptest! {
     #[test]
-    fn anything_may_happen(inputs in prop::collection::vec((0u8..12, any::<u8>(), 0u16..8_000), 0..400)) {
+    fn anything_may_happen(inputs in prop::collection::vec((0u8..13, any::<u8>(), 0u16..8_000), 0..400)) {
         let program = Program::new(&peal_script::read(ALL_STEPS).expect("YAML")).expect("a good script");
         let mut run = Run::new(Arc::new(program), &|_| None);
         let mut now = Instant::now();

@@ -49,6 +49,20 @@ steps:
 }
 
 #[test]
+fn bots() {
+    let found = faults(
+        "
+name: x
+steps:
+- {do: bot, bot: '', parameters: {'': 'x', a: '{{nobody}}'}, seconds_max: 0, over: there, failed: here}
+",
+    );
+    for field in ["bot: ", "parameters: ", "parameters.a: ", "seconds_max: ", "over: ", "failed: "] {
+        assert!(found.contains(&format!("steps[0].{field}")), "{field} in {found}");
+    }
+}
+
+#[test]
 fn circles_and_dead_ends() {
     insta::assert_snapshot!(faults(
         "

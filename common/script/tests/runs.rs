@@ -35,6 +35,9 @@ impl Call {
                 Action::StopListening => "deaf".to_owned(),
                 Action::Request(request) => format!("{:?} {}", request.method, request.url),
                 Action::Converse(talk) => format!("model {}", talk.said.unwrap_or_default()),
+                Action::Attach(attend) => format!("bot {:?} {:?}", attend.bot, attend.parameters),
+                Action::TellKey(digit) => format!("tell {digit}"),
+                Action::Detach => "detach".to_owned(),
                 Action::Record(on) => format!("record {on}"),
                 Action::AwaitBeep => "beep?".to_owned(),
                 Action::Transfer { to, .. } => format!("transfer {to}"),
@@ -336,4 +339,40 @@ fn a_model_that_fails_and_one_that_is_at_its_limit_lead_on() {
         call.hand(Input::Deed(deed)).hand(Input::Spoken);
         assert_eq!(call.did(), end);
     }
+}
+
+const ATTENDED: &str = "
+name: attended
+steps:
+- {do: bot, bot: sales, parameters: {who: 'This is {{contact.name}}.'}, seconds_max: 60, over: code, failed: sorry}
+- {do: collect, id: code, max_digits: 1, next: bye}
+- {do: say, id: sorry, text: 'Sorry: {{error}}.'}
+- {do: hang_up, id: bye, disposition: done}
+";
+
+#[test]
+fn a_bot_has_the_call_and_its_keys_until_it_leaves() {
+    let mut call = Call::of(ATTENDED);
+    assert_eq!(call.did(), "bot Some(\"sales\") [(\"who\", \"This is Ann.\")]");
+    assert_eq!(call.key("12").did(), "tell 1 | tell 2");
+    assert_eq!(call.hand(Input::SpeechBegan).did(), "");
+    call.hand(Input::BotLeft);
+    assert_eq!(call.did(), "", "the keys were the bot's");
+    assert_eq!(call.key("3").did(), "end done");
+    assert_eq!(call.hand(Input::BotLeft).did(), "");
+}
+
+#[test]
+fn a_bot_that_is_gone_and_one_that_stays_too_long() {
+    let mut call = Call::of(ATTENDED);
+    call.did();
+    assert_eq!(call.hand(Input::BotFailed).did(), "say Sorry: bot.");
+    assert_eq!(call.hand(Input::BotFailed).hand(Input::Spoken).did(), "end done");
+
+    let mut call = Call::of(ATTENDED);
+    call.did();
+    let began = call.now;
+    assert_eq!(call.wait().did(), "detach");
+    assert_eq!(call.now - began, Duration::from_secs(60));
+    assert_eq!(call.key("1").did(), "end done");
 }

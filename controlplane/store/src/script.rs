@@ -148,7 +148,10 @@ pub(crate) async fn recognisers(
     let mut listening = BTreeMap::new();
     for row in &rows {
         let script = from_row(row)?;
-        let names: BTreeSet<String> = script.document.recognisers().into_iter().map(str::to_owned).collect();
+        let mut names: BTreeSet<String> =
+            script.document.recognisers().into_iter().map(str::to_owned).collect();
+        // As nodes name them where they tell what is free.
+        names.extend(script.document.bots().into_iter().map(|bot| format!("bot:{bot}")));
         if !names.is_empty() {
             listening.insert(script.id, names);
         }

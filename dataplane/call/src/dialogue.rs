@@ -1,14 +1,17 @@
-//! The dialogue of one call: its run through the script, what is being said, what is being listened to, and the record of both.
+//! The dialogue of one call: its run through the script, what is being said, what is being listened to, which
+//! bot has it, and the record of all.
 //!
 //! ```text
 //!   Run (script) ── Play, Say ──▶ Speaking ──▶ prompts to the session, sentences from the voice thread
 //!       ▲        ── Listen ─────▶ Listening ─▶ end of speech, the recogniser's answer
+//!       ▲        ── Attach ─────▶ Attended ──▶ a bot's audio to the session, its marks and keys to the voice thread
 //!       └──────── inputs ◀─────── keys, speech, time, what the voice thread tells
 //! ```
 //!
 //! One input, then [`Dialogue::poll_effect`] until there is none. Everything that is waited for has a deadline here or in the run, so
 //! that a voice thread that never answers leaves no call stuck.
 
+mod attended;
 mod listening;
 mod record;
 mod speaking;
@@ -25,6 +28,7 @@ pub use record::{Counts, Latency, Record, Speaker, Turn};
 
 use crate::Script;
 use crate::voice::{Told, Wish};
+use attended::Attended;
 use listening::Listening;
 use record::Recorder;
 use speaking::Speaking;
@@ -67,6 +71,7 @@ pub(crate) struct Dialogue {
     run: Run,
     speaking: Option<Speaking>,
     listening: Option<Listening>,
+    attended: Option<Attended>,
     /// Since when the callee speaks.
     callee_speaks: Option<Instant>,
     /// Number and time of the request that the run waits for.
@@ -91,6 +96,7 @@ impl Dialogue {
             script,
             speaking: None,
             listening: None,
+            attended: None,
             callee_speaks: None,
             request: None,
             wishes: 0,
@@ -129,6 +135,7 @@ impl Dialogue {
         }
         self.on_speaking_time(now);
         self.on_listening_time(now);
+        self.on_bot_time(now);
         if self.run.poll_timeout().is_some_and(|at| at <= now) {
             self.hand(now, Input::Time);
         }
@@ -144,6 +151,7 @@ impl Dialogue {
             Told::Speechless { number } => self.on_speechless(now, number),
             Told::Heard { number, heard, hearing } => self.on_heard(now, number, heard, hearing),
             Told::Deaf { number } => self.on_deaf(now, number),
+            Told::Bot { number, told } => self.on_bot(now, number, told),
             Told::Reply { number, reply } => {
                 let Some((_, since)) = self.request.take_if(|(wish, _)| *wish == number) else { return };
                 self.record.on_reply(now - since, matches!(reply, script::Reply::Failed(_)));
@@ -171,7 +179,8 @@ impl Dialogue {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let speaking = self.speaking.as_ref().and_then(|speaking| speaking.wait_until);
         let listening = self.listening.as_ref().and_then(Listening::deadline);
-        [self.run.poll_timeout(), speaking, listening, self.dead_at()].into_iter().flatten().min()
+        let bot = self.attended.as_ref().and_then(Attended::deadline);
+        [self.run.poll_timeout(), speaking, listening, bot, self.dead_at()].into_iter().flatten().min()
     }
 
     pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
@@ -186,6 +195,7 @@ impl Dialogue {
     /// The call is over. Gives what is kept of the dialogue, if it began.
     pub(crate) fn finish(&mut self, now: Instant) -> Option<Box<Record>> {
         self.interrupt(now, false);
+        self.detach(now);
         self.record.finish(now, self.run.tally())
     }
 
@@ -214,6 +224,9 @@ impl Dialogue {
                     self.effects.push_back(Effect::Wish(Wish::Request { number, request }));
                 }
                 Action::Converse(talk) => self.converse(now, talk),
+                Action::Attach(attend) => self.attach(now, attend),
+                Action::TellKey(digit) => self.tell_key(digit),
+                Action::Detach => self.detach(now),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
                 Action::AwaitBeep => self.effects.push_back(Effect::AwaitBeep),
                 Action::Transfer { to, mode, timeout } => {
@@ -221,6 +234,7 @@ impl Dialogue {
                 }
                 Action::End(end) => {
                     self.interrupt(now, false);
+                    self.detach(now);
                     self.record.end(end);
                     self.effects.push_back(Effect::HangUp);
                 }
@@ -260,7 +274,8 @@ impl Dialogue {
             self.run.awaits(),
             Awaits::Answer | Awaits::Time | Awaits::Beep | Awaits::Transfer | Awaits::Reply | Awaits::Nothing
         );
-        let busy = waits || self.callee_speaks.is_some() || self.speaking.is_some();
+        let speaks = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
+        let busy = waits || self.callee_speaks.is_some() || speaks;
         self.alive_at.filter(|_| !busy).map(|at| at + DEAD_AFTER)
     }
 }

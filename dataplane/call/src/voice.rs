@@ -6,8 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::digits::Digit;
 use media::Prompt;
-use script::{Ask, Heard, ModelDeed, Program, Reply, Request, Sentence, Talk};
+use script::{Ask, Attend, Heard, ModelDeed, Program, Reply, Request, Sentence, Talk};
+
+use crate::Speaker;
 
 /// What a call wants.
 #[derive(Clone, Debug)]
@@ -60,8 +63,34 @@ pub enum Wish {
         /// What.
         request: Box<Request>,
     },
+    /// Something of a bot that has the call, or shall have it.
+    Bot {
+        /// Number of the wish to give it the call.
+        number: u32,
+        /// What.
+        wish: BotWish,
+    },
     /// The call is over.
     End,
+}
+
+/// What a call wants of a bot.
+#[derive(Clone, Debug)]
+pub enum BotWish {
+    /// Give it the call: all that the callee says from now on. The tap has been on since before this. [`BotTold::Attached`] follows
+    /// once it is there, and [`BotTold::Left`] or [`BotTold::Failed`] is the last.
+    Attach(Box<Attend>),
+    /// Tell it of a key.
+    Key(Digit),
+    /// Tell it that what it said before this mark was played, or silenced.
+    Marked(String),
+    /// What it said was silenced as it wanted.
+    Silenced {
+        /// How much of what came since the beginning, or since the last silence, the callee has heard.
+        heard: Duration,
+    },
+    /// Take the call from it.
+    Detach,
 }
 
 /// What the voice thread tells a call.
@@ -116,6 +145,13 @@ pub enum Told {
         /// Number of the wish.
         number: u32,
     },
+    /// What a bot does.
+    Bot {
+        /// Number of the wish to give it the call.
+        number: u32,
+        /// What.
+        told: BotTold,
+    },
     /// What came of a request.
     Reply {
         /// Number of the wish.
@@ -123,6 +159,42 @@ pub enum Told {
         /// The answer, or why there is none.
         reply: Reply,
     },
+}
+
+/// What a bot does.
+#[derive(Clone, Debug)]
+pub enum BotTold {
+    /// It is there.
+    Attached,
+    /// It says something, after what it has said.
+    Audio {
+        /// The audio.
+        prompt: Arc<Prompt>,
+        /// How long the first of it was held back for what follows.
+        held: Duration,
+    },
+    /// It wants to know when what it said before this was played.
+    Mark(String),
+    /// What it said and was not played shall be forgotten, at once.
+    Clear,
+    /// What was said, by its account.
+    Said {
+        /// By whom.
+        speaker: Speaker,
+        /// In words.
+        text: String,
+        /// The callee wants no more calls.
+        opts_out: bool,
+    },
+    /// It took no audio, and some was lost.
+    Dropped {
+        /// How much, milliseconds.
+        ms: u32,
+    },
+    /// It has closed the connection.
+    Left,
+    /// It cannot have the call, or no longer.
+    Failed,
 }
 
 /// How an answer was heard.

@@ -114,6 +114,25 @@ impl Prompt {
         Arc::new(Prompt { ulaw, alaw, samples: FRAME_SAMPLES })
     }
 
+    /// μ-law at 8 kHz, as bots send it.
+    pub fn from_mulaw(samples: &[u8]) -> Arc<Prompt> {
+        let frames = |table: &[u8; 256], silence| {
+            let frame = |chunk: &[u8]| {
+                let mut frame = [silence; FRAME_SAMPLES];
+                for (byte, sample) in frame.iter_mut().zip(chunk) {
+                    *byte = table[usize::from(*sample)];
+                }
+                frame
+            };
+            samples.chunks(FRAME_SAMPLES).map(frame).collect()
+        };
+        Arc::new(Prompt {
+            ulaw: frames(Codec::Pcmu.transcode_table(Codec::Pcmu), Codec::Pcmu.silence()),
+            alaw: frames(Codec::Pcmu.transcode_table(Codec::Pcma), Codec::Pcma.silence()),
+            samples: samples.len(),
+        })
+    }
+
     /// Frames of 20 ms; the last is filled up with silence.
     pub fn frames(&self) -> usize {
         self.ulaw.len()

@@ -7,6 +7,7 @@ mod leader;
 mod tap;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
@@ -190,6 +191,8 @@ pub struct DialReport {
     pub rtp_lost: u64,
     /// RTCP reports sent, and datagrams taken.
     pub rtcp_packets: (u64, u64),
+    /// What went wrong with recognisers and bots: how often, by name and kind, such as `sales: rubbish`.
+    pub hook_faults: BTreeMap<String, u64>,
     /// What the listener was handed, if the calls were tapped.
     pub tap: Option<TapReport>,
 }

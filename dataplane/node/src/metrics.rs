@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) use self::voice::{DialogueMetrics, VoiceMetrics};
+pub(crate) use self::voice::{BotMetrics, DialogueMetrics, VoiceMetrics};
 use common::Outcome;
 use common::metric::{self, Kind, Metric};
 use prometheus::core::Collector;

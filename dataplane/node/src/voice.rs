@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  shards ── wishes ─▶ dispatcher ─▶ Hub ── pieces of audio ─▶ sessions ─▶ recognisers
+//!     │                               │ │              ◀── pieces of audio ── sessions ◀─▶ bots
 //!     │                               │ ├── sentences ───────▶ Speaker ──▶ voices, cache
 //!     └──── tapped audio ────────────▶│ └── requests ────────▶ Asker ────▶ servers
 //!     ◀──────────── mail ─────────────┘
@@ -11,6 +12,7 @@
 //! mail. Whatever it is late with, calls go on: each of their wishes has a deadline of the call's own.
 
 mod asking;
+mod attending;
 pub mod config;
 mod conversing;
 mod hearing;

@@ -5,6 +5,8 @@ pub mod openai;
 pub mod twilio;
 pub mod vosk;
 
+use std::time::Duration;
+
 use common::digits::Digit;
 
 use crate::AudioFormat;
@@ -38,8 +40,15 @@ pub trait Protocol: Send {
         None
     }
 
+    /// What the server sent was silenced, as [`Heard::Clear`] asked, after so much of what came since the beginning, or since the silence
+    /// before, was heard.
+    fn silenced(&mut self, _heard: Duration) -> Vec<Frame> {
+        Vec::new()
+    }
+
     /// Whether it tells with [`Heard::Final`] what was said. Audio is kept until then, and goes to the next connection if this one breaks. A
-    /// bot that only talks would hear it as an echo of the past.
+    /// bot that talks would hear it as an echo of the past: it is not connected again, and one that closes the connection has come to an
+    /// end.
     fn gives_results(&self) -> bool {
         true
     }

@@ -1,6 +1,7 @@
 //! One call's connection to one server: opened, fed, read, opened again when it breaks, closed.
 //!
-//! A task of its own. The call hands over pieces through a bounded queue and never waits; what the server says leaves as [`Told`].
+//! A task of its own. A recogniser that is gone in the middle of an utterance is connected again; a bot is not, since it would know nothing
+//! of the conversation. The call hands over pieces through a bounded queue and never waits; what the server says leaves as [`Told`].
 //! Nothing that the server does, or leaves undone, makes the call wait: connecting, writing and silence all have their time.
 
 use std::time::Duration;
@@ -10,14 +11,16 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use crate::gate::Piece;
 use crate::{CallFacts, Encoder, Frame, Heard, Incoming, Protocol, ProtocolFault, Utterance, tls};
+use bytes::Bytes;
 use common::digits::Digit;
-use media::Codec;
+use media::{Codec, FRAME_SAMPLES};
 
 /// How long a connection may take to be opened. A call waits for it with somebody on the line.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
@@ -26,18 +29,28 @@ const WRITE_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether audio has left; if none has since the last look, the protocol is asked for what keeps the connection
 /// open. Deepgram closes one after ten silent seconds, others later.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
-/// How long a server may take to say its last word after the end.
+/// How long a recogniser may take to say its last word after the end.
+const LAST_WORD_MAX: Duration = Duration::from_secs(4);
+/// How long a server may take to close the connection.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// How often a connection that broke is opened again before a result has come.
 const RECONNECTS_MAX: u32 = 2;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
-/// Longest frame that is taken: ten seconds of audio in base64.
+/// Longest frame that is taken of a server that answers in words.
 const FRAME_BYTES_MAX: usize = 128 << 10;
+/// Longest frame that is taken of a bot: a minute and a half of audio in base64. Simple ones send a whole answer in one.
+const BOT_FRAME_BYTES_MAX: usize = 1 << 20;
 /// How much is read from the kernel at once. The buffer is filled with zeroes before each read; with the 128 KiB that are usual this took
 /// a third of a session's time, and most of its memory.
 const READ_BUFFER_BYTES: usize = 4 << 10;
-/// Frames that a server may send in a second, ten times what speech in pieces of 20 ms takes.
+/// Frames without audio that a server may send in a second.
 const FRAMES_A_SECOND_MAX: u32 = 500;
+/// Audio that a server may send at once, and how much faster than it is played for ever. What may wait to be played is less, and is for
+/// whoever plays it to judge; this bounds what one that is told to forget what it sent, again and again, costs us.
+const AUDIO_AT_ONCE_MAX: f64 = 600.0;
+const AUDIO_PACE_MAX: f64 = 4.0;
+/// How long a bot may give no sign of life: it is pinged with each look.
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// Where a server is, and how it is spoken to.
 pub struct Target {
@@ -60,6 +73,11 @@ pub enum Given {
     Key(Digit),
     /// What the server sent before this mark was played.
     Played(String),
+    /// What the server sent was silenced as it wanted.
+    Silenced {
+        /// How much was heard of what came since the beginning, or since the last silence.
+        heard: Duration,
+    },
 }
 
 /// What becomes of a session.
@@ -76,7 +94,7 @@ pub enum Told {
     Dropped(usize),
     /// The connection broke and is opened again; the utterance so far is sent again.
     Reconnecting,
-    /// It is over.
+    /// It is over: the call is, or a bot has closed the connection.
     Over(Result<(), Gone>),
 }
 
@@ -89,15 +107,38 @@ pub enum Gone {
     /// It takes nothing.
     #[error("the server has taken nothing for {} s", WRITE_MAX.as_secs())]
     Stalled,
-    /// It closed the connection, or it broke.
+    /// It gives no sign of life.
+    #[error("the server has given no sign of life for {} s", SILENCE_MAX.as_secs())]
+    Silent,
+    /// It has not said its last word.
+    #[error("the server has not said its last word in {} s", LAST_WORD_MAX.as_secs())]
+    Wordless,
+    /// It closed the connection as one does who has finished.
+    #[error("the server closed the connection")]
+    Closed,
+    /// It closed the connection for a reason of its own, or it broke.
     #[error("the connection broke: {0}")]
     Broken(String),
     /// It sends what does not belong here.
     #[error("{0}")]
     Fault(#[from] ProtocolFault),
     /// It sends too much.
-    #[error("the server sends more than {FRAMES_A_SECOND_MAX} frames a second")]
+    #[error("the server floods: more than {FRAMES_A_SECOND_MAX} frames a second, or audio without end")]
     Flood,
+}
+
+impl Gone {
+    /// In one word, for a counter.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Stalled | Self::Silent | Self::Wordless => "stalled",
+            Self::Closed | Self::Broken(_) => "broken",
+            Self::Fault(ProtocolFault::Rubbish { .. }) => "rubbish",
+            Self::Fault(ProtocolFault::Refused { .. }) => "refusal",
+            Self::Flood => "flood",
+        }
+    }
 }
 
 /// Runs a session until the call is over (`given` closed) or the server is gone. Always ends with [`Told::Over`], unless nobody listens.
@@ -108,15 +149,21 @@ pub async fn run(
     mut given: mpsc::Receiver<Given>,
     told: mpsc::UnboundedSender<Told>,
 ) {
-    let mut line = Line { call: &call, codec, told: &told, utterance: Utterance::default(), reconnects: 0 };
+    let talks = !(target.protocol)().gives_results();
+    let utterance = Utterance::default();
+    let mut line = Line { call: &call, codec, told: &told, talks, utterance, reconnects: 0 };
     let mut was_open = false;
     let over = loop {
         let gone = match line.converse(&target, &mut given, &mut was_open).await {
             Ok(()) => break Ok(()),
             Err(gone) => gone,
         };
+        if talks {
+            break if gone == Gone::Closed { Ok(()) } else { Err(gone) };
+        }
         // Rubbish comes again, and a server that was never there is not waited for with somebody on the line.
-        let again = was_open && matches!(gone, Gone::Broken(_) | Gone::Stalled | Gone::Connect(_));
+        let again =
+            was_open && matches!(gone, Gone::Closed | Gone::Broken(_) | Gone::Stalled | Gone::Connect(_));
         if !again || line.reconnects == RECONNECTS_MAX {
             break Err(gone);
         }
@@ -135,6 +182,8 @@ struct Line<'a> {
     call: &'a CallFacts,
     codec: Codec,
     told: &'a mpsc::UnboundedSender<Told>,
+    /// It is a bot, to which no utterance is told twice.
+    talks: bool,
     utterance: Utterance,
     /// Within this utterance.
     reconnects: u32,
@@ -149,18 +198,35 @@ impl Line<'_> {
         was_open: &mut bool,
     ) -> Result<(), Gone> {
         let began = Instant::now();
-        let socket = connect(target).await?;
+        let socket = connect(target, if self.talks { BOT_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX }).await?;
         *was_open = true;
         let _ = self.told.send(Told::Connected { took: began.elapsed() });
         let protocol = (target.protocol)();
         let encoder = Encoder::new(protocol.format());
-        Connection { line: self, socket, protocol, encoder, flood: Flood::new(), heard: Vec::new() }
-            .serve(given)
-            .await
+        let (flood, now) = (Flood::new(), Instant::now());
+        let connection = Connection {
+            line: self,
+            socket,
+            protocol,
+            encoder,
+            flood,
+            held: None,
+            alive_at: now,
+            heard: Vec::new(),
+        };
+        connection.serve(given).await
+    }
+
+    /// A piece to be sent, for which the oldest that waits may have to go.
+    fn keep(&mut self, piece: Piece) {
+        let dropped = self.utterance.push(piece);
+        if dropped > 0 {
+            let _ = self.told.send(Told::Dropped(dropped));
+        }
     }
 }
 
-async fn connect(target: &Target) -> Result<Socket, Gone> {
+async fn connect(target: &Target, frame_bytes_max: usize) -> Result<Socket, Gone> {
     let problem = |what: String| Gone::Connect(what.chars().take(200).collect());
     let mut request =
         target.url.as_str().into_client_request().map_err(|error| problem(error.to_string()))?;
@@ -174,8 +240,8 @@ async fn connect(target: &Target) -> Result<Socket, Gone> {
         request.headers_mut().insert(name, value);
     }
     let config = WebSocketConfig::default()
-        .max_message_size(Some(FRAME_BYTES_MAX))
-        .max_frame_size(Some(FRAME_BYTES_MAX))
+        .max_message_size(Some(frame_bytes_max))
+        .max_frame_size(Some(frame_bytes_max))
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0);
     let opened = timeout(
@@ -196,14 +262,18 @@ struct Connection<'a, 'c> {
     protocol: Box<dyn Protocol>,
     encoder: Encoder,
     flood: Flood,
+    /// What was given while a frame was written, and is no audio.
+    held: Option<Given>,
+    /// When something last came.
+    alive_at: Instant,
     /// Of one frame; empty between two.
     heard: Vec<Heard>,
 }
 
 impl Connection<'_, '_> {
-    async fn serve(&mut self, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
+    async fn serve(mut self, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
         for frame in self.protocol.open(self.line.call) {
-            self.write(frame).await?;
+            self.write(frame, given).await?;
         }
         // One timer for the whole connection: a new one for each frame would cost as much as reading it.
         let mut looks = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
@@ -212,36 +282,38 @@ impl Connection<'_, '_> {
         loop {
             while let Some(piece) = self.line.utterance.pop() {
                 let frame = self.encode(&piece);
-                self.write(frame).await?;
+                self.write(frame, given).await?;
                 is_silent = false;
-                if !self.protocol.gives_results() {
+                if self.line.talks {
                     self.line.utterance.finish();
                 }
+            }
+            if let Some(held) = self.held.take() {
+                self.take(held, given).await?;
+                continue;
             }
             tokio::select! {
                 biased;
                 taken = given.recv() => match taken {
-                    None => return self.close().await,
-                    Some(given) => self.take(given).await?,
+                    None => return self.close(given).await,
+                    Some(taken) => self.take(taken, given).await?,
                 },
                 read = self.socket.next() => self.read(read)?,
                 _ = looks.tick() => {
                     if is_silent && let Some(frame) = self.protocol.keep_alive() {
-                        self.write(frame).await?;
+                        self.write(frame, given).await?;
                     }
                     is_silent = true;
+                    self.look_for_life(given).await?;
                 }
             }
         }
     }
 
-    async fn take(&mut self, given: Given) -> Result<(), Gone> {
-        let frame = match given {
+    async fn take(&mut self, taken: Given, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
+        let frame = match taken {
             Given::Audio(piece) => {
-                let dropped = self.line.utterance.push(piece);
-                if dropped > 0 {
-                    let _ = self.line.told.send(Told::Dropped(dropped));
-                }
+                self.line.keep(piece);
                 None
             }
             // A server that has given its result would find a second, empty one in the silence that follows.
@@ -249,11 +321,28 @@ impl Connection<'_, '_> {
             Given::EndOfSpeech => self.protocol.end_of_speech(),
             Given::Key(digit) => self.protocol.key(digit),
             Given::Played(mark) => self.protocol.played(&mark),
+            Given::Silenced { heard } => {
+                for frame in self.protocol.silenced(heard) {
+                    self.write(frame, given).await?;
+                }
+                None
+            }
         };
         match frame {
-            Some(frame) => self.write(frame).await,
+            Some(frame) => self.write(frame, given).await,
             None => Ok(()),
         }
+    }
+
+    /// A bot may have nothing to say for minutes; that it is there at all is asked of its WebSocket.
+    async fn look_for_life(&mut self, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
+        if !self.line.talks {
+            return Ok(());
+        }
+        if self.alive_at.elapsed() >= SILENCE_MAX {
+            return Err(Gone::Silent);
+        }
+        self.send(Message::Ping(Bytes::new()), given).await
     }
 
     fn encode(&mut self, piece: &Piece) -> Frame {
@@ -261,31 +350,50 @@ impl Connection<'_, '_> {
         self.protocol.audio(piece.position / 8, &bytes)
     }
 
-    async fn write(&mut self, frame: Frame) -> Result<(), Gone> {
+    async fn write(&mut self, frame: Frame, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
         let message = match frame {
             Frame::Text(text) => Message::text(text),
             Frame::Binary(bytes) => Message::binary(bytes),
         };
-        match timeout(WRITE_MAX, self.socket.send(message)).await {
-            Err(_) => Err(Gone::Stalled),
-            Ok(Err(error)) => Err(Gone::Broken(error.to_string())),
-            Ok(Ok(())) => Ok(()),
+        self.send(message, given).await
+    }
+
+    /// Sends, and meanwhile takes what is given, so that the oldest audio makes room and not the newest.
+    async fn send(&mut self, message: Message, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
+        let Self { socket, line, held, .. } = self;
+        let sending = timeout(WRITE_MAX, socket.send(message));
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return match sent {
+                    Err(_) => Err(Gone::Stalled),
+                    Ok(Err(error)) => Err(Gone::Broken(error.to_string())),
+                    Ok(Ok(())) => Ok(()),
+                },
+                Some(taken) = given.recv(), if held.is_none() => match taken {
+                    Given::Audio(piece) => line.keep(piece),
+                    other => *held = Some(other),
+                },
+            }
         }
     }
 
     fn read(&mut self, read: Option<Result<Message, tungstenite::Error>>) -> Result<(), Gone> {
-        if !self.flood.allows(Instant::now()) {
-            return Err(Gone::Flood);
-        }
+        let now = Instant::now();
+        self.alive_at = now;
         let heard = &mut self.heard;
         match read {
-            None | Some(Ok(Message::Close(_))) => {
-                return Err(Gone::Broken("closed by the server".to_owned()));
-            }
+            None => return Err(Gone::Broken("closed by the server".to_owned())),
+            Some(Ok(Message::Close(close))) => return Err(closed(close)),
             Some(Err(error)) => return Err(Gone::Broken(error.to_string())),
             Some(Ok(Message::Text(text))) => self.protocol.read(Incoming::Text(&text), heard)?,
             Some(Ok(Message::Binary(bytes))) => self.protocol.read(Incoming::Binary(&bytes), heard)?,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+        }
+        let audio = |heard: &Heard| if let Heard::Audio(audio) = heard { audio.len() } else { 0 };
+        if !self.flood.allows(now, self.heard.iter().map(audio).sum()) {
+            return Err(Gone::Flood);
         }
         for heard in self.heard.drain(..) {
             if matches!(heard, Heard::Final { .. }) {
@@ -298,10 +406,11 @@ impl Connection<'_, '_> {
     }
 
     /// The last frames, and what the server says to them.
-    async fn close(&mut self) -> Result<(), Gone> {
+    async fn close(mut self, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
         for frame in self.protocol.close() {
-            self.write(frame).await?;
+            self.write(frame, given).await?;
         }
+        let wait = if self.line.talks { CLOSE_MAX } else { LAST_WORD_MAX };
         let last_words = async {
             while let Some(read) = self.socket.next().await {
                 if self.read(Some(read)).is_err() {
@@ -309,24 +418,44 @@ impl Connection<'_, '_> {
                 }
             }
         };
-        let _ = timeout(CLOSE_MAX, last_words).await;
+        let is_late = timeout(wait, last_words).await.is_err();
+        let is_owed = !self.line.talks && !self.line.utterance.is_finished();
         let _ = timeout(CLOSE_MAX, self.socket.close(None)).await;
-        Ok(())
+        if is_late && is_owed { Err(Gone::Wordless) } else { Ok(()) }
     }
 }
 
-/// Counts frames of a second.
+/// Why it closed the connection: who has finished gives one of these codes, or none (RFC 6455 section 7.4).
+fn closed(close: Option<CloseFrame>) -> Gone {
+    match close.map(|close| close.code) {
+        None | Some(CloseCode::Normal | CloseCode::Away | CloseCode::Status) => Gone::Closed,
+        Some(code) => Gone::Broken(format!("closed by the server with code {code}")),
+    }
+}
+
+/// Counts frames without audio of a second, and audio that came before its time.
 struct Flood {
     second: Instant,
     frames: u32,
+    /// When `early` was counted.
+    at: Instant,
+    /// Seconds of audio that came before their time.
+    early: f64,
 }
 
 impl Flood {
     fn new() -> Self {
-        Self { second: Instant::now(), frames: 0 }
+        Self { second: Instant::now(), frames: 0, at: Instant::now(), early: 0.0 }
     }
 
-    fn allows(&mut self, now: Instant) -> bool {
+    /// Whether a frame with so many samples of audio is not too much.
+    fn allows(&mut self, now: Instant, samples: usize) -> bool {
+        if samples >= FRAME_SAMPLES / 2 {
+            let passed = now.duration_since(self.at).as_secs_f64();
+            self.at = now;
+            self.early = (self.early - passed * AUDIO_PACE_MAX).max(0.0) + samples as f64 / 8_000.0;
+            return self.early <= AUDIO_AT_ONCE_MAX;
+        }
         if now.duration_since(self.second) >= Duration::from_secs(1) {
             (self.second, self.frames) = (now, 0);
         }

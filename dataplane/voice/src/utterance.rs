@@ -21,6 +21,8 @@ pub struct Utterance {
     waiting_samples: usize,
     dropped_samples: u64,
     replayed_samples: u64,
+    /// Of what waits, what is sent again: it had its place already, and takes none of what follows.
+    again_samples: usize,
 }
 
 impl Utterance {
@@ -29,7 +31,7 @@ impl Utterance {
         self.waiting_samples += piece.samples.len();
         self.waiting.push_back(piece);
         let mut dropped = 0;
-        while self.waiting_samples > WAITING_SAMPLES_MAX && self.waiting.len() > 1 {
+        while self.waiting_samples > WAITING_SAMPLES_MAX + self.again_samples && self.waiting.len() > 1 {
             let oldest = self.waiting.pop_front().expect("there are two");
             self.waiting_samples -= oldest.samples.len();
             dropped += oldest.samples.len();
@@ -42,6 +44,7 @@ impl Utterance {
     pub fn pop(&mut self) -> Option<Piece> {
         let piece = self.waiting.pop_front()?;
         self.waiting_samples -= piece.samples.len();
+        self.again_samples = self.again_samples.saturating_sub(piece.samples.len());
         self.sent_samples += piece.samples.len();
         self.sent.push_back(piece.clone());
         while self.sent_samples > SAMPLES_MAX {
@@ -60,6 +63,7 @@ impl Utterance {
     /// The connection broke: what it had, without a result, is sent again to the next. It may be more than usually waits.
     pub fn replay(&mut self) {
         self.replayed_samples += self.sent_samples as u64;
+        self.again_samples += self.sent_samples;
         self.waiting_samples += std::mem::take(&mut self.sent_samples);
         while let Some(piece) = self.sent.pop_back() {
             self.waiting.push_front(piece);
@@ -98,6 +102,19 @@ mod tests {
         assert!(utterance.is_finished());
         utterance.replay();
         assert_eq!((utterance.pop(), utterance.counts()), (None, (0, 1_600)));
+    }
+
+    #[test]
+    fn what_is_sent_again_is_not_lost_to_what_follows() {
+        let mut utterance = Utterance::default();
+        for n in 0..100 {
+            utterance.push(piece(n));
+            utterance.pop();
+        }
+        utterance.replay();
+        let dropped: usize = (100..160).map(|n| utterance.push(piece(n))).sum();
+        assert_eq!(dropped, 10 * 800, "five seconds wait besides, and then the oldest goes");
+        assert_eq!(utterance.pop(), Some(piece(10)));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use media::Codec;
 use tokio::io::AsyncWriteExt;
@@ -9,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
+use voice::protocol::twilio::Twilio;
 use voice::protocol::vosk::Vosk;
 use voice::session::{Given, Gone, Target, Told, run};
 use voice::{AudioFormat, CallFacts, Heard, Piece, Protocol};
@@ -24,11 +27,15 @@ struct Stand {
 
 impl Stand {
     async fn new() -> Self {
+        Self::with(|| Box::new(Vosk::new(AudioFormat::Linear8))).await
+    }
+
+    async fn with(protocol: fn() -> Box<dyn Protocol>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let target = Target {
             url: format!("ws://{}", listener.local_addr().expect("bound")),
             headers: vec![("authorization".into(), "Token x".into())],
-            protocol: Box::new(|| Box::new(Vosk::new(AudioFormat::Linear8)) as Box<dyn Protocol>),
+            protocol: Box::new(protocol),
         };
         let (given, from_call) = mpsc::channel(64);
         let (to_call, told) = mpsc::unbounded_channel();
@@ -224,4 +231,58 @@ async fn a_server_without_tls_where_tls_belongs() {
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
     let told = tokio::time::timeout(PATIENCE, told.recv()).await.expect("in time").expect("told");
     assert!(matches!(told, Told::Over(Err(Gone::Connect(_)))), "{told:?}");
+}
+
+/// A session with a bot.
+async fn bot() -> (Stand, WebSocketStream<TcpStream>) {
+    let stand = Stand::with(|| Box::new(Twilio::new())).await;
+    let mut server = stand.accept().await;
+    for event in ["connected", "start"] {
+        assert!(matches!(server.next().await, Some(Ok(Message::Text(text))) if text.contains(event)));
+    }
+    (stand, server)
+}
+
+#[tokio::test]
+async fn a_bot_that_closes_has_finished_and_one_that_breaks_off_is_not_connected_again() {
+    let (mut stand, mut server) = bot().await;
+    server.close(None).await.expect("closed");
+    assert_eq!(stand.over().await, Ok(()));
+
+    let (mut stand, mut server) = bot().await;
+    stand.say(0).await;
+    assert!(matches!(server.next().await, Some(Ok(Message::Text(text))) if text.contains("media")));
+    drop(server);
+    assert!(matches!(stand.over().await, Err(Gone::Broken(_))));
+}
+
+#[tokio::test]
+async fn a_bot_may_say_a_minute_at_once_but_not_an_hour() {
+    let (mut stand, mut server) = bot().await;
+    let media = |samples| {
+        let payload = STANDARD.encode(vec![0xFF; samples]);
+        Message::text(format!(r#"{{"event":"media","media":{{"payload":"{payload}"}}}}"#))
+    };
+    for _ in 0..3_000 {
+        server.send(media(160)).await.expect("it is taken");
+    }
+    server.send(media(60 * 8_000)).await.expect("it is taken");
+    let mut heard = 0;
+    while heard < 120 * 8_000 {
+        if let Told::Heard(Heard::Audio(audio)) = stand.told().await {
+            heard += audio.len();
+        }
+    }
+    while server.send(media(60 * 8_000)).await.is_ok() {}
+    assert_eq!(stand.over().await, Err(Gone::Flood));
+}
+
+#[tokio::test]
+async fn a_recogniser_without_a_last_word() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given = None;
+    assert_eq!(stand.over().await, Err(Gone::Wordless));
 }

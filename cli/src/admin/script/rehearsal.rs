@@ -61,6 +61,7 @@ impl Rehearsal {
         let prompt = match self.run.awaits() {
             _ if self.talks => "the model says, or does (/hang_up)> ",
             Awaits::Reply => "the server answers (JSON, or nothing)> ",
+            Awaits::Bot => "to the bot, or what it does (/over, /failed)> ",
             Awaits::Beep => "beep, or nothing> ",
             Awaits::Transfer => "somebody answers: yes, or nothing> ",
             Awaits::Key => "keys> ",
@@ -80,6 +81,8 @@ impl Rehearsal {
                 let reply = self.reply(line);
                 self.hand(Input::Reply(reply))
             }
+            Awaits::Bot if line == "/over" => self.hand(Input::BotLeft),
+            Awaits::Bot if line == "/failed" => self.hand(Input::BotFailed),
             Awaits::Beep if line == "beep" => self.hand(Input::Beep),
             Awaits::Transfer => self.hand(Input::Transferred(line.starts_with('y'))),
             _ if line.is_empty() => {
@@ -88,6 +91,10 @@ impl Rehearsal {
             }
             Awaits::Key => self.press(line.trim_start_matches('#')),
             _ if line.starts_with('#') && line.len() > 1 => self.press(&line[1..]),
+            Awaits::Bot => {
+                self.tell("bot_hears", "[the bot hears it]", json!({ "text": line }));
+                Ok(())
+            }
             _ => self.hear(line),
         }
     }
@@ -208,6 +215,26 @@ impl Rehearsal {
                     json!({ "prompt": talk.prompt, "said": talk.said }),
                 );
             }
+            Action::Attach(attend) => {
+                let bot = attend.bot.as_deref().unwrap_or("the bot");
+                let parameters: serde_json::Map<_, _> =
+                    attend.parameters.into_iter().map(|(name, value)| (name, value.into())).collect();
+                let told = if parameters.is_empty() {
+                    String::new()
+                } else {
+                    format!(", and is told {}", Value::Object(parameters.clone()))
+                };
+                let line = format!("[{bot} has the call{told}]");
+                self.tell("bot", &line, json!({ "bot": attend.bot, "parameters": parameters }));
+            }
+            Action::TellKey(key) => {
+                self.tell(
+                    "bot_key",
+                    &format!("[the bot is told of key {key}]"),
+                    json!({ "key": key.to_string() }),
+                );
+            }
+            Action::Detach => self.tell("bot_over", "[the bot's time is over]", json!({})),
             Action::Record(on) => {
                 self.tell(
                     "record",

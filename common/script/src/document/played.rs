@@ -67,6 +67,7 @@ impl Document {
                 | StepKind::Record(_)
                 | StepKind::Transfer(_)
                 | StepKind::Wait(_)
+                | StepKind::Bot(_)
                 | StepKind::HangUp(_) => {}
             }
         }

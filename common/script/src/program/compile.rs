@@ -7,8 +7,8 @@ use common::digits::Digit;
 use understanding::Grammar;
 
 use super::{
-    Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer, Utterance,
-    Webhook,
+    Bot, Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer,
+    Utterance, Webhook,
 };
 use crate::check::{Fault, Faults};
 use crate::document::{self, Document, Expect, Speech, Step, StepKind};
@@ -146,6 +146,7 @@ impl<'a> Compiler<'a> {
             StepKind::Http(http) => Op::Http(Box::new(self.http(http, next)?)),
             StepKind::Webhook(webhook) => Op::Webhook(Box::new(self.webhook(webhook))),
             StepKind::Converse(converse) => Op::Converse(Box::new(self.converse(converse, next)?)),
+            StepKind::Bot(bot) => Op::Bot(Box::new(self.bot(bot, next)?)),
             StepKind::Record(record) => Op::Record(record.on),
             StepKind::LeaveMessage(leave) => {
                 self.faults.range("beep_ms_max", leave.beep_ms_max as usize, 1_000..=60_000);
@@ -414,6 +415,23 @@ impl<'a> Compiler<'a> {
             voice: converse.voice.clone(),
             over,
         })
+    }
+
+    fn bot(&mut self, bot: &document::Bot, next: Target) -> Option<Bot> {
+        self.faults.range("seconds_max", bot.seconds_max as usize, 1..=3_600);
+        self.faults.count("parameters", bot.parameters.len(), 0..=20);
+        if let Some(name) = &bot.bot {
+            self.faults.text("bot", name, 64);
+        }
+        let over = self.target_or("over", bot.over.as_ref(), next);
+        let failed = self.target_or("failed", bot.failed.as_ref(), over);
+        let mut parameters = Vec::new();
+        for (name, text) in &bot.parameters {
+            self.faults.text("parameters", name, 64);
+            parameters.push((name.clone(), self.template(&format!("parameters.{name}"), text, BODY_MAX)?));
+        }
+        let time_max = Duration::from_secs(bot.seconds_max.into());
+        Some(Bot { bot: bot.bot.clone(), parameters: parameters.into(), time_max, over, failed })
     }
 
     /// The URL of a model's look-ups. What it looks for is put in by who asks, so its place is left as it is.

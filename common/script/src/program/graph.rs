@@ -55,6 +55,7 @@ fn targets(node: &Node) -> Vec<Target> {
             let tools = converse.tools.iter().map(|(_, to)| *to);
             tools.chain([converse.listen.no_input.to, converse.listen.gone, converse.over]).collect()
         }
+        Op::Bot(bot) => vec![bot.over, bot.failed],
         Op::Menu(menu) => {
             menu.keys.iter().map(|(_, to)| *to).chain([menu.no_input.to, menu.no_match.to]).collect()
         }

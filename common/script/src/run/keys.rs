@@ -77,6 +77,7 @@ impl Run {
                     None => self.on_miss(now),
                 }
             }
+            (Op::Bot(_), State::Attended { .. }) => self.tell_bot(digit),
             (Op::Speak { barge_in, .. }, State::Speaking) if barge_in.by_keys() => {
                 self.type_ahead(digit);
                 self.actions.push_back(Action::StopSpeaking);

@@ -14,7 +14,7 @@ use crate::{
     call::{Call, State},
     dialogue::Effect,
     event::RecordingPart,
-    voice::{Told, Wish},
+    voice::{BotWish, Told, Wish},
 };
 
 /// How long after the answer a port is kept from other calls for a source that was not negotiated. Far ends that will
@@ -65,6 +65,7 @@ impl Calls {
                 call.is_unheard = false;
                 call.stamps.first_audio.get_or_insert(now);
                 call.dialogue.on_first_packet(now);
+                call.script_at = call.dialogue.deadline();
             }
             Transmit { socket: Socket::Media(media.socket), to: sent.to, len: sent.len }
         });
@@ -189,7 +190,9 @@ impl Calls {
                     media.session.stop_playing();
                 }
                 Effect::Wish(wish) => {
-                    if let (Wish::Listen { .. }, Some(tap)) = (&wish, &self.config.tap) {
+                    let hears =
+                        matches!(wish, Wish::Listen { .. } | Wish::Bot { wish: BotWish::Attach(_), .. });
+                    if let (true, Some(tap)) = (hears, &self.config.tap) {
                         media.session.start_tap(now, tap.chunks());
                     }
                     self.events.push_back(Event::Voice { call: name, wish });

@@ -78,7 +78,9 @@ impl Dialogue {
 
     /// The session hears that the callee has fallen silent.
     pub(crate) fn on_speech_ended(&mut self, now: Instant) {
-        self.callee_speaks = None;
+        if let Some(began) = self.callee_speaks.take() {
+            self.on_said_to_bot(now, began);
+        }
         self.alive_at = self.alive_at.map(|_| now);
         let Some(listening) = self.listening.as_mut().filter(|it| it.began.is_some() && it.asked.is_none())
         else {

@@ -12,6 +12,8 @@ const TURNS_MAX: usize = 1_000;
 const TEXT_BYTES_MAX: usize = 8_000;
 /// Bytes kept of all words of a call, an hour of talk: with the rest of 1,000 turns they fit into one entry of the journal.
 const TEXTS_BYTES_MAX: usize = 64 << 10;
+/// A pause that ends what a callee says to a bot, which keeps to itself when it believes that. Longer than one within a sentence.
+const PAUSE_MAX: Duration = Duration::from_millis(1_000);
 
 /// A dialogue, for the record of the attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,6 +163,45 @@ impl Recorder {
                 append(&mut turn.text, " ", &mut self.kept);
             }
             append(&mut turn.text, text, &mut self.kept);
+        }
+    }
+
+    /// A bot begins to speak: what it took since the callee's last sound was its own time.
+    pub(super) fn bot_answers(&mut self, now: Instant) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.latency.understanding += now.saturating_duration_since(waiting.last_sound);
+        }
+    }
+
+    /// What was said, by a bot's account. It tells when it knows, which may be after the turn.
+    pub(super) fn was_said(&mut self, speaker: Speaker, text: &str) {
+        let turn = self.record.turns.iter_mut().rev().find(|turn| turn.speaker == speaker);
+        if let Some(turn) = turn {
+            if !turn.text.is_empty() {
+                append(&mut turn.text, " ", &mut self.kept);
+            }
+            append(&mut turn.text, text, &mut self.kept);
+        }
+    }
+
+    /// The callee said something to a bot, or went on: nothing was said in between. `waits` when it wants an answer.
+    pub(super) fn said_to_bot(&mut self, step: &str, began: Instant, last_sound: Instant, waits: bool) {
+        let (from, to) = (self.since_answer(began), self.since_answer(last_sound));
+        let last = self.record.turns.len().checked_sub(1);
+        let goes_on = last.filter(|last| {
+            let turn = &self.record.turns[*last];
+            turn.speaker == Speaker::Callee && turn.step == step && from < turn.ended + PAUSE_MAX
+        });
+        let turn = match goes_on {
+            Some(turn) => {
+                self.record.turns[turn].ended = to;
+                Some(turn)
+            }
+            None => self.add(Speaker::Callee, step, from, to),
+        };
+        if waits {
+            self.waiting =
+                Some(Waiting { turn, last_sound, endpointed: last_sound, latency: Latency::default() });
         }
     }
 

@@ -132,7 +132,7 @@ impl Dialogue {
 
     /// The session has played a prompt to its end.
     pub(crate) fn on_prompt_ended(&mut self, now: Instant) {
-        let Some(speaking) = &mut self.speaking else { return };
+        let Some(speaking) = &mut self.speaking else { return self.on_bot_played(now) };
         if speaking.more_to_come {
             speaking.is_playing = false;
             speaking.wait_until = Some(now + PIECE_MAX);
@@ -174,6 +174,7 @@ impl Dialogue {
         if let Some(speaking) = &mut self.speaking {
             speaking.heard_since.get_or_insert(now);
         }
+        self.on_bot_first_packet(now);
         self.record.we_are_heard(now);
     }
 

@@ -65,6 +65,7 @@ fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
         Wish::EndOfSpeech { number } => ("end", *number),
         Wish::StopListening { number } => ("stop", *number),
         Wish::Request { number, .. } => ("request", *number),
+        Wish::Bot { number, .. } => ("bot", *number),
         Wish::End => ("over", 0),
     };
     pair.record(attempt).wishes.iter().map(named).collect()

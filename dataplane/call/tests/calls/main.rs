@@ -1,5 +1,6 @@
 //! The calls of a shard against a scripted carrier, in virtual time. One behaviour a module.
 
+mod a_bot_has_the_call;
 mod a_dialogue;
 mod a_tap_hands_out_what_the_callee_says;
 mod a_thousand_calls_are_spread;

@@ -144,6 +144,7 @@ impl Leader {
             rtp_packets: (sum(|c| c.rtp_sent), sum(|c| c.rtp_received)),
             rtp_lost: sum(|c| c.rtp_lost),
             rtcp_packets: (sum(|c| c.rtcp_sent), sum(|c| c.rtcp_received)),
+            hook_faults: sources.metrics.voice().all_faults(),
             tap: self
                 .config
                 .tap

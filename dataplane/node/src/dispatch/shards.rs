@@ -1,6 +1,6 @@
 //! What the shards say about calls, and what is said to them about calls under way.
 
-use call::voice::{Told, Wish};
+use call::voice::{BotTold, BotWish, Told, Wish};
 use call::{CallName, Event, HungUpBy, Mail, RecordingPart};
 use common::AttemptId;
 use proto::v1::refused::Reason;
@@ -52,7 +52,12 @@ impl Dispatch {
             Wish::Request { number, .. } => {
                 Told::Reply { number, reply: Reply::Failed("this node asks no servers".to_owned()) }
             }
-            Wish::Hush { .. } | Wish::EndOfSpeech { .. } | Wish::StopListening { .. } | Wish::End => return,
+            Wish::Bot { number, wish: BotWish::Attach(_) } => Told::Bot { number, told: BotTold::Failed },
+            Wish::Bot { .. }
+            | Wish::Hush { .. }
+            | Wish::EndOfSpeech { .. }
+            | Wish::StopListening { .. }
+            | Wish::End => return,
         };
         let mail = Mail::Voice { attempt: call.attempt, route_try: call.route_try, told };
         self.actions.push_back(Action::Mail { shard, mail });

@@ -1,9 +1,11 @@
 //! Dialogues and the voice thread in numbers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call::{Record, Stamps};
 use common::metric;
+use prometheus::core::Collector;
 use prometheus::{CounterVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry};
 
 use super::{counter, counters, gauges, histograms, register, seconds};
@@ -87,6 +89,16 @@ pub(crate) struct VoiceMetrics {
     connect: HistogramVec,
     understanding: HistogramVec,
     dropped: CounterVec,
+    bots: BotMetrics,
+}
+
+/// What bots tell.
+#[derive(Clone, Debug)]
+pub(crate) struct BotMetrics {
+    sessions: IntGaugeVec,
+    faults: IntCounterVec,
+    connect: HistogramVec,
+    dropped: CounterVec,
 }
 
 impl VoiceMetrics {
@@ -98,7 +110,35 @@ impl VoiceMetrics {
             connect: register(registry, histograms(&metric::DP_RECOGNISER_CONNECT)),
             understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
+            bots: BotMetrics {
+                sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
+                faults: register(registry, counters(&metric::DP_BOT_FAULTS)),
+                connect: register(registry, histograms(&metric::DP_BOT_CONNECT)),
+                dropped: register(registry, seconds(&metric::DP_BOT_DROPPED)),
+            },
         }
+    }
+
+    /// What went wrong with recognisers and bots, by name and kind.
+    pub(crate) fn all_faults(&self) -> BTreeMap<String, u64> {
+        let families = self.faults.collect().into_iter().chain(self.bots.faults.collect());
+        let mut faults = BTreeMap::new();
+        for family in families {
+            for metric in family.get_metric() {
+                let label = |name: &str| {
+                    let label = metric.get_label().iter().find(|label| label.name() == name);
+                    label.map_or("", |label| label.value())
+                };
+                let hook = [label("recogniser"), label("bot")].concat();
+                *faults.entry(format!("{hook}: {}", label("kind"))).or_default() +=
+                    metric.get_counter().get_value() as u64;
+            }
+        }
+        faults
+    }
+
+    pub(crate) fn bots(&self) -> &BotMetrics {
+        &self.bots
     }
 
     pub(crate) fn sessions(&self, recogniser: &str, more: i64) {
@@ -128,5 +168,23 @@ impl VoiceMetrics {
 
     pub(crate) fn dropped(&self, recogniser: &str, ms: u64) {
         self.dropped.with_label_values(&[recogniser]).inc_by(ms as f64 / 1_000.0);
+    }
+}
+
+impl BotMetrics {
+    pub(crate) fn sessions(&self, bot: &str, more: i64) {
+        self.sessions.with_label_values(&[bot]).add(more);
+    }
+
+    pub(crate) fn connected(&self, bot: &str, took: Duration) {
+        self.connect.with_label_values(&[bot]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, bot: &str, kind: &str) {
+        self.faults.with_label_values(&[bot, kind]).inc();
+    }
+
+    pub(crate) fn dropped(&self, bot: &str, ms: u64) {
+        self.dropped.with_label_values(&[bot]).inc_by(ms as f64 / 1_000.0);
     }
 }

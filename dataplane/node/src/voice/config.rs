@@ -28,6 +28,8 @@ pub struct VoiceConfig {
     pub webhook_secret: Secret,
     /// Recognisers by the names that scripts give them.
     pub recognisers: BTreeMap<String, RecogniserConfig>,
+    /// Voice bots by the names that scripts give them; the only one there is serves scripts that name none.
+    pub bots: BTreeMap<String, BotConfig>,
     /// Language models by the names that scripts give them; the only one there is serves scripts that name none.
     pub models: BTreeMap<String, ModelConfig>,
     /// Voices by name. Default `espeak`, which runs `espeak-ng`.
@@ -54,6 +56,56 @@ pub struct RecogniserConfig {
     /// What audio it gets: `linear16` (16 kHz), `linear8` (8 kHz) or `mulaw`. Default `linear16` for `vosk`, `mulaw` for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<Audio>,
+}
+
+/// A voice bot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "protocol", rename_all = "snake_case", deny_unknown_fields)]
+pub enum BotConfig {
+    /// Twilio Media Streams, both directions.
+    Twilio {
+        /// `ws://` or `wss://`.
+        url: String,
+        /// Most calls at once; others take the script's way without it. Default 1,000.
+        #[serde(default = "thousand")]
+        sessions_max: usize,
+        /// Sent as `Authorization`, such as `Bearer …`. Default none.
+        #[serde(default)]
+        authorization: Secret,
+        /// Other header fields of the handshake. Default none.
+        #[serde(default)]
+        headers: BTreeMap<String, Secret>,
+    },
+    /// OpenAI Realtime, speech to speech.
+    OpenaiSpeech {
+        /// With the model, such as `wss://api.openai.com/v1/realtime?model=gpt-realtime`.
+        url: String,
+        /// As that of `twilio`.
+        #[serde(default = "thousand")]
+        sessions_max: usize,
+        /// As that of `twilio`.
+        #[serde(default)]
+        authorization: Secret,
+        /// As those of `twilio`.
+        #[serde(default)]
+        headers: BTreeMap<String, Secret>,
+        /// How it speaks, what it knows and wants, unless the script's step says. Default nothing.
+        #[serde(default)]
+        instructions: String,
+        /// Who speaks, unless the script's step says. Default `marin`.
+        #[serde(default = "marin")]
+        voice: String,
+        /// The model that writes down what callees say, for the record and for those who want no more calls; empty for none. Default
+        /// `gpt-4o-mini-transcribe`.
+        #[serde(default = "small_transcriber")]
+        transcription: String,
+        /// Silence that ends what the callee says, milliseconds, 200 to 5,000. Default 500.
+        #[serde(default = "half_a_second")]
+        end_silence_ms: u32,
+        /// Whether it speaks without having been spoken to. Default true.
+        #[serde(default = "yes")]
+        speaks_first: bool,
+    },
 }
 
 /// A language model behind OpenAI's chat completions, which many servers speak.
@@ -148,6 +200,7 @@ impl Default for VoiceConfig {
             networks: Vec::new(),
             webhook_secret: Secret::default(),
             recognisers: BTreeMap::new(),
+            bots: BTreeMap::new(),
             models: BTreeMap::new(),
             voices: BTreeMap::from([("espeak".to_owned(), espeak)]),
         }
@@ -164,6 +217,20 @@ impl VoiceConfig {
             }
             if !(1..=100_000).contains(&recogniser.sessions_max) {
                 return refuse("voice.recognisers", format!("{name}: sessions_max must be 1 to 100000"));
+            }
+        }
+        for (name, bot) in &self.bots {
+            let url = bot.url();
+            if !url.starts_with("ws://") && !url.starts_with("wss://") {
+                return refuse("voice.bots", format!("{name}: url must begin with ws:// or wss://"));
+            }
+            if !(1..=100_000).contains(&bot.sessions_max()) {
+                return refuse("voice.bots", format!("{name}: sessions_max must be 1 to 100000"));
+            }
+            if let BotConfig::OpenaiSpeech { end_silence_ms, .. } = bot
+                && !(200..=5_000).contains(end_silence_ms)
+            {
+                return refuse("voice.bots", format!("{name}: end_silence_ms must be 200 to 5000"));
             }
         }
         for (name, model) in &self.models {
@@ -219,6 +286,40 @@ impl RecogniserConfig {
     }
 }
 
+impl BotConfig {
+    pub(crate) fn url(&self) -> &str {
+        let (Self::Twilio { url, .. } | Self::OpenaiSpeech { url, .. }) = self;
+        url
+    }
+
+    pub(crate) fn sessions_max(&self) -> usize {
+        let (Self::Twilio { sessions_max, .. } | Self::OpenaiSpeech { sessions_max, .. }) = self;
+        *sessions_max
+    }
+
+    /// Header fields of the handshake.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let (Self::Twilio { authorization, headers, .. } | Self::OpenaiSpeech { authorization, headers, .. }) =
+            self;
+        let key =
+            Some(("authorization".to_owned(), authorization.0.clone())).filter(|(_, key)| !key.is_empty());
+        let others = headers.iter().map(|(name, value)| (name.clone(), value.0.clone()));
+        key.into_iter().chain(others).collect()
+    }
+}
+
+fn marin() -> String {
+    "marin".to_owned()
+}
+fn small_transcriber() -> String {
+    "gpt-4o-mini-transcribe".to_owned()
+}
+fn half_a_second() -> u32 {
+    500
+}
+fn yes() -> bool {
+    true
+}
 fn transcriber() -> String {
     "gpt-4o-transcribe".to_owned()
 }

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::asking::Asker;
+use super::attending::{Bots, Stream};
 use super::config::VoiceConfig;
 use super::conversing::{Conversation, Models};
 use super::hearing::{Ear, Recognisers};
@@ -37,6 +38,8 @@ pub(super) type CallKey = (AttemptId, u32);
 pub(super) enum News {
     /// Of a session. Its number tells it from the call's earlier ones.
     Session { call: CallKey, session: u32, told: session::Told },
+    /// Of a bot's session, by the number of the wish for it.
+    Bot { call: CallKey, number: u32, told: session::Told },
     /// For a call.
     Call { call: CallKey, told: Told },
     /// A sentence was prepared, or cannot be.
@@ -52,6 +55,7 @@ pub(super) struct Hub {
     results: crossbeam_channel::Sender<Input>,
     lag: Histogram,
     recognisers: Recognisers,
+    bots: Bots,
     speaker: Speaker,
     asker: Asker,
     models: Models,
@@ -65,6 +69,7 @@ pub(super) struct Hub {
 struct Call {
     shard: u16,
     ear: Ear,
+    bot: Option<Stream>,
     /// What is being spoken or asked; ended with the call.
     speaking: Option<(u32, AbortHandle)>,
     conversation: Conversation,
@@ -94,6 +99,7 @@ impl Hub {
         let (news, heard) = mpsc::unbounded_channel();
         Self {
             waiting: mail.iter().map(|_| VecDeque::new()).collect(),
+            bots: Bots::new(config, metrics.bots().clone()),
             recognisers: Recognisers::new(config, metrics),
             calls: HashMap::new(),
             heard: Some(heard),
@@ -142,14 +148,16 @@ impl Hub {
     fn on_wish(&mut self, shard: u16, name: CallName, wish: Wish) {
         let key = (name.attempt, name.route_try);
         if let Wish::End = wish {
-            if let Some(call) = self.calls.remove(&key) {
+            if let Some(mut call) = self.calls.remove(&key) {
                 self.recognisers.leave(&call.ear);
+                self.bots.leave(&mut call.bot);
             }
             return;
         }
         let call = self.calls.entry(key).or_insert_with(|| Call {
             shard,
             ear: Ear::new(name),
+            bot: None,
             speaking: None,
             conversation: Conversation::default(),
             model_turn: None,
@@ -200,6 +208,11 @@ impl Hub {
                 }
             }
             Wish::StopListening { number } => self.recognisers.stop(&mut call.ear, number),
+            Wish::Bot { number, wish } => {
+                if let Some(told) = self.bots.on_wish(key, &mut call.bot, number, wish, &self.news) {
+                    self.tell(key, told);
+                }
+            }
             Wish::End => unreachable!("taken above"),
         }
     }
@@ -211,6 +224,12 @@ impl Hub {
                 if let Some(told) = self.recognisers.on_session(ear, session, told) {
                     self.tell(key, told);
                 }
+            }
+            News::Bot { call: key, number, told } => {
+                let Some(call) = self.calls.get_mut(&key) else { return };
+                let mut tell = Vec::new();
+                self.bots.on_session(&mut call.bot, number, told, &mut tell);
+                tell.into_iter().for_each(|told| self.tell(key, told));
             }
             News::Call { call, told } => self.tell(call, told),
             News::Prepared { sentence, result } => {
@@ -232,8 +251,11 @@ impl Hub {
                 let key = (tapped.call.attempt, tapped.call.route_try);
                 let Some(call) = self.calls.get_mut(&key) else { continue };
                 self.lag.observe(tapped.given.elapsed().as_secs_f64());
+                let shard = call.shard;
+                if let Some(told) = self.bots.hear(&mut call.bot, &tapped.chunk) {
+                    mail(&self.mail, &mut self.waiting, shard, key, told);
+                }
                 if let Some(told) = self.recognisers.hear(key, &mut call.ear, &tapped.chunk, &self.news) {
-                    let shard = call.shard;
                     mail(&self.mail, &mut self.waiting, shard, key, told);
                 }
             }
@@ -242,7 +264,12 @@ impl Hub {
 
     fn listen_on_time(&mut self) {
         let now = Instant::now();
+        let mut tell = Vec::new();
         for (key, call) in &mut self.calls {
+            self.bots.on_time(now, &mut call.bot, &mut tell);
+            for told in tell.drain(..) {
+                mail(&self.mail, &mut self.waiting, call.shard, *key, told);
+            }
             if let Some(told) = self.recognisers.on_time(now, &mut call.ear) {
                 mail(&self.mail, &mut self.waiting, call.shard, *key, told);
             }
@@ -267,7 +294,9 @@ impl Hub {
     }
 
     fn count_free(&self) {
-        self.free.set(self.recognisers.free());
+        let mut free = self.recognisers.free();
+        free.extend(self.bots.free());
+        self.free.set(free);
     }
 }
 

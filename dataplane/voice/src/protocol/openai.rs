@@ -6,6 +6,8 @@
 //! message.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +18,15 @@ use super::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault, json};
 use crate::AudioFormat;
 
 const NAME: &str = "openai";
+
+/// Answers whose audio may still be on its way to the callee; of older ones it is believed that they were heard.
+const ITEMS_MAX: usize = 32;
+/// Longest name of an answer, in bytes.
+const ITEM_NAME_MAX: usize = 256;
+/// Names of our events of which a refusal changes nothing: the greeting when the callee was quicker, and the cut when there is nothing
+/// left to cut.
+const GREETING: &str = "greeting";
+const CUT: &str = "cut";
 
 /// What a session is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +44,8 @@ pub enum Purpose {
         voice: String,
         /// The model that writes down what was said; none: it is not written down.
         transcription: Option<String>,
+        /// It speaks without being spoken to.
+        speaks_first: bool,
     },
 }
 
@@ -42,12 +55,24 @@ pub struct OpenAi {
     purpose: Purpose,
     end_silence_ms: u32,
     partial: String,
+    /// Answers of the model since the beginning, or since the last silence.
+    items: VecDeque<Item>,
+    /// Samples of the answers before them.
+    before: u64,
+}
+
+/// An answer of the model, as far as its audio has come.
+#[derive(Debug)]
+struct Item {
+    id: String,
+    content: u32,
+    samples: u64,
 }
 
 impl OpenAi {
     /// A session in which so much silence ends what was said.
     pub fn new(purpose: Purpose, end_silence_ms: u32) -> Self {
-        Self { purpose, end_silence_ms, partial: String::new() }
+        Self { purpose, end_silence_ms, partial: String::new(), items: VecDeque::new(), before: 0 }
     }
 
     fn session(&self, call: &CallFacts) -> Value {
@@ -72,7 +97,8 @@ impl OpenAi {
                     "format": format, "transcription": transcription(model), "turn_detection": turns,
                 } },
             }),
-            Purpose::Speech { instructions, voice, transcription: model } => {
+            Purpose::Speech { instructions, voice, transcription: model, .. } => {
+                let (instructions, voice) = told(instructions, voice, &call.parameters);
                 turns["create_response"] = true.into();
                 turns["interrupt_response"] = true.into();
                 let mut input = json!({ "format": format, "turn_detection": turns });
@@ -90,6 +116,43 @@ impl OpenAi {
     }
 }
 
+impl OpenAi {
+    fn audio_came(&mut self, id: &str, content: u32, samples: usize) -> Result<(), ProtocolFault> {
+        if id.is_empty() {
+            return Ok(());
+        }
+        if let Some(item) = self.items.back_mut().filter(|item| item.id == id && item.content == content) {
+            item.samples += samples as u64;
+            return Ok(());
+        }
+        if id.len() > ITEM_NAME_MAX {
+            return Err(ProtocolFault::rubbish(
+                NAME,
+                format!("an answer with a name of more than {ITEM_NAME_MAX} bytes"),
+            ));
+        }
+        if self.items.len() == ITEMS_MAX {
+            self.before += self.items.pop_front().map_or(0, |item| item.samples);
+        }
+        self.items.push_back(Item { id: id.to_owned(), content, samples: samples as u64 });
+        Ok(())
+    }
+}
+
+/// The instructions and the voice for one call: `instructions` and `voice` among the parameters take the place of those at hand, the others
+/// are told with the instructions.
+fn told(instructions: &str, voice: &str, parameters: &[(String, String)]) -> (String, String) {
+    let parameter = |name: &str, otherwise: &str| {
+        let given = parameters.iter().find(|(known, _)| known == name);
+        given.map_or(otherwise, |(_, value)| value).to_owned()
+    };
+    let mut told = parameter("instructions", instructions);
+    for (name, value) in parameters.iter().filter(|(name, _)| name != "instructions" && name != "voice") {
+        told += &format!("\n{name}: {value}");
+    }
+    (told, parameter("voice", voice))
+}
+
 #[derive(Deserialize)]
 struct ServerEvent<'a> {
     #[serde(rename = "type", borrow)]
@@ -98,6 +161,10 @@ struct ServerEvent<'a> {
     delta: Option<String>,
     #[serde(default)]
     transcript: Option<String>,
+    #[serde(default, borrow)]
+    item_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    content_index: u32,
     #[serde(default)]
     error: Option<ServerError>,
 }
@@ -106,6 +173,8 @@ struct ServerEvent<'a> {
 struct ServerError {
     #[serde(default)]
     message: String,
+    #[serde(default)]
+    event_id: Option<String>,
 }
 
 impl Protocol for OpenAi {
@@ -115,13 +184,40 @@ impl Protocol for OpenAi {
 
     fn open(&mut self, call: &CallFacts) -> Vec<Frame> {
         let update = json!({ "type": "session.update", "session": self.session(call) });
-        vec![Frame::Text(update.to_string())]
+        let mut frames = vec![Frame::Text(update.to_string())];
+        if let Purpose::Speech { speaks_first: true, .. } = self.purpose {
+            let begin = json!({ "type": "response.create", "event_id": GREETING });
+            frames.push(Frame::Text(begin.to_string()));
+        }
+        frames
     }
 
     fn audio(&mut self, _begins_ms: u64, piece: &[u8]) -> Frame {
         Frame::Text(
             json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(piece) }).to_string(),
         )
+    }
+
+    fn gives_results(&self) -> bool {
+        matches!(self.purpose, Purpose::Transcription { .. })
+    }
+
+    /// The model takes all of its answer as heard unless it is told.
+    fn silenced(&mut self, heard: Duration) -> Vec<Frame> {
+        let heard = u64::try_from(heard.as_micros()).unwrap_or(u64::MAX) / 125;
+        let mut heard = heard.saturating_sub(std::mem::take(&mut self.before));
+        let mut frames = Vec::new();
+        for Item { id, content, samples } in self.items.drain(..) {
+            if heard < samples {
+                let cut = json!({
+                    "type": "conversation.item.truncate", "event_id": CUT,
+                    "item_id": id, "content_index": content, "audio_end_ms": heard / 8,
+                });
+                frames.push(Frame::Text(cut.to_string()));
+            }
+            heard = heard.saturating_sub(samples);
+        }
+        frames
     }
 
     fn close(&mut self) -> Vec<Frame> {
@@ -132,7 +228,14 @@ impl Protocol for OpenAi {
         let event: ServerEvent<'_> = json(NAME, frame)?;
         let missing = |field| ProtocolFault::rubbish(NAME, format!("`{}` without `{field}`", event.kind));
         match &*event.kind {
-            "error" | "conversation.item.input_audio_transcription.failed" => {
+            "error" => {
+                let error = event.error.ok_or_else(|| missing("error"))?;
+                if !matches!(error.event_id.as_deref(), Some(GREETING | CUT)) {
+                    return Err(ProtocolFault::refused(NAME, &error.message));
+                }
+            }
+            // A model that answers by itself has heard it all the same.
+            "conversation.item.input_audio_transcription.failed" if self.gives_results() => {
                 let what = event.error.map(|error| error.message).unwrap_or_default();
                 return Err(ProtocolFault::refused(NAME, &what));
             }
@@ -157,6 +260,8 @@ impl Protocol for OpenAi {
                     STANDARD.decode(event.delta.ok_or_else(|| missing("delta"))?).map_err(|error| {
                         ProtocolFault::rubbish(NAME, format!("audio that is not base64: {error}"))
                     })?;
+                let id = event.item_id.unwrap_or_default();
+                self.audio_came(&id, event.content_index, audio.len())?;
                 heard.push(Heard::Audio(audio));
             }
             "response.output_audio_transcript.done" | "response.audio_transcript.done" => {
@@ -178,6 +283,7 @@ mod tests {
             instructions: "Be brief.".into(),
             voice: "marin".into(),
             transcription: Some("gpt-4o-mini-transcribe".into()),
+            speaks_first: false,
         };
         OpenAi::new(purpose, 500)
     }
@@ -203,7 +309,7 @@ mod tests {
         let Frame::Text(text) = speech().audio(0, &[0xFF; 3]) else { panic!("text") };
         let append = json!({ "type": "input_audio_buffer.append", "audio": "////" });
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), append);
-        assert!(speech().gives_results());
+        assert!(!speech().gives_results(), "a model that answers would hear it twice");
     }
 
     #[test]
@@ -231,6 +337,66 @@ mod tests {
             Heard::Spoken("Good day.".into()),
         ];
         assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn what_was_not_heard_is_cut() {
+        let mut openai = speech();
+        let mut audio = |item: &str, samples: usize| {
+            let delta = STANDARD.encode(vec![0xFF; samples]);
+            let text = json!({ "type": "response.output_audio.delta", "item_id": item, "content_index": 0, "delta": delta });
+            openai.read(Incoming::Text(&text.to_string()), &mut Vec::new()).expect("good");
+        };
+        audio("a", 8_000);
+        audio("b", 4_000);
+        audio("b", 4_000);
+        audio("c", 800);
+        let cuts = |openai: &mut OpenAi, ms| -> Vec<(String, u64)> {
+            let frames = openai.silenced(Duration::from_millis(ms));
+            let cut = frames.iter().map(|frame| {
+                let Frame::Text(text) = frame else { panic!("text") };
+                let cut: Value = serde_json::from_str(text).expect("JSON");
+                assert_eq!(cut["type"], "conversation.item.truncate");
+                (
+                    cut["item_id"].as_str().expect("a name").to_owned(),
+                    cut["audio_end_ms"].as_u64().expect("ms"),
+                )
+            });
+            cut.collect()
+        };
+        assert_eq!(cuts(&mut openai, 1_200), [("b".to_owned(), 200), ("c".to_owned(), 0)]);
+        assert!(cuts(&mut openai, 0).is_empty(), "places begin anew");
+        let mut audio = |item: &str| {
+            let delta = STANDARD.encode([0xFF; 800]);
+            let text = json!({ "type": "response.output_audio.delta", "item_id": item, "delta": delta });
+            openai.read(Incoming::Text(&text.to_string()), &mut Vec::new()).expect("good");
+        };
+        (0..=ITEMS_MAX).for_each(|n| audio(&n.to_string()));
+        assert_eq!(cuts(&mut openai, 3_250), [(ITEMS_MAX.to_string(), 50)]);
+        for refused in ["cut", "greeting"] {
+            let error = json!({ "type": "error", "error": { "message": "no", "event_id": refused } });
+            openai.read(Incoming::Text(&error.to_string()), &mut Vec::new()).expect("nothing is lost");
+        }
+        let failed =
+            r#"{"type":"conversation.item.input_audio_transcription.failed","error":{"message":"no"}}"#;
+        openai.read(Incoming::Text(failed), &mut Vec::new()).expect("it has heard it all the same");
+    }
+
+    #[test]
+    fn a_call_has_instructions_of_its_own() {
+        let parameters = [("instructions", "Sell."), ("name", "Ann"), ("voice", "cedar")];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let session = speech().session(&CallFacts { parameters, ..CallFacts::default() });
+        assert_eq!(session["instructions"], "Sell.\nname: Ann");
+        assert_eq!(session["audio"]["output"]["voice"], "cedar");
+        let purpose = Purpose::Speech {
+            instructions: String::new(),
+            voice: "marin".into(),
+            transcription: None,
+            speaks_first: true,
+        };
+        let frames = OpenAi::new(purpose, 500).open(&CallFacts::default());
+        assert!(matches!(&frames[..], [_, Frame::Text(text)] if text.contains("response.create")));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault, json};
 use crate::AudioFormat;
 
 const NAME: &str = "twilio";
+/// Longest name of a mark, in bytes: names are kept until they were reached.
+const MARK_MAX: usize = 1_024;
 
 /// One stream.
 #[derive(Debug, Default)]
@@ -129,6 +131,9 @@ impl Protocol for Twilio {
                     ProtocolFault::rubbish(NAME, format!("audio that is not base64: {error}"))
                 })?;
                 heard.push(Heard::Audio(audio));
+            }
+            ("mark", _, Some(mark)) if mark.name.len() > MARK_MAX => {
+                return Err(ProtocolFault::rubbish(NAME, format!("a mark of more than {MARK_MAX} bytes")));
             }
             ("mark", _, Some(mark)) => heard.push(Heard::Mark(mark.name)),
             ("clear", ..) => heard.push(Heard::Clear),
