@@ -22,10 +22,10 @@ from pipecat.audio.vad.vad_analyzer import VADParams
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
-    EndFrame,
+    EndWorkerFrame,
     InputAudioRawFrame,
     InputDTMFFrame,
-    OutputAudioRawFrame,
+    TTSAudioRawFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -86,7 +86,7 @@ class Talker(FrameProcessor):
         self.heard_bytes = 0
 
     async def say(self, audio):
-        await self.push_frame(OutputAudioRawFrame(audio=audio, sample_rate=RATE, num_channels=1))
+        await self.push_frame(TTSAudioRawFrame(audio=audio, sample_rate=RATE, num_channels=1))
 
     async def process_frame(self, frame, direction):
         await super().process_frame(frame, direction)
@@ -126,7 +126,7 @@ class Talker(FrameProcessor):
             elif key == "#":
                 await self.say(tone(400, 0.5))
                 tell("ends", heard_ms=self.heard_bytes // (2 * RATE // 1000))
-                await self.push_frame(EndFrame())
+                await self.push_frame(EndWorkerFrame())
 
 
 async def serve(port, greeting):

@@ -148,7 +148,8 @@ def find(value, key):
 def faults(calls):
     """What was not as it should be."""
     for name, call in calls.items():
-        if call["disposition"] != "over":
+        ends = {event["event"]: event["at_ms"] for event in call["bot"]}
+        if call["disposition"] != "over" or ends["gone"] - ends.get("ends", 0) > 5_000:
             yield f"{name}: the step ended otherwise than by the bot"
         if call["bot_was_told"] != {"customer": "Ann"}:
             yield f"{name}: the bot was told {call['bot_was_told']}"
