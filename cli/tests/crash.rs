@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::{path::Path, time::Duration};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    path::Path,
+    time::Duration,
+};
 
 use common::{Background, count, line, peal, said, text, wait_for};
 use loadtest::{Behaviour, Carrier, CarrierConfig, CarrierHandle, Mix};
@@ -11,10 +15,13 @@ use serde_json::{Value, json};
 /// Contacts of the campaign.
 const CONTACTS: usize = 60;
 
-/// Ports that the kernel gives, kept for the configuration of processes that are started again.
+/// A port for processes that are started again: below those that the kernel gives to whoever asks for any, so that nobody takes it
+/// meanwhile.
 fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("bound").port()
+    let seed = RandomState::new().build_hasher().finish();
+    let ports = (0..12_000).map(|n| 20_000 + ((seed % 12_000 + n) % 12_000) as u16);
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).expect("a free port")
 }
 
 /// Two planes as two processes, with one data folder.
