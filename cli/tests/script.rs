@@ -60,6 +60,26 @@ fn a_dialogue_in_the_terminal() {
 }
 
 #[test]
+fn what_somebody_else_would_understand_is_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("s.yaml");
+    let script = "
+name: x
+steps:
+- {do: listen, intents: {order: bye, no: bye}, understand: {url: 'https://nlu.example/'}, no_match: {again: [Sorry?]}}
+- {do: hang_up, id: bye}
+";
+    std::fs::write(&file, script).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let output =
+        with_input(&["script", "run", file], "two boxes\nhang_up\ntwo boxes\n{\"intent\":\"order\"}\n");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<_> = text.lines().collect();
+    let asks = "[asks https://nlu.example/ what it means]";
+    assert_eq!(lines, [asks, "no intent", "Sorry?", asks, "understood: order", "[end: no disposition]"]);
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let script = "name: x\nsteps:\n- {do: say, text: 'Hi {{who}}', next: there}\n- {do: wait, ms: 0}\n";
     let output = with_input(&["script", "check", "-"], script);

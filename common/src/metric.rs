@@ -120,6 +120,8 @@ metrics! {
     DP_RECOGNISER_CONNECT = "peal_dataplane_recogniser_connect_seconds", Histogram(WORK_SECONDS), ["recogniser"];
     /// What it took to understand an answer.
     DP_UNDERSTANDING = "peal_dataplane_understanding_seconds", Histogram(THOUGHT_SECONDS), [];
+    /// Answers about which a script had somebody asked, by whom: `server`, `model`; and with what result: `understood`, `no_match`, `failed`.
+    DP_ANSWERS_ASKED = "peal_dataplane_answers_asked_total", Counter, ["by", "result"];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
     /// Calls that a bot has.

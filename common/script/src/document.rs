@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu};
+pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu, Understand};
 pub use bot::Bot;
 pub use converse::{Converse, ModelTool};
 pub use played::Played;

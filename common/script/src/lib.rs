@@ -28,9 +28,9 @@ pub use condition::{Condition, Test};
 pub use document::{
     BargeIn, Bot, Branch, Case, Collect, Converse, Document, Expect, HangUp, Headers, Http, Intent, Ladder,
     LeaveMessage, Listen, Menu, Method, ModelTool, Play, Played, Record, Say, Set, Speech, Step, StepKind,
-    Transfer, TransferMode, Wait, Webhook,
+    Transfer, TransferMode, Understand, Wait, Webhook,
 };
-pub use program::{Program, Sentence, StepIndex, Utterance};
+pub use program::{Choice, Inquiry, Oracle, Program, Sentence, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};
 pub use run::{Action, Ask, Attend, Awaits, End, Heard, Input, ModelDeed, Reply, Request, Run, Talk, Tally};
 #[cfg(feature = "openapi")]

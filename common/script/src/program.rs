@@ -3,6 +3,7 @@
 
 mod compile;
 mod graph;
+mod inquiry;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use jiff::civil::Date;
 use understanding::Grammar;
 
 pub(crate) use compile::BUILT_IN;
+pub(crate) use inquiry::Understand;
+pub use inquiry::{Choice, Inquiry, Oracle};
 
 use crate::Heard;
 use crate::check::Fault;
@@ -144,6 +147,7 @@ pub(crate) struct Listen {
     /// What the answer is likely to be made of.
     pub(crate) phrases: Box<[String]>,
     pub(crate) expect: Option<Expect>,
+    pub(crate) understand: Option<Box<Understand>>,
     pub(crate) keys: Box<[(Digit, usize)]>,
     pub(crate) save: Option<usize>,
     pub(crate) silence_max: Duration,
@@ -152,6 +156,13 @@ pub(crate) struct Listen {
     pub(crate) no_input: Ladder,
     pub(crate) no_match: Ladder,
     pub(crate) gone: Target,
+}
+
+impl Listen {
+    /// How long somebody else may take to say what an answer means.
+    pub(crate) fn understanding_max(&self) -> Duration {
+        self.understand.as_ref().map_or(Duration::ZERO, |understand| understand.timeout)
+    }
 }
 
 #[derive(Debug)]

@@ -138,6 +138,8 @@ pub struct Ask {
     pub end_silence: Duration,
     /// How long the callee may speak.
     pub speech_max: Duration,
+    /// How long somebody else may take to say what was meant, after the recogniser's last word; zero if nobody is asked.
+    pub understanding_max: Duration,
 }
 
 /// How often questions went wrong.

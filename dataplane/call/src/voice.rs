@@ -202,8 +202,10 @@ pub enum BotTold {
 pub struct Hearing {
     /// From the end of speech to the recogniser's last word.
     pub recogniser: Duration,
-    /// What understanding it took.
+    /// What understanding it took, with whoever was asked.
     pub understanding: Duration,
+    /// Somebody was asked what it means, and did not answer.
+    pub misunderstood: bool,
     /// The callee wants no more calls.
     pub opts_out: bool,
     /// Audio of the callee since the last answer, what of it was sent, and what was lost because the recogniser took none;

@@ -17,6 +17,7 @@ pub mod config;
 mod conversing;
 mod hearing;
 mod hub;
+mod interpreting;
 mod speaking;
 
 use std::collections::HashMap;
@@ -109,10 +110,10 @@ impl Voice {
         let speaker = Speaker::open(config, data)?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
         let models = Models::new(config, fetcher.clone(), speaker.clone());
-        let asker = Asker::new(fetcher, config.webhook_secret.0.clone());
+        let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone());
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let free = FreeSessions::default();
-        let hub = Hub::new(config, around, speaker, asker, models, free.clone());
+        let hub = Hub::new(config, around, speaker, fetcher, asker, models, free.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

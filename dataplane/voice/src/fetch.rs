@@ -107,13 +107,7 @@ impl Fetcher {
             let kind = if answer.kind().is_empty() { "of no kind that it names" } else { answer.kind() };
             return Err(FetchError::NotJson(kind.chars().take(60).collect()));
         }
-        let mut body = Vec::new();
-        while let Some(piece) = answer.piece(until).await.map_err(why)? {
-            if body.len() + piece.len() > ANSWER_BYTES_MAX {
-                return Err(FetchError::TooLong);
-            }
-            body.extend_from_slice(&piece);
-        }
+        let body = answer.whole(until, ANSWER_BYTES_MAX).await.map_err(why)?.ok_or(FetchError::TooLong)?;
         serde_json::from_slice(&body).map_err(|error| {
             FetchError::NotJson(format!("broken at line {} column {}", error.line(), error.column()))
         })

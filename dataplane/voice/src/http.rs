@@ -139,6 +139,18 @@ impl Answer {
         self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
     }
 
+    /// Its whole body, of at most `bytes_max`; `None` if it has more.
+    pub async fn whole(&mut self, until: Instant, bytes_max: usize) -> Result<Option<Vec<u8>>, HttpError> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.piece(until).await? {
+            if body.len() + piece.len() > bytes_max {
+                return Ok(None);
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Some(body))
+    }
+
     /// The next piece of its body, or `None` at the end; waits until `until` at most.
     pub async fn piece(&mut self, until: Instant) -> Result<Option<Bytes>, HttpError> {
         loop {

@@ -4,8 +4,10 @@
 //! request and reads the stream that answers it; who carries both is `speech`'s neighbour, the HTTP client.
 
 mod chat;
+mod choice;
 mod dialogue;
 mod event_stream;
 
 pub use chat::{ModelFault, Tool, ToolCall};
+pub use choice::{Choosing, chosen};
 pub use dialogue::{Dialogue, Limits, Line, Over, Rules, Said};

@@ -9,7 +9,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use common::digits::Digit;
 use script::{
-    Action, Awaits, Input, ModelDeed, ModelTool, Program, Reply, Request, Run, Sentence, StepIndex,
+    Action, Awaits, Heard, Input, Inquiry, ModelDeed, ModelTool, Oracle, Program, Reply, Request, Run,
+    Sentence, StepIndex,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String
         request: None,
         asked: None,
         talks: false,
+        inquiry: None,
         json,
         prompts: std::io::stdin().is_terminal() && !json,
     };
@@ -49,6 +51,8 @@ struct Rehearsal {
     asked: Option<StepIndex>,
     /// The model has the word.
     talks: bool,
+    /// Somebody is asked what the callee meant in this step.
+    inquiry: Option<(StepIndex, Inquiry)>,
     json: bool,
     prompts: bool,
 }
@@ -59,6 +63,7 @@ impl Rehearsal {
             return Ok(());
         }
         let prompt = match self.run.awaits() {
+            _ if self.inquiry.is_some() => "what it means (an intent, JSON, or nothing)> ",
             _ if self.talks => "the model says, or does (/hang_up)> ",
             Awaits::Reply => "the server answers (JSON, or nothing)> ",
             Awaits::Bot => "to the bot, or what it does (/over, /failed)> ",
@@ -73,6 +78,9 @@ impl Rehearsal {
 
     /// What was typed.
     fn take(&mut self, line: &str) -> Result<()> {
+        if let Some((step, inquiry)) = self.inquiry.take() {
+            return self.answer_inquiry(step, &inquiry, line);
+        }
         if std::mem::take(&mut self.talks) {
             return self.answer_as_model(line);
         }
@@ -142,12 +150,37 @@ impl Rehearsal {
         // The terminal's day; a call has its campaign's.
         let today = jiff::Zoned::now().date();
         let heard = self.run.program().understand(step, text, today);
+        if let Some(inquiry) = self.run.program().inquiry(step, &heard) {
+            let whom = match &inquiry.oracle {
+                Oracle::Server { url, .. } => url.clone(),
+                Oracle::Model(model) => format!("the model {model}"),
+            };
+            let line = format!("[asks {whom} what it means]");
+            self.tell("inquiry", &line, json!({ "of": whom, "body": inquiry.body("") }));
+            self.inquiry = Some((step, inquiry));
+            return Ok(());
+        }
+        self.hand_heard(heard)
+    }
+
+    /// What a server or a model would say that the callee meant: the name of an intent, or JSON.
+    fn answer_inquiry(&mut self, step: StepIndex, inquiry: &Inquiry, line: &str) -> Result<()> {
+        let answer = serde_json::from_str(line).unwrap_or_else(|_| json!({ "intent": line }));
+        let heard = self.run.program().take_answer(step, &inquiry.text, &answer);
+        self.hand_heard(heard)
+    }
+
+    fn hand_heard(&mut self, heard: Heard) -> Result<()> {
         let meant = match (&heard.intent, &heard.value) {
             (Some(intent), _) => format!("understood: {intent}"),
             (None, Some(value)) => format!("understood: {value}"),
             (None, None) => "no intent".to_owned(),
         };
-        self.tell("heard", &meant, json!({ "text": text, "intent": heard.intent, "value": heard.value }));
+        self.tell(
+            "heard",
+            &meant,
+            json!({ "text": heard.text, "intent": heard.intent, "value": heard.value }),
+        );
         self.hand(Input::SpeechBegan)?;
         self.hand(Input::Heard(heard))
     }

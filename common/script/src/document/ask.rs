@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::say::{BargeIn, Speech};
+use super::serve::Headers;
 
 /// What is done when nothing, or nothing fitting, came: something is said and the step begins again, so often as there is
 /// something to say; then the call goes on elsewhere.
@@ -34,6 +35,35 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub patterns: Vec<String>,
+    /// What it means, in words, for a step that lets a language model understand: at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
+    pub description: Option<String>,
+}
+
+/// Who says what an answer means, when phrases do not: a server (`url`) or a language model (`model`), one of both. What it knows is one of the
+/// step's intents, or the value that the step expects; anything else, and an answer that comes too late, is no match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Understand {
+    /// The server that is posted `{"text", "language", "intents", "step", …}` and answers `{"intent", "value"}`: an `http` or `https` URL, no
+    /// template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Header fields for the server, as they are. At most 20.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: Headers,
+    /// The language model, as the configuration names it; `default` is the only one there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How long it may take: 100 to 10,000.
+    #[serde(default = "two_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 10000, default = 2000))]
+    pub timeout_ms: u32,
+    /// It is asked about every answer, not only about those in which no phrase, pattern or value was found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
 }
 
 /// A value that an answer may hold.
@@ -76,6 +106,9 @@ pub struct Listen {
     /// A value that is an answer too: the step's `next` follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
+    /// Who understands what phrases and patterns do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub understand: Option<Understand>,
     /// The variable that keeps what was said, or the value that was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save: Option<String>,
@@ -160,6 +193,9 @@ fn one() -> u32 {
 }
 fn seven_hundred_ms() -> u32 {
     700
+}
+fn two_seconds() -> u32 {
+    2_000
 }
 fn three_seconds() -> u32 {
     3_000

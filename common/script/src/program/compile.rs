@@ -7,8 +7,8 @@ use common::digits::Digit;
 use understanding::Grammar;
 
 use super::{
-    Bot, Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Program, StepIndex, Target, Transfer,
-    Utterance, Webhook,
+    Bot, Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Oracle, Program, StepIndex, Target,
+    Transfer, Understand, Utterance, Webhook,
 };
 use crate::check::{Fault, Faults};
 use crate::document::{self, Document, Expect, Speech, Step, StepKind};
@@ -28,6 +28,8 @@ const BODY_MAX: usize = 20_000;
 const SPEECH_MS_MAX: u32 = 60_000;
 /// Stands in the URL of a model's look-ups for what it looks for.
 const QUERY: &str = "{{query}}";
+/// Phrases of an intent that a model is told as examples.
+const EXAMPLES_MAX: usize = 8;
 
 pub(super) fn compile(document: &Document) -> Result<Program, Vec<Fault>> {
     let mut compiler = Compiler::new(document);
@@ -304,7 +306,11 @@ impl<'a> Compiler<'a> {
                 (intent.clone(), self.target(&format!("intents.{intent}"), to))
             })
             .collect();
-        let (grammar, mut phrases) = self.grammar(listen.intents.keys());
+        let (grammar, mut phrases) = self.grammar(listen.intents.keys(), listen.understand.is_some());
+        let understand = match &listen.understand {
+            None => None,
+            Some(understand) => Some(Box::new(self.understand(understand, listen)?)),
+        };
         if let Some(Expect::Number | Expect::Digits) = listen.expect {
             phrases.extend(understanding::number_words().map(str::to_owned));
         }
@@ -335,6 +341,7 @@ impl<'a> Compiler<'a> {
             grammar: grammar?,
             phrases: phrases.into(),
             expect: listen.expect,
+            understand,
             keys: keys.into(),
             save,
             silence_max: ms(listen.silence_ms_max),
@@ -344,6 +351,66 @@ impl<'a> Compiler<'a> {
             no_match,
             gone,
         })
+    }
+
+    /// Who is asked what answers mean.
+    fn understand(
+        &mut self,
+        understand: &document::Understand,
+        listen: &document::Listen,
+    ) -> Option<Understand> {
+        self.faults.range("understand.timeout_ms", understand.timeout_ms as usize, 100..=10_000);
+        self.faults.count("understand.headers", understand.headers.len(), 0..=20);
+        if listen.intents.is_empty() && listen.expect.is_none() {
+            self.faults.add("understand", "has nothing to find: give the step `intents`, or `expect`");
+        }
+        for name in understand.headers.keys() {
+            self.header_name(format!("understand.headers.{name}"), name);
+        }
+        let oracle = match (&understand.url, &understand.model) {
+            (Some(url), None) => {
+                self.faults.text("understand.url", url, URL_MAX);
+                self.check_url("understand.url", url, true);
+                let headers = understand.headers.clone().into_iter().collect();
+                Oracle::Server { url: url.clone(), headers }
+            }
+            (None, Some(model)) => {
+                self.faults.text("understand.model", model, 64);
+                if !understand.headers.is_empty() {
+                    self.faults.add(
+                        "understand.headers",
+                        "are for a server; a model has its own in the configuration",
+                    );
+                }
+                Oracle::Model(model.clone())
+            }
+            _ => {
+                self.faults.add("understand", "must have either a `url` or a `model`");
+                return None;
+            }
+        };
+        let mut descriptions = Vec::new();
+        for name in listen.intents.keys() {
+            let own = self.intents.get(name);
+            if let Some(description) = own.and_then(|own| own.description.as_ref()) {
+                self.faults.text(&format!("intents.{name}.description"), description, 500);
+            }
+            let phrases = own.map_or(&[][..], |own| &own.phrases).iter().take(EXAMPLES_MAX).cloned();
+            descriptions.push((own.and_then(|own| own.description.clone()), phrases.collect()));
+        }
+        Some(Understand {
+            oracle,
+            timeout: ms(understand.timeout_ms),
+            always: understand.always,
+            descriptions: descriptions.into(),
+        })
+    }
+
+    fn header_name(&mut self, field: String, name: &str) {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            self.faults.add(field, "is no name of a header field (RFC 9110 section 5.1)");
+        }
     }
 
     fn converse(&mut self, converse: &document::Converse, next: Target) -> Option<Converse> {
@@ -389,6 +456,7 @@ impl<'a> Compiler<'a> {
             intents: BTreeMap::new(),
             keys: BTreeMap::new(),
             expect: None,
+            understand: None,
             save: None,
             silence_ms_max: converse.silence_ms_max,
             speech_ms_max: SPEECH_MS_MAX,
@@ -454,12 +522,16 @@ impl<'a> Compiler<'a> {
     }
 
     /// The grammar of the intents of a step, in their order, and all their phrases with those of opting out.
-    fn grammar<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> (Option<Grammar>, Vec<String>) {
+    fn grammar<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n String>,
+        others_understand: bool,
+    ) -> (Option<Grammar>, Vec<String>) {
         let mut intents = Vec::new();
         for name in names {
             let built_in = understanding::Intent::built_in(name);
             let own = self.intents.get(name);
-            if built_in.is_none() && own.is_none() {
+            if built_in.is_none() && own.is_none() && !others_understand {
                 self.faults.add(
                     format!("intents.{name}"),
                     format!(
@@ -539,10 +611,7 @@ impl<'a> Compiler<'a> {
         let mut headers = Vec::new();
         for (name, value) in &http.headers {
             let field = format!("headers.{name}");
-            let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-            if name.is_empty() || !name.bytes().all(is_token) {
-                self.faults.add(field.clone(), "is no name of a header field (RFC 9110 section 5.1)");
-            }
+            self.header_name(field.clone(), name);
             headers.push((name.clone(), self.template(&field, value, URL_MAX)?));
         }
         let says_type = |(name, value): (&String, &String)| {

@@ -28,6 +28,7 @@ impl Run {
             language: listen.language.clone(),
             end_silence: listen.end_silence,
             speech_max: listen.speech_max,
+            understanding_max: listen.understanding_max(),
         }));
     }
 
@@ -57,8 +58,10 @@ impl Run {
     /// The callee began to speak: the question falls silent, and the patience is now for the end of the answer.
     pub(super) fn on_speech(&mut self, now: Instant) {
         let program = self.program.clone();
-        let patience =
-            |listen: &Listen| State::Listening { deadline: now + listen.speech_max + ANSWER_GRACE };
+        let patience = |listen: &Listen| {
+            let answer_max = ANSWER_GRACE + listen.understanding_max();
+            State::Listening { deadline: now + listen.speech_max + answer_max }
+        };
         match (program.question(self.step), &program.steps[usize::from(self.step.0)].op, &self.state) {
             // What the model has begun to do is done.
             (Some(_), _, State::Speaking) if self.leads_to.is_some() => {}

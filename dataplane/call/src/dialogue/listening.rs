@@ -25,6 +25,8 @@ pub(super) struct Listening {
     /// The callee has begun to answer.
     began: Option<Instant>,
     speech_max: Duration,
+    /// What the recogniser and whoever understands it may take together.
+    answer_max: Duration,
     /// When the callee's last sound was, and when that will have been the end of the answer.
     quiet: Option<(Instant, Instant)>,
     /// When the recogniser was asked for its last word, and when it must have it.
@@ -51,6 +53,7 @@ impl Dialogue {
             end_silence: ask.end_silence,
             began: None,
             speech_max: ask.speech_max,
+            answer_max: ANSWER_MAX + ask.understanding_max,
             quiet: None,
             asked: None,
         });
@@ -103,7 +106,7 @@ impl Dialogue {
         }
         // A callee who does not stop is heard as far as they have come.
         let last_sound = listening.quiet.map_or(now, |(last_sound, _)| last_sound);
-        listening.asked = Some((now, now + ANSWER_MAX));
+        listening.asked = Some((now, now + listening.answer_max));
         let began = listening.began.unwrap_or(last_sound);
         self.record.callee_said(self.run.step(), began, last_sound, now);
         self.effects.push_back(Effect::Wish(Wish::EndOfSpeech { number }));

@@ -264,6 +264,7 @@ impl Recorder {
         self.counts.heard_ms += hearing.heard_ms;
         self.counts.sent_ms += hearing.sent_ms;
         self.counts.dropped_ms += hearing.dropped_ms;
+        self.counts.server_errors += u32::from(hearing.misunderstood);
         let Some(waiting) = &mut self.waiting else { return };
         waiting.latency.recogniser += hearing.recogniser;
         waiting.latency.understanding += hearing.understanding;

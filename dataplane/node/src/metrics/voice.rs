@@ -88,6 +88,7 @@ pub(crate) struct VoiceMetrics {
     answer: HistogramVec,
     connect: HistogramVec,
     understanding: HistogramVec,
+    asked: IntCounterVec,
     dropped: CounterVec,
     bots: BotMetrics,
 }
@@ -102,13 +103,14 @@ pub(crate) struct BotMetrics {
 }
 
 impl VoiceMetrics {
-    pub(super) fn new(registry: &Registry) -> Self {
+    pub(crate) fn new(registry: &Registry) -> Self {
         Self {
             sessions: register(registry, gauges(&metric::DP_RECOGNISER_SESSIONS)),
             faults: register(registry, counters(&metric::DP_RECOGNISER_FAULTS)),
             answer: register(registry, histograms(&metric::DP_RECOGNISER_ANSWER)),
             connect: register(registry, histograms(&metric::DP_RECOGNISER_CONNECT)),
             understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
+            asked: register(registry, counters(&metric::DP_ANSWERS_ASKED)),
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
             bots: BotMetrics {
                 sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
@@ -164,6 +166,11 @@ impl VoiceMetrics {
     pub(crate) fn heard(&self, recogniser: &str, took: Duration, understanding: Duration) {
         self.answer.with_label_values(&[recogniser]).observe(took.as_secs_f64());
         self.understanding.with_label_values(&[] as &[&str]).observe(understanding.as_secs_f64());
+    }
+
+    /// Somebody was asked what an answer means.
+    pub(crate) fn asked(&self, by: &str, result: &str) {
+        self.asked.with_label_values(&[by, result]).inc();
     }
 
     pub(crate) fn dropped(&self, recogniser: &str, ms: u64) {

@@ -24,6 +24,9 @@ const LOOK_UP_MAX: Duration = Duration::from_secs(5);
 /// How long an answer may take to its end.
 const WHOLE_MAX: Duration = Duration::from_secs(60);
 
+/// Names the only model that there is, where a name is needed.
+const DEFAULT_MODEL: &str = "default";
+
 /// All models, and what a conversation needs besides.
 #[derive(Clone)]
 pub(super) struct Models {
@@ -50,6 +53,35 @@ impl Models {
             all.insert(String::new(), config.models[only].clone());
         }
         Self { all: Arc::new(all), http: Http::new(), fetcher, speaker }
+    }
+
+    /// How the server of a model calls it.
+    pub(super) fn name(&self, model: &str) -> Result<&str, String> {
+        self.config(model).map(|config| config.model.as_str())
+    }
+
+    /// The whole answer to one question, of at most so many bytes.
+    pub(super) async fn ask_once(
+        &self,
+        model: &str,
+        body: &serde_json::Value,
+        until: tokio::time::Instant,
+        bytes_max: usize,
+    ) -> Result<serde_json::Value, String> {
+        let begin_max = until.saturating_duration_since(tokio::time::Instant::now());
+        let asked = self.http.ask(question(self.config(model)?, body)?, begin_max).await;
+        let mut answer = asked.map_err(|error| error.to_string())?;
+        if !answer.status().is_success() {
+            return Err(format!("the model's server answered with status {}", answer.status().as_u16()));
+        }
+        let body = answer.whole(until, bytes_max).await.map_err(|error| error.to_string())?;
+        let body = body.ok_or("the model's server answers without end")?;
+        serde_json::from_slice(&body).map_err(|_| "the model's server answers with no JSON".to_owned())
+    }
+
+    fn config(&self, model: &str) -> Result<&ModelConfig, String> {
+        let only = || (model == DEFAULT_MODEL).then(|| self.all.get("")).flatten();
+        self.all.get(model).or_else(only).ok_or_else(|| "the configuration has no such model".to_owned())
     }
 
     /// Has the model answer. `heard` is how much of its last turn was, when it was interrupted.
@@ -100,8 +132,7 @@ impl Turn<'_> {
         talking: &mut Option<Talking>,
         heard: Option<Duration>,
     ) -> Result<Option<ModelDeed>, String> {
-        let config = self.models.all.get(self.talk.model.as_deref().unwrap_or_default());
-        let config = config.ok_or("the configuration has no such model")?.clone();
+        let config = self.models.config(self.talk.model.as_deref().unwrap_or_default())?.clone();
         if self.talk.begins {
             *talking = None;
         }

@@ -13,9 +13,11 @@ use call::voice::{Hearing, Prosody, Told};
 use media::{Chunk, Codec};
 use script::{Ask, Program};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
 use super::hub::{CallKey, News, nothing_heard};
+use super::interpreting::{Answer, Interpreter};
 use crate::metrics::VoiceMetrics;
 
 /// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
@@ -41,17 +43,20 @@ struct Recogniser {
 pub(super) struct Recognisers {
     all: Vec<Recogniser>,
     by_name: BTreeMap<String, usize>,
+    interpreter: Interpreter,
     metrics: VoiceMetrics,
 }
 
 /// How a call is listened to.
 pub(super) struct Ear {
-    attempt: String,
+    call: CallKey,
     gate: Gate,
     codec: Option<Codec>,
     session: Option<Session>,
     sessions: u32,
     question: Option<Question>,
+    /// Somebody is asked what the answer means.
+    asking: Option<AbortHandle>,
     turn: prosody::Turn,
     first_turn: Option<prosody::Prosody>,
     /// What [`Gate::counts`] said at the last answer.
@@ -82,22 +87,29 @@ struct Question {
 impl Ear {
     pub(super) fn new(name: CallName) -> Self {
         Self {
-            attempt: name.attempt.to_string(),
+            call: (name.attempt, name.route_try),
             gate: Gate::new(GATE_HANG_MS),
             codec: None,
             session: None,
             sessions: 0,
             question: None,
+            asking: None,
             turn: prosody::Turn::default(),
             first_turn: None,
             counted: (0, 0),
             dropped_samples: 0,
         }
     }
+
+    fn stop_asking(&mut self) {
+        if let Some(task) = self.asking.take() {
+            task.abort();
+        }
+    }
 }
 
 impl Recognisers {
-    pub(super) fn new(config: &VoiceConfig, metrics: VoiceMetrics) -> Self {
+    pub(super) fn new(config: &VoiceConfig, interpreter: Interpreter, metrics: VoiceMetrics) -> Self {
         let mut by_name = BTreeMap::new();
         let mut all = Vec::new();
         for (name, config) in &config.recognisers {
@@ -112,7 +124,7 @@ impl Recognisers {
         if let Some(default) = config.default_recogniser().and_then(|name| by_name.get(name)).copied() {
             by_name.insert(String::new(), default);
         }
-        Self { all, by_name, metrics }
+        Self { all, by_name, interpreter, metrics }
     }
 
     /// Sessions that could still be opened.
@@ -144,6 +156,7 @@ impl Recognisers {
         if ear.session.as_ref().is_some_and(is_other) {
             self.end_session(ear);
         }
+        ear.stop_asking();
         ear.turn = prosody::Turn::default();
         ear.question = Some(Question {
             number,
@@ -211,6 +224,7 @@ impl Recognisers {
 
     /// Nothing more is to be heard.
     pub(super) fn stop(&mut self, ear: &mut Ear, number: u32) {
+        ear.stop_asking();
         if ear.question.take_if(|question| question.number == number).is_none() {
             return;
         }
@@ -220,7 +234,8 @@ impl Recognisers {
     }
 
     /// The call is over.
-    pub(super) fn leave(&mut self, ear: &Ear) {
+    pub(super) fn leave(&mut self, ear: &mut Ear) {
+        ear.stop_asking();
         if let Some(session) = &ear.session {
             self.finish(session.recogniser);
         }
@@ -302,7 +317,7 @@ impl Recognisers {
         self.answer(ear)
     }
 
-    /// All has been said: what it means.
+    /// All has been said: what it means, unless somebody else has to be asked.
     fn answer(&mut self, ear: &mut Ear) -> Option<Told> {
         let question = ear.question.take()?;
         let began = Instant::now();
@@ -320,12 +335,20 @@ impl Recognisers {
             recogniser,
             understanding,
             opts_out,
+            misunderstood: false,
             heard_ms: ms(heard_samples - heard_before),
             sent_ms: ms(sent_samples - sent_before),
             dropped_ms: ms(std::mem::take(&mut ear.dropped_samples)),
             prosody: mood(ear),
         };
-        Some(Told::Heard { number: question.number, heard, hearing })
+        let number = question.number;
+        let Some(inquiry) = question.program.inquiry(question.ask.step, &heard) else {
+            return Some(Told::Heard { number, heard, hearing });
+        };
+        let Question { program, ask, .. } = question;
+        let answer = Answer { call: ear.call, number, program, step: ask.step, hearing };
+        ear.asking = Some(self.interpreter.ask(answer, inquiry));
+        None
     }
 
     /// Opens a session for the call's question. False when there is none to be had.
@@ -345,7 +368,7 @@ impl Recognisers {
         }
         let Some(question) = &ear.question else { return false };
         let facts = CallFacts {
-            attempt: ear.attempt.clone(),
+            attempt: ear.call.0.to_string(),
             language: question.ask.language.clone(),
             phrases: question.program.expected_phrases(question.ask.step).to_vec(),
             parameters: Vec::new(),

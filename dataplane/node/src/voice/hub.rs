@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use ::voice::fetch::Fetcher;
 use ::voice::session;
 use call::voice::{Told, Wish};
 use call::{CallName, Mail, TapQueue};
@@ -19,6 +20,7 @@ use super::attending::{Bots, Stream};
 use super::config::VoiceConfig;
 use super::conversing::{Conversation, Models};
 use super::hearing::{Ear, Recognisers};
+use super::interpreting::Interpreter;
 use super::speaking::Speaker;
 use super::{Command, FreeSessions, Surroundings};
 use crate::assets::AudioName;
@@ -91,16 +93,18 @@ impl Hub {
         config: &VoiceConfig,
         around: Surroundings,
         speaker: Speaker,
+        fetcher: Fetcher,
         asker: Asker,
         models: Models,
         free: FreeSessions,
     ) -> Self {
         let Surroundings { taps, mail, results, metrics, lag } = around;
         let (news, heard) = mpsc::unbounded_channel();
+        let interpreter = Interpreter::new(fetcher, models.clone(), metrics.clone(), news.clone());
         Self {
             waiting: mail.iter().map(|_| VecDeque::new()).collect(),
             bots: Bots::new(config, metrics.bots().clone()),
-            recognisers: Recognisers::new(config, metrics),
+            recognisers: Recognisers::new(config, interpreter, metrics),
             calls: HashMap::new(),
             heard: Some(heard),
             taps,
@@ -149,7 +153,7 @@ impl Hub {
         let key = (name.attempt, name.route_try);
         if let Wish::End = wish {
             if let Some(mut call) = self.calls.remove(&key) {
-                self.recognisers.leave(&call.ear);
+                self.recognisers.leave(&mut call.ear);
                 self.bots.leave(&mut call.bot);
             }
             return;
