@@ -8,8 +8,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use media::g711::{ALAW_TO_LINEAR, encode_alaw};
+use media::music::Music;
 use media::resample::resample;
-use media::vad::Vad;
+use media::vad::{Echo, Vad};
 use media::{Codec, FRAME_SAMPLES};
 
 const ROUNDS: u32 = 50;
@@ -32,6 +33,16 @@ fn main() {
     report("Vad::hear, all of it", &frames, move |frame| {
         vad.hear(Codec::Pcma, frame);
         u32::from(vad.is_speaking())
+    });
+    let mut music = Music::default();
+    report("Music::hear, all of it", &frames, move |frame| {
+        music.hear(Codec::Pcma, frame);
+        u32::from(music.is_music())
+    });
+    let mut echo = Echo::default();
+    report("Echo::sent, for the frame that leaves", &frames, move |frame| {
+        echo.sent(Some((Codec::Pcma, frame)));
+        u32::from(echo.least())
     });
     let mut out = [0i16; FRAME_SAMPLES];
     report("decode, arithmetic", &frames, |frame| {

@@ -105,6 +105,8 @@ metrics! {
     DP_BARGE_IN = "peal_dataplane_barge_in_seconds", Histogram(TURN_SECONDS), [];
     /// What went wrong in dialogues, by kind: `no_input`, `no_match`, `recogniser`, `voice`, `server`.
     DP_DIALOGUE_FAULTS = "peal_dataplane_dialogue_faults_total", Counter, ["kind"];
+    /// Time in which music was heard from callees' sides instead of voices.
+    DP_HOLD = "peal_dataplane_hold_seconds_total", Counter, [];
     /// Callees who said that they want no more calls.
     DP_OPT_OUTS = "peal_dataplane_opt_outs_total", Counter, [];
     /// Callees that were to be given to somebody else, by what was done: `refer`, `bridge`, or why it was not: `line_full`,

@@ -418,6 +418,8 @@ fn dialogue_summary(dialogues: &[&Dialogue], summary: &mut Value) {
         "heard_s": sum(|dialogue| dialogue.heard_ms) / 1_000,
         "sent_s": sum(|dialogue| dialogue.sent_ms) / 1_000,
         "dropped_ms": sum(|dialogue| dialogue.dropped_ms),
+        "holds": sum(|dialogue| dialogue.holds),
+        "hold_ms": sum(|dialogue| dialogue.hold_ms),
     });
     if let [only] = dialogues {
         let turn = |turn: &node::dial::Turn| {

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use ask::minute as hold_ms_max;
 pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu, Understand};
 pub use bot::Bot;
 pub use converse::{Converse, ModelTool};

@@ -153,6 +153,9 @@ pub(crate) struct Listen {
     pub(crate) silence_max: Duration,
     pub(crate) speech_max: Duration,
     pub(crate) end_silence: Duration,
+    pub(crate) hold_max: Duration,
+    /// Where music that goes on leads.
+    pub(crate) hold: Target,
     pub(crate) no_input: Ladder,
     pub(crate) no_match: Ladder,
     pub(crate) gone: Target,
@@ -311,6 +314,11 @@ impl Program {
     pub fn recognisers(&self) -> BTreeSet<&str> {
         let listens = self.steps.iter().filter_map(|node| node.op.question());
         listens.map(|listen| listen.recogniser.as_deref().unwrap_or_default()).collect()
+    }
+
+    /// Whether it ever listens to the callee's voice.
+    pub fn listens(&self) -> bool {
+        self.steps.iter().any(|node| node.op.question().is_some())
     }
 
     /// Everything that it may say.

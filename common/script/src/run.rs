@@ -42,6 +42,10 @@ pub enum Input {
     SpeechBegan,
     /// The recogniser has heard a whole answer; it listens no more.
     Heard(Heard),
+    /// Music is heard from the callee's side: nobody speaks there. [`Input::SpeechBegan`] does not come before it is over.
+    MusicBegan,
+    /// The music is over.
+    MusicEnded,
     /// There is no recogniser, or no longer.
     RecogniserGone,
     /// What came of the last [`Action::Ask`].
@@ -190,6 +194,8 @@ pub enum Awaits {
     Spoken,
     /// The callee's voice, or a key that stands for it.
     Speech,
+    /// Somebody who comes back, while music plays.
+    Hold,
     /// A key.
     Key,
     /// A server.
@@ -222,6 +228,10 @@ enum State {
     /// What is said belongs to the step: alone, or as its question.
     Speaking,
     Listening {
+        deadline: Instant,
+    },
+    /// Music plays instead of an answer.
+    Holding {
         deadline: Instant,
     },
     MenuOpen {
@@ -260,6 +270,8 @@ pub struct Run {
     state: State,
     /// The recogniser was asked to listen and has not answered.
     listens: bool,
+    /// Music is heard from the callee's side.
+    on_hold: bool,
     /// How often the step was begun again for nothing, and for nothing fitting.
     silences: usize,
     misses: usize,
@@ -284,6 +296,7 @@ impl Run {
             step: StepIndex(0),
             state: State::NotStarted,
             listens: false,
+            on_hold: false,
             silences: 0,
             misses: 0,
             typed_ahead: String::new(),
@@ -306,6 +319,8 @@ impl Run {
             Input::Key(digit) => self.on_key(now, digit),
             Input::SpeechBegan => self.on_speech(now),
             Input::Heard(heard) => self.on_heard(now, heard),
+            Input::MusicBegan => self.on_music(now),
+            Input::MusicEnded => self.on_music_over(now),
             Input::RecogniserGone => self.on_recogniser_gone(now),
             Input::Reply(reply) => self.on_reply(now, reply),
             Input::Deed(deed) => self.on_deed(now, deed),
@@ -332,6 +347,7 @@ impl Run {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Listening { deadline }
+            | State::Holding { deadline }
             | State::MenuOpen { deadline }
             | State::Collecting { deadline, .. }
             | State::Waiting { until: deadline }
@@ -349,6 +365,7 @@ impl Run {
             State::NotStarted => Awaits::Answer,
             State::Speaking => Awaits::Spoken,
             State::Listening { .. } => Awaits::Speech,
+            State::Holding { .. } => Awaits::Hold,
             State::MenuOpen { .. } | State::Collecting { .. } => Awaits::Key,
             State::AwaitingReply { .. } => Awaits::Reply,
             State::Attended { .. } => Awaits::Bot,
@@ -394,6 +411,7 @@ impl Run {
         }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Listening { .. } | State::MenuOpen { .. } => self.on_silence(now),
+            State::Holding { .. } => self.on_held_too_long(now),
             State::Collecting { entry, .. } => self.complete_entry(now, entry),
             State::Waiting { .. } => self.enter_next(now),
             State::AwaitingReply { .. } => self.fail_request(now, "no reply in time".to_owned()),

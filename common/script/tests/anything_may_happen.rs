@@ -52,13 +52,15 @@ fn input(kind: u8, sign: u8) -> Input {
         8 => Input::Transferred(sign.is_multiple_of(2)),
         9 if sign.is_multiple_of(2) => Input::BotLeft,
         9 => Input::BotFailed,
+        10 => Input::MusicBegan,
+        11 => Input::MusicEnded,
         _ => Input::Time,
     }
 }
 
 proptest! {
     #[test]
-    fn anything_may_happen(inputs in prop::collection::vec((0u8..13, any::<u8>(), 0u16..8_000), 0..400)) {
+    fn anything_may_happen(inputs in prop::collection::vec((0u8..15, any::<u8>(), 0u16..8_000), 0..400)) {
         let program = Program::new(&peal_script::read(ALL_STEPS).expect("YAML")).expect("a good script");
         let mut run = Run::new(Arc::new(program), &|_| None);
         let mut now = Instant::now();

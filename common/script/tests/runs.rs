@@ -376,3 +376,37 @@ fn a_bot_that_is_gone_and_one_that_stays_too_long() {
     assert_eq!(call.now - began, Duration::from_secs(60));
     assert_eq!(call.key("1").did(), "end done");
 }
+
+const ON_HOLD: &str = "
+name: x
+steps:
+- {do: listen, id: ask, ask: Yes?, intents: {yes: bye}, hold_ms_max: 20000, hold: held, no_input: {to: bye}, no_match: {to: bye}}
+- {do: hang_up, id: held, disposition: held}
+- {do: hang_up, id: bye, disposition: bye}
+";
+
+#[test]
+fn music_is_waited_out_and_the_question_asked_again() {
+    let mut call = Call::of(ON_HOLD);
+    call.hand(Input::Spoken).hand(Input::SpeechBegan).hand(Input::MusicBegan);
+    assert_eq!(call.did, ["listen", "say Yes?", "deaf"], "nobody listens to music");
+    assert_eq!(call.run.awaits(), peal_script::Awaits::Hold);
+    call.hand(Input::SpeechBegan).hand(Input::MusicEnded);
+    assert_eq!(call.did[3..], ["listen", "say Yes?"]);
+    call.hand(Input::Spoken).hears("yes", Some("yes"));
+    assert_eq!(call.did.last().map(String::as_str), Some("end bye"));
+}
+
+#[test]
+fn music_that_does_not_end_leads_elsewhere() {
+    let mut call = Call::of(ON_HOLD);
+    // It begins while we speak: the question is said to its end.
+    call.hand(Input::MusicBegan);
+    assert_eq!(call.run.awaits(), peal_script::Awaits::Spoken);
+    call.hand(Input::Spoken);
+    assert_eq!(call.run.awaits(), peal_script::Awaits::Hold);
+    call.now += Duration::from_secs(20);
+    call.hand(Input::Time);
+    assert_eq!(call.did.last().map(String::as_str), Some("end held"));
+    assert_eq!(call.run.value("error"), "hold");
+}

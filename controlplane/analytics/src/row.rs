@@ -203,6 +203,10 @@ pub struct AttemptRow {
     pub sent_ms: u32,
     /// What was lost on the way there, ms.
     pub dropped_ms: u32,
+    /// How often music was heard from the callee's side instead of a voice.
+    pub holds: u32,
+    /// How long in all, ms.
+    pub hold_ms: u32,
     /// From the answer to our first audio, ms; empty when we said nothing.
     pub first_audio_ms: Option<u32>,
     /// From the end of the callee's speech to our next audio, the longest of the call, ms; empty when nothing was answered.

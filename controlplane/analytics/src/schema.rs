@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, statements: &[ATTEMPT_FAR_END, ATTEMPT_FINAL] },
     Migration { version: 4, statements: &[ATTEMPT_DIALOGUE, ATTEMPT_FINAL, TURN] },
     Migration { version: 5, statements: &[ATTEMPT_VARIANT, ATTEMPT_FINAL, TURN] },
+    Migration { version: 6, statements: &[ATTEMPT_HOLD, ATTEMPT_FINAL] },
 ];
 
 /// Columns of an inserted row, in the order of [`crate::AttemptRow`]'s fields. What the spool's segments are headed with.
@@ -43,7 +44,7 @@ ended_at,post_dial_delay_ms,ring_ms,talk_ms,script_id,script_version,variant,dig
 recording_ms,rtp_sent,rtp_received,rtp_lost,rtp_jitter_ms,\
 first_speech_at,speech_ms,speech_bursts,far_lost,far_jitter_ms,rtt_ms,\
 disposition,script_error,opted_out,no_inputs,no_matches,barge_ins,barge_in_ms_max,recogniser_errors,\
-voice_errors,server_errors,heard_ms,sent_ms,dropped_ms,first_audio_ms,turn_ms_max,turn_own_ms_max,turns,version";
+voice_errors,server_errors,heard_ms,sent_ms,dropped_ms,holds,hold_ms,first_audio_ms,turn_ms_max,turn_own_ms_max,turns,version";
 
 /// One row an attempt.
 ///
@@ -153,6 +154,12 @@ ALTER TABLE attempt
         interrupted Bool, turn_ms Nullable(UInt32), endpointing_ms UInt32, recogniser_ms UInt32, \
         understanding_ms UInt32, speech_ms UInt32, own_ms UInt32, arousal Nullable(Float32), \
         valence Nullable(Float32), prosody_confidence Nullable(Float32))) AFTER turn_own_ms_max";
+
+/// Music instead of a callee.
+const ATTEMPT_HOLD: &str = "\
+ALTER TABLE attempt
+    ADD COLUMN IF NOT EXISTS holds UInt32 AFTER dropped_ms,
+    ADD COLUMN IF NOT EXISTS hold_ms UInt32 AFTER holds";
 
 /// Which of the scripts that a campaign compares the call had.
 const ATTEMPT_VARIANT: &str = "\

@@ -23,7 +23,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
         "ALTER TABLE attempt DROP COLUMN disposition, DROP COLUMN script_error, DROP COLUMN opted_out, \
              DROP COLUMN no_inputs, DROP COLUMN no_matches, DROP COLUMN barge_ins, DROP COLUMN barge_in_ms_max, \
              DROP COLUMN recogniser_errors, DROP COLUMN voice_errors, DROP COLUMN server_errors, DROP COLUMN heard_ms, \
-             DROP COLUMN sent_ms, DROP COLUMN dropped_ms, DROP COLUMN first_audio_ms, DROP COLUMN turn_ms_max, \
+             DROP COLUMN sent_ms, DROP COLUMN dropped_ms, DROP COLUMN holds, DROP COLUMN hold_ms, DROP COLUMN first_audio_ms, DROP COLUMN turn_ms_max, \
              DROP COLUMN turn_own_ms_max, DROP COLUMN turns, DROP COLUMN variant",
         "DROP VIEW turn",
         "CREATE OR REPLACE VIEW attempt_final AS SELECT * FROM attempt FINAL",
@@ -55,6 +55,8 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
         heard_ms: 0,
         sent_ms: 0,
         dropped_ms: 0,
+        holds: 0,
+        hold_ms: 0,
         first_audio_ms: None,
         turn_ms_max: None,
         turn_own_ms_max: None,

@@ -117,6 +117,8 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         heard_ms: dialogue.heard_ms,
         sent_ms: dialogue.sent_ms,
         dropped_ms: dialogue.dropped_ms,
+        holds: dialogue.holds,
+        hold_ms: dialogue.hold_ms,
         first_audio_ms: ours.map(|turn| turn.began_ms).min(),
         turn_ms_max: latencies.clone().map(|latency| latency.total_ms).max(),
         turn_own_ms_max: latencies.map(|latency| latency.own_ms).max(),

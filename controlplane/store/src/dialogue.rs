@@ -33,6 +33,10 @@ pub struct Dialogue {
     pub sent_ms: u32,
     /// What was lost on the way there because none took it, ms.
     pub dropped_ms: u32,
+    /// How often music was heard from the callee's side.
+    pub holds: u32,
+    /// How long in all, ms.
+    pub hold_ms: u32,
 }
 
 /// Somebody said something.

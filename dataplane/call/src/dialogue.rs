@@ -51,6 +51,8 @@ pub(crate) enum Effect {
     Record(bool),
     /// Watch for the tone of an answering machine.
     AwaitBeep,
+    /// Hand out what the callee says, and watch for music there, until the end of the call.
+    Overhear,
     /// The callee wants no more calls; in their words.
     OptedOut(String),
     /// Give the callee to somebody else, who must have answered by then.
@@ -74,6 +76,10 @@ pub(crate) struct Dialogue {
     attended: Option<Attended>,
     /// Since when the callee speaks.
     callee_speaks: Option<Instant>,
+    /// Since when music is heard instead.
+    music_since: Option<Instant>,
+    /// What the callee says is handed to the voice thread.
+    overhears: bool,
     /// Number and time of the request that the run waits for.
     request: Option<(u32, Instant)>,
     /// Numbers wishes.
@@ -98,6 +104,8 @@ impl Dialogue {
             listening: None,
             attended: None,
             callee_speaks: None,
+            music_since: None,
+            overhears: false,
             request: None,
             wishes: 0,
             alive_at: None,
@@ -112,6 +120,9 @@ impl Dialogue {
     pub(crate) fn on_answered(&mut self, now: Instant) {
         self.record.begin(now);
         self.alive_at = Some(now);
+        if self.run.program().listens() {
+            self.overhear();
+        }
         self.hand(now, Input::Answered);
     }
 
@@ -196,12 +207,13 @@ impl Dialogue {
     pub(crate) fn finish(&mut self, now: Instant) -> Option<Box<Record>> {
         self.interrupt(now, false);
         self.detach(now);
+        self.on_music_over(now);
         self.record.finish(now, self.run.tally())
     }
 
     /// Whether the voice thread knows of the call.
     pub(crate) fn has_wished(&self) -> bool {
-        self.wishes > 0
+        self.wishes > 0 || self.overhears
     }
 
     fn hand(&mut self, now: Instant, input: Input) {
@@ -272,7 +284,13 @@ impl Dialogue {
     fn dead_at(&self) -> Option<Instant> {
         let waits = matches!(
             self.run.awaits(),
-            Awaits::Answer | Awaits::Time | Awaits::Beep | Awaits::Transfer | Awaits::Reply | Awaits::Nothing
+            Awaits::Answer
+                | Awaits::Hold
+                | Awaits::Time
+                | Awaits::Beep
+                | Awaits::Transfer
+                | Awaits::Reply
+                | Awaits::Nothing
         );
         let speaks = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
         let busy = waits || self.callee_speaks.is_some() || speaks;

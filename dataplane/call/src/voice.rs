@@ -37,6 +37,8 @@ pub enum Wish {
         /// How much of it was heard.
         heard: Duration,
     },
+    /// The call is going to listen: what the callee says comes through the tap from here on.
+    Overhear,
     /// Hear what the callee says. The tap has been on since before this.
     Listen {
         /// Number of the wish.
@@ -45,6 +47,8 @@ pub enum Wish {
         ask: Box<Ask>,
         /// What understands it.
         program: Arc<Program>,
+        /// The callee has been speaking since before: what was said so far is part of it.
+        ongoing: bool,
     },
     /// The callee has finished: [`Told::Heard`] is due. All audio of what was said was handed to the tap before this.
     EndOfSpeech {

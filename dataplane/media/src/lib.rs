@@ -53,6 +53,7 @@ mod codec;
 pub mod dtmf;
 pub mod g711;
 pub mod latch;
+pub mod music;
 pub mod pool;
 pub mod ports;
 pub mod prompt;

@@ -18,6 +18,7 @@ use common::prefetch::prefetch;
 use crate::beep::Beep;
 use crate::dtmf::{self, Digit};
 use crate::latch::{Judgement, Latch, Latching};
+use crate::music::Music;
 use crate::pool::PoolExhausted;
 use crate::prompt::Prompt;
 use crate::reception::{Arrival, Reception};
@@ -26,7 +27,7 @@ use crate::rtcp::RtcpDrop;
 use crate::rtcp::exchange::Exchange;
 use crate::rtp::{DropReason, Header, Packet, Sender};
 use crate::tap::Tap;
-use crate::vad::Vad;
+use crate::vad::{Echo, Vad};
 use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
 
 /// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
@@ -152,6 +153,10 @@ pub enum MediaEvent {
     SpeechEnded,
     /// The tone that was watched for is over.
     Beep,
+    /// The far end plays music, for three seconds at least. Only while it is watched for.
+    MusicBegan,
+    /// The music is over.
+    MusicEnded,
     /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
     RecordingOverrun,
 }
@@ -192,9 +197,11 @@ struct Hot {
     sent: u64,
     reception: Reception,
     vad: Vad,
+    echo: Echo,
     recorder: Option<Box<Recorder>>,
     tap: Option<Box<Tap>>,
     beep: Option<Box<Beep>>,
+    music: Option<Box<Music>>,
 }
 
 /// The far end, once negotiated.
@@ -237,9 +244,11 @@ impl MediaSession {
                 sent: 0,
                 reception: Reception::new(),
                 vad: Vad::new(),
+                echo: Echo::default(),
                 recorder: None,
                 tap: None,
                 beep: None,
+                music: None,
             },
             cold: Cold {
                 beeped: false,
@@ -341,8 +350,9 @@ impl MediaSession {
             self.cold.digits.on_tick(now);
         }
         hot.report_in = hot.report_in.saturating_sub(u16::from(hot.answered));
-        if hot.vad.is_speaking() && hot.reception.is_silent_for(now, SPEECH_GAP_MAX) {
-            hot.vad.hush();
+        let is_heard = hot.vad.is_speaking() || hot.music.as_ref().is_some_and(|music| music.is_music());
+        if is_heard && hot.reception.is_silent_for(now, SPEECH_GAP_MAX) {
+            hot.hush();
         }
         let far = hot.far.as_ref().filter(|far| hot.answered && far.plan.direction.sends());
         let Some(Far { plan, latch }) = far else {
@@ -356,7 +366,9 @@ impl MediaSession {
         if let Some(recorder) = &mut hot.recorder {
             recorder.sent(now, frame);
         }
-        let frame = match frame.and_then(|(prompt, at)| prompt.frame(plan.codec, at)) {
+        let frame = frame.and_then(|(prompt, at)| prompt.frame(plan.codec, at));
+        hot.echo.sent(frame.map(|frame| (plan.codec, &frame[..])));
+        let frame = match frame {
             Some(frame) => frame,
             None if hot.send_silence => plan.codec.silent_frame(),
             None => {
@@ -416,13 +428,16 @@ impl MediaSession {
         match received {
             Received::Audio { codec, .. } => {
                 if self.hot.answered {
-                    self.hot.vad.hear(codec, payload);
+                    self.hot.vad.hear_above(codec, payload, self.hot.echo.least());
                 }
                 if let Some(recorder) = &mut self.hot.recorder {
                     recorder.received(now, &header, codec, payload);
                 }
                 if let Some(beep) = &mut self.hot.beep {
                     self.cold.beeped |= self.hot.answered && beep.hear(codec, payload);
+                }
+                if let Some(music) = &mut self.hot.music {
+                    music.hear(codec, payload);
                 }
                 if let Some(tap) = &mut self.hot.tap {
                     tap.received(now, &header, codec, payload);
@@ -432,7 +447,7 @@ impl MediaSession {
                 self.cold.digits.on_payload(now, header.timestamp, payload);
                 self.hot.digits = self.cold.digits.is_busy();
             }
-            Received::ComfortNoise => self.hot.vad.hush(),
+            Received::ComfortNoise => self.hot.hush(),
             Received::Rtcp(_) | Received::Dropped(_) => {}
         }
         Ok(received)
@@ -464,6 +479,9 @@ impl MediaSession {
             self.hot.beep = None;
             return Some(MediaEvent::Beep);
         }
+        if let Some(is_music) = self.hot.music.as_mut().and_then(|music| music.take_change()) {
+            return Some(if is_music { MediaEvent::MusicBegan } else { MediaEvent::MusicEnded });
+        }
         let overrun = self.hot.recorder.as_mut().is_some_and(|recorder| recorder.take_overrun());
         overrun.then_some(MediaEvent::RecordingOverrun)
     }
@@ -488,6 +506,11 @@ impl MediaSession {
     pub fn watch_for_beep(&mut self, watch: bool) {
         self.cold.beeped = false;
         self.hot.beep = watch.then(Box::default);
+    }
+
+    /// Watches for music from the far end from here on; [`MediaEvent::MusicBegan`] and [`MediaEvent::MusicEnded`] tell of it.
+    pub fn watch_for_music(&mut self) {
+        self.hot.music.get_or_insert_default();
     }
 
     /// A full block of the recording, if there is one. To be asked after each tick.
@@ -544,6 +567,16 @@ impl MediaSession {
             reports_sent,
             reports_received,
             far: self.cold.exchange.far(self.hot.sent),
+        }
+    }
+}
+
+impl Hot {
+    /// The far end is silent, or gone.
+    fn hush(&mut self) {
+        self.vad.hush();
+        if let Some(music) = &mut self.music {
+            music.hush();
         }
     }
 }

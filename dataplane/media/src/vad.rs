@@ -102,13 +102,18 @@ impl Vad {
 
     /// The next frame of the stream, of at most 60 ms.
     pub fn hear(&mut self, codec: Codec, frame: &[u8]) {
+        self.hear_above(codec, frame, 0);
+    }
+
+    /// The next frame of a stream in which what is quieter than `least` is not the far end's own: see [`Echo`].
+    pub fn hear_above(&mut self, codec: Codec, frame: &[u8], least: u16) {
         self.sum += magnitude_codes(codec, frame);
         self.samples += frame.len() as u16;
         if self.samples >= JUDGED_SAMPLES {
             let samples = u32::from(std::mem::take(&mut self.samples));
-            let eighths = std::mem::take(&mut self.sum) * 8 / samples;
-            let level = u16::from(LEVELS[codec as usize][eighths as usize & 0x3FF]) * (DB / 2);
-            self.judge(level, (samples * 1000 / SAMPLE_RATE) as u16);
+            let level = half_decibels_of(codec, std::mem::take(&mut self.sum), samples);
+            let level = u16::from(level) * (DB / 2);
+            self.judge(level, (samples * 1000 / SAMPLE_RATE) as u16, least);
         }
     }
 
@@ -149,10 +154,10 @@ impl Vad {
         ended
     }
 
-    fn judge(&mut self, level: u16, ms: u16) {
+    fn judge(&mut self, level: u16, ms: u16, least: u16) {
         let floor = self.follow(level, ms);
         let margin = if self.speaking { HOLD_MARGIN } else { ONSET_MARGIN };
-        let loud = level >= (floor + margin).max(QUIETEST_SPEECH);
+        let loud = level >= (floor + margin).max(QUIETEST_SPEECH).max(least);
         match (self.speaking, loud) {
             (false, false) => self.run_ms = 0,
             (false, true) => {
@@ -197,15 +202,60 @@ impl Vad {
     }
 }
 
+/// What comes back of what we send: a far end's hybrid or loudspeaker returns our own prompt, fainter and later, and that is nobody who
+/// interrupts us.
+///
+/// Remembers how loud we have lately been. What returns 25 dB fainter, up to a third of a second late, is not heard; nor is a callee who speaks so faintly into our prompt,
+/// until it is over.
+#[derive(Debug, Default)]
+pub struct Echo {
+    /// The loudest frame of this window and of the one before.
+    loudest: u16,
+    loudest_before: u16,
+    frames: u8,
+}
+
+/// What a far end takes from our level before it returns it, at least: 25 dB, less the 12 dB by which levels of a voice lie closer together where it is faint, since
+/// the lowest steps of G.711 are linear and a mean of logarithms is then one of magnitudes.
+const ECHO_LOSS: u16 = 13 * DB;
+/// Length of the window: 320 ms, so that what was sent is remembered for so long at least and for twice as long at most. Who answers when a sentence is
+/// over is not measured by it.
+const ECHO_FRAMES: u8 = 16;
+
+impl Echo {
+    /// The next 20 ms that we send; `None` for nothing.
+    pub fn sent(&mut self, frame: Option<(Codec, &[u8])>) {
+        if self.frames == ECHO_FRAMES {
+            self.loudest_before = std::mem::take(&mut self.loudest);
+            self.frames = 0;
+        }
+        self.frames += 1;
+        if let Some((codec, frame)) = frame {
+            let level = half_decibels_of(codec, magnitude_codes(codec, frame), frame.len() as u32);
+            self.loudest = self.loudest.max(u16::from(level) * (DB / 2));
+        }
+    }
+
+    /// What is quieter may be our own, as [`Vad::hear_above`] takes it.
+    pub fn least(&self) -> u16 {
+        self.loudest.max(self.loudest_before).saturating_sub(ECHO_LOSS)
+    }
+}
+
 impl Default for Vad {
     fn default() -> Vad {
         Vad::new()
     }
 }
 
+/// The level of so many samples whose magnitude codes add up to `sum`, in half decibels above −66 dBm0.
+pub(crate) fn half_decibels_of(codec: Codec, sum: u32, samples: u32) -> u8 {
+    LEVELS[codec as usize][(sum * 8 / samples) as usize & 0x3FF]
+}
+
 /// The sum of the frame's magnitude codes, 0–127 each. Four lanes of 16 bits in a word, which compilers widen to whatever
 /// vectors the target has; 480 bytes add up to 15,240 at most in each.
-fn magnitude_codes(codec: Codec, frame: &[u8]) -> u32 {
+pub(crate) fn magnitude_codes(codec: Codec, frame: &[u8]) -> u32 {
     const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
     let mask = codec.magnitude_mask();
     let (words, rest) = frame.as_chunks::<8>();

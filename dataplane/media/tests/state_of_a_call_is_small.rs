@@ -15,6 +15,7 @@ fn a_session_fits_its_budget() {
         size_of::<tap::Tap>(),
         size_of::<vad::Vad>()
     );
+    assert!(size_of::<music::Music>() <= 64, "{}", size_of::<music::Music>());
     // Budget of the whole call: 8 KiB, of which SIP and script take the larger part.
     assert!(size_of::<MediaSession>() <= 704, "{}", size_of::<MediaSession>());
     assert!(size_of::<PortLease>() <= 160, "{}", size_of::<PortLease>());

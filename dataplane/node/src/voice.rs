@@ -11,6 +11,7 @@
 //! One thread with a runtime of its own. It looks at the taps every few milliseconds, as listeners do; answers go straight to the shards'
 //! mail. Whatever it is late with, calls go on: each of their wishes has a deadline of the call's own.
 
+mod ahead;
 mod asking;
 mod attending;
 pub mod config;

@@ -98,6 +98,11 @@ fn words(turn: &Value) -> String {
     if turn["interrupted"] == true {
         words.push_str(" (interrupted)");
     }
+    let mood = |field: &str| turn["prosody"][field].as_f64();
+    if let (Some(arousal), Some(valence), Some(sure)) = (mood("arousal"), mood("valence"), mood("confidence"))
+    {
+        let _ = write!(words, " (arousal {arousal:+.1}, valence {valence:+.1}, confidence {sure:.1})");
+    }
     words
 }
 
@@ -145,6 +150,7 @@ fn counted(dialogue: &Value) -> Option<String> {
         ("recogniser failed", "recogniser_errors"),
         ("not spoken", "voice_errors"),
         ("servers failed", "server_errors"),
+        ("music on hold", "holds"),
     ];
     let mut said: Vec<_> = counts
         .iter()
@@ -190,14 +196,15 @@ mod tests {
             "disposition": "happy",
             "opted_out": false,
             "dialogue": {
-                "no_matches": 1, "barge_ins": 1, "no_inputs": 0, "error": "",
+                "no_matches": 1, "barge_ins": 1, "holds": 2, "no_inputs": 0, "error": "",
                 "turns": [
                     { "speaker": "us", "began_ms": 40, "ended_ms": 4_000, "text": "Hello Ann.", "interrupted": true },
                     { "speaker": "callee", "began_ms": 3_900, "ended_ms": 4_700, "text": "yeah, sure", "intent": "yes",
                       "latency": { "total_ms": 912, "endpointing_ms": 700, "recogniser_ms": 110, "understanding_ms": 4,
                                    "speech_ms": 80, "own_ms": 18 } },
                     { "speaker": "us", "began_ms": 5_612, "ended_ms": 9_000, "text": "From one to five?" },
-                    { "speaker": "callee", "began_ms": 9_500, "ended_ms": 10_100, "text": "four", "value": "4" },
+                    { "speaker": "callee", "began_ms": 9_500, "ended_ms": 10_100, "text": "four", "value": "4",
+                      "prosody": { "arousal": 0.42, "valence": -0.1, "confidence": 0.21 } },
                 ],
             },
         });

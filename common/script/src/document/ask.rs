@@ -108,7 +108,7 @@ pub struct Listen {
     pub expect: Option<Expect>,
     /// Who understands what phrases and patterns do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub understand: Option<Understand>,
+    pub understand: Option<Box<Understand>>,
     /// The variable that keeps what was said, or the value that was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save: Option<String>,
@@ -124,6 +124,13 @@ pub struct Listen {
     #[serde(default = "seven_hundred_ms")]
     #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 5000, default = 700))]
     pub end_silence_ms: u32,
+    /// How long to wait for somebody to come back when music is heard instead of an answer; then the question is asked again. 0 to 600,000.
+    #[serde(default = "minute")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 600000, default = 60000))]
+    pub hold_ms_max: u32,
+    /// The step to go to when the music goes on; that of `no_input` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// When nothing was said.
     #[serde(default, skip_serializing_if = "is_default")]
     pub no_input: Ladder,
@@ -202,6 +209,10 @@ fn three_seconds() -> u32 {
 }
 fn five_seconds() -> u32 {
     5_000
+}
+/// How long music is waited out where the script does not say.
+pub(crate) fn minute() -> u32 {
+    60_000
 }
 fn twenty_seconds() -> u32 {
     20_000

@@ -292,6 +292,7 @@ impl<'a> Compiler<'a> {
         self.faults.range("silence_ms_max", listen.silence_ms_max as usize, 500..=60_000);
         self.faults.range("speech_ms_max", listen.speech_ms_max as usize, 500..=120_000);
         self.faults.range("end_silence_ms", listen.end_silence_ms as usize, 200..=5_000);
+        self.faults.range("hold_ms_max", listen.hold_ms_max as usize, 0..=600_000);
         self.faults.count("intents", listen.intents.len(), 0..=50);
         if let Some(recogniser) = &listen.recogniser {
             self.faults.text("recogniser", recogniser, 64);
@@ -332,6 +333,7 @@ impl<'a> Compiler<'a> {
         let no_input = self.ladder("no_input", &listen.no_input, next)?;
         let no_match = self.ladder("no_match", &listen.no_match, next)?;
         let gone = self.target_or("gone", listen.gone.as_ref(), no_match.to);
+        let hold = self.target_or("hold", listen.hold.as_ref(), no_input.to);
         Some(Listen {
             ask,
             barge_in: listen.barge_in,
@@ -347,6 +349,8 @@ impl<'a> Compiler<'a> {
             silence_max: ms(listen.silence_ms_max),
             speech_max: ms(listen.speech_ms_max),
             end_silence: ms(listen.end_silence_ms),
+            hold_max: ms(listen.hold_ms_max),
+            hold,
             no_input,
             no_match,
             gone,
@@ -461,6 +465,8 @@ impl<'a> Compiler<'a> {
             silence_ms_max: converse.silence_ms_max,
             speech_ms_max: SPEECH_MS_MAX,
             end_silence_ms: converse.end_silence_ms,
+            hold_ms_max: document::hold_ms_max(),
+            hold: None,
             no_input: converse.no_input.clone(),
             no_match: document::Ladder::default(),
             gone: None,

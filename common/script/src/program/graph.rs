@@ -48,7 +48,7 @@ fn targets(node: &Node) -> Vec<Target> {
             if !takes_anything {
                 to.push(listen.no_match.to);
             }
-            to.extend([listen.no_input.to, listen.gone]);
+            to.extend([listen.no_input.to, listen.hold, listen.gone]);
             to
         }
         Op::Converse(converse) => {

@@ -38,7 +38,7 @@ impl Run {
     fn takes_keys(&self) -> bool {
         match (&self.node().op, &self.state) {
             (Op::Collect(_), State::Collecting { .. }) | (Op::Menu(_), State::MenuOpen { .. }) => true,
-            (Op::Listen(listen), State::Listening { .. }) => !listen.keys.is_empty(),
+            (Op::Listen(listen), State::Listening { .. } | State::Holding { .. }) => !listen.keys.is_empty(),
             _ => false,
         }
     }
@@ -61,7 +61,9 @@ impl Run {
                     None => self.on_miss(now),
                 }
             }
-            (Op::Listen(listen), State::Listening { .. } | State::Speaking) if !listen.keys.is_empty() => {
+            (Op::Listen(listen), State::Listening { .. } | State::Holding { .. } | State::Speaking)
+                if !listen.keys.is_empty() =>
+            {
                 if speaks && !listen.barge_in.by_keys() {
                     return self.type_ahead(digit);
                 }

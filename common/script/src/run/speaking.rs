@@ -13,9 +13,53 @@ impl Run {
         let is_answered = !listen.keys.is_empty() && !self.typed_ahead.is_empty();
         match &listen.ask {
             Some(ask) if !is_answered => self.say(ask),
-            _ => self.state = State::Listening { deadline: now + listen.silence_max },
+            _ => self.await_answer(now, listen),
         }
         self.take_typed_ahead(now);
+    }
+
+    fn await_answer(&mut self, now: Instant, listen: &Listen) {
+        self.state = State::Listening { deadline: now + listen.silence_max };
+        if self.on_hold {
+            self.hold(now, listen);
+        }
+    }
+
+    /// Music plays where an answer is waited for. It is none, however long.
+    pub(super) fn on_music(&mut self, now: Instant) {
+        self.on_hold = true;
+        let program = self.program.clone();
+        if let (Some(listen), State::Listening { .. }) = (program.question(self.step), &self.state) {
+            self.hold(now, listen);
+        }
+    }
+
+    fn hold(&mut self, now: Instant, listen: &Listen) {
+        self.stop_listening();
+        self.state = State::Holding { deadline: now + listen.hold_max };
+    }
+
+    /// Somebody may be there again, who has not heard the question.
+    pub(super) fn on_music_over(&mut self, now: Instant) {
+        self.on_hold = false;
+        let program = self.program.clone();
+        match (program.question(self.step), &self.state) {
+            // The opening of a conversation is no question that could be asked again.
+            (Some(listen), State::Holding { .. }) if self.conversed => {
+                self.listen(listen);
+                self.await_answer(now, listen);
+            }
+            (Some(listen), State::Holding { .. }) => self.begin_listen(now, listen),
+            _ => {}
+        }
+    }
+
+    /// Nobody has come back.
+    pub(super) fn on_held_too_long(&mut self, now: Instant) {
+        let program = self.program.clone();
+        let Some(listen) = program.question(self.step) else { return };
+        self.set_built_in("error", "hold");
+        self.enter(now, listen.hold);
     }
 
     fn listen(&mut self, listen: &Listen) {
@@ -46,8 +90,7 @@ impl Run {
         }
         if let Some(listen) = program.question(self.step) {
             self.listen(listen);
-            self.state = State::Listening { deadline: now + listen.silence_max };
-            return;
+            return self.await_answer(now, listen);
         }
         match &program.steps[usize::from(self.step.0)].op {
             Op::Menu(menu) => self.state = State::MenuOpen { deadline: now + menu.timeout },

@@ -160,6 +160,8 @@ pub fn row(number: u32) -> AttemptRow {
         heard_ms: 30_000,
         sent_ms: 4_000,
         dropped_ms: 100,
+        holds: 1,
+        hold_ms: 7_000,
         first_audio_ms: answered.then_some(40),
         turn_ms_max: answered.then_some(900),
         turn_own_ms_max: answered.then_some(30),

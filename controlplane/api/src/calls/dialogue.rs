@@ -29,6 +29,10 @@ pub(crate) struct Dialogue {
     sent_ms: u32,
     /// What was lost on the way there because none took it.
     dropped_ms: u32,
+    /// How often music was heard from the callee's side instead of a voice.
+    holds: u32,
+    /// How long in all.
+    hold_ms: u32,
     /// What was said, in its order.
     turns: Vec<Turn>,
 }
@@ -109,6 +113,8 @@ impl Dialogue {
             heard_ms: dialogue.heard_ms,
             sent_ms: dialogue.sent_ms,
             dropped_ms: dialogue.dropped_ms,
+            holds: dialogue.holds,
+            hold_ms: dialogue.hold_ms,
             turns: dialogue.turns.iter().map(|turn| Turn::of(turn, reveal)).collect(),
         }
     }

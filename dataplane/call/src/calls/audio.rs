@@ -112,6 +112,14 @@ impl Calls {
                     call.dialogue.on_speech_ended(now);
                     self.act(now, key);
                 }
+                Some(MediaEvent::MusicBegan) => {
+                    call.dialogue.on_music_began(now);
+                    self.act(now, key);
+                }
+                Some(MediaEvent::MusicEnded) => {
+                    call.dialogue.on_music_ended(now);
+                    self.act(now, key);
+                }
                 Some(MediaEvent::Beep) => {
                     call.dialogue.on_beep(now);
                     self.act(now, key);
@@ -190,12 +198,17 @@ impl Calls {
                     media.session.stop_playing();
                 }
                 Effect::Wish(wish) => {
-                    let hears =
-                        matches!(wish, Wish::Listen { .. } | Wish::Bot { wish: BotWish::Attach(_), .. });
-                    if let (true, Some(tap)) = (hears, &self.config.tap) {
+                    if let (Wish::Bot { wish: BotWish::Attach(_), .. }, Some(tap)) = (&wish, &self.config.tap)
+                    {
                         media.session.start_tap(now, tap.chunks());
                     }
                     self.events.push_back(Event::Voice { call: name, wish });
+                }
+                Effect::Overhear => {
+                    media.session.watch_for_music();
+                    if let Some(tap) = &self.config.tap {
+                        media.session.start_tap(now, tap.chunks());
+                    }
                 }
                 Effect::AwaitBeep => media.session.watch_for_beep(true),
                 Effect::Record(on) => self.record(now, key, on),

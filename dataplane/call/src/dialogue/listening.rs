@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use media::vad;
+use media::{music, vad};
 use script::{Ask, Awaits, Heard, Input};
 
 use super::{Dialogue, Effect};
@@ -57,8 +57,19 @@ impl Dialogue {
             quiet: None,
             asked: None,
         });
+        // The steps of a webhook may be the first that listen.
+        self.overhear();
         let (ask, program) = (Box::new(ask), self.run.program().clone());
-        self.effects.push_back(Effect::Wish(Wish::Listen { number, ask, program }));
+        let ongoing = self.callee_speaks.is_some();
+        self.effects.push_back(Effect::Wish(Wish::Listen { number, ask, program, ongoing }));
+    }
+
+    /// From here on the voice thread gets what the callee says, so that an answer which begins before its question is open is heard whole.
+    pub(super) fn overhear(&mut self) {
+        if !std::mem::replace(&mut self.overhears, true) {
+            self.effects.push_back(Effect::Overhear);
+            self.effects.push_back(Effect::Wish(Wish::Overhear));
+        }
     }
 
     pub(super) fn stop_listening(&mut self) {
@@ -67,8 +78,32 @@ impl Dialogue {
         }
     }
 
+    /// The session hears music: what it took for the callee's voice was none.
+    pub(crate) fn on_music_began(&mut self, now: Instant) {
+        self.music_since = Some(now - music::KNOWN_AFTER);
+        self.record.counts.holds += 1;
+        self.callee_speaks = None;
+        self.hand(now, Input::MusicBegan);
+    }
+
+    /// The session hears no music any more.
+    pub(crate) fn on_music_ended(&mut self, now: Instant) {
+        self.on_music_over(now);
+        self.alive_at = self.alive_at.map(|_| now);
+        self.hand(now, Input::MusicEnded);
+    }
+
+    pub(super) fn on_music_over(&mut self, now: Instant) {
+        let lasted =
+            self.music_since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.record.counts.hold += lasted;
+    }
+
     /// The session hears the callee speak.
     pub(crate) fn on_speech_began(&mut self, now: Instant) {
+        if self.music_since.is_some() {
+            return;
+        }
         let began = now - ONSET;
         self.callee_speaks = Some(began);
         self.alive_at = self.alive_at.map(|_| now);

@@ -51,6 +51,10 @@ pub struct Counts {
     pub sent_ms: u32,
     /// What was lost because the recogniser took none, milliseconds.
     pub dropped_ms: u32,
+    /// How often music was heard from the callee's side, and how long in all.
+    pub holds: u32,
+    /// See `holds`.
+    pub hold: Duration,
 }
 
 /// Who says something.

@@ -58,6 +58,7 @@ fn heard(number: u32, text: &str, intent: Option<&str>) -> Told {
 
 fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
     let named = |wish: &Wish| match wish {
+        Wish::Overhear => ("overhear", 0),
         Wish::Speak { number, .. } => ("speak", *number),
         Wish::Hush { number, .. } => ("hush", *number),
         Wish::Converse { number, .. } => ("converse", *number),
@@ -68,7 +69,7 @@ fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
         Wish::Bot { number, .. } => ("bot", *number),
         Wish::End => ("over", 0),
     };
-    pair.record(attempt).wishes.iter().map(named).collect()
+    pair.record(attempt).wishes.iter().map(named).filter(|(name, _)| *name != "overhear").collect()
 }
 
 fn dialogue(pair: &Pair, attempt: AttemptId) -> &Record {

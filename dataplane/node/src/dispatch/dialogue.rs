@@ -17,6 +17,8 @@ pub(super) fn wire(record: &Record) -> wire::Dialogue {
         heard_ms,
         sent_ms,
         dropped_ms,
+        holds,
+        hold,
     } = record.counts;
     wire::Dialogue {
         disposition: record.disposition.clone().unwrap_or_default(),
@@ -32,6 +34,8 @@ pub(super) fn wire(record: &Record) -> wire::Dialogue {
         heard_ms,
         sent_ms,
         dropped_ms,
+        holds,
+        hold_ms: ms(hold),
     }
 }
 

@@ -54,6 +54,7 @@ impl Dispatch {
             }
             Wish::Bot { number, wish: BotWish::Attach(_) } => Told::Bot { number, told: BotTold::Failed },
             Wish::Bot { .. }
+            | Wish::Overhear
             | Wish::Hush { .. }
             | Wish::EndOfSpeech { .. }
             | Wish::StopListening { .. }

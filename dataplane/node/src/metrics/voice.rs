@@ -17,6 +17,7 @@ pub(crate) struct DialogueMetrics {
     turn: HistogramVec,
     barge_in: HistogramVec,
     faults: IntCounterVec,
+    hold: CounterVec,
     opt_outs: IntCounter,
     transfers: IntCounterVec,
 }
@@ -28,6 +29,7 @@ impl DialogueMetrics {
             turn: register(registry, histograms(&metric::DP_TURN)),
             barge_in: register(registry, histograms(&metric::DP_BARGE_IN)),
             faults: register(registry, counters(&metric::DP_DIALOGUE_FAULTS)),
+            hold: register(registry, seconds(&metric::DP_HOLD)),
             opt_outs: register(registry, counter(&metric::DP_OPT_OUTS)),
             transfers: register(registry, counters(&metric::DP_TRANSFERS)),
         }
@@ -66,6 +68,7 @@ impl DialogueMetrics {
         if counts.barge_ins > 0 {
             self.barge_in.with_label_values(&none).observe(counts.barge_in_max.as_secs_f64());
         }
+        self.hold.with_label_values(&none).inc_by(counts.hold.as_secs_f64());
         for (kind, count) in [
             ("no_input", counts.no_inputs),
             ("no_match", counts.no_matches),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ::voice::prosody;
 use ::voice::protocol::{deepgram::Deepgram, openai, vosk::Vosk};
 use ::voice::session::{self, Given, Target};
-use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Protocol};
+use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Piece, Protocol};
 use call::CallName;
 use call::voice::{Hearing, Prosody, Told};
 use media::{Chunk, Codec};
@@ -15,6 +15,7 @@ use script::{Ask, Program};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::ahead::Ahead;
 use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
 use super::hub::{CallKey, News, nothing_heard};
 use super::interpreting::{Answer, Interpreter};
@@ -22,11 +23,11 @@ use crate::metrics::VoiceMetrics;
 
 /// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
 /// the sentence in one.
-const GATE_HANG_MS: u32 = 1_000;
+pub(super) const GATE_HANG_MS: u32 = 1_000;
 /// Pieces that may wait for a session: five seconds of audio.
-const GIVEN_MAX: usize = 50;
+pub(super) const GIVEN_MAX: usize = 50;
 /// How long a recogniser may take for its last word. The call gives up later.
-const LAST_WORD_MAX: Duration = Duration::from_secs(4);
+pub(super) const LAST_WORD_MAX: Duration = Duration::from_secs(4);
 /// Samples a millisecond.
 const A_MS: u64 = 8;
 
@@ -59,8 +60,12 @@ pub(super) struct Ear {
     asking: Option<AbortHandle>,
     turn: prosody::Turn,
     first_turn: Option<prosody::Prosody>,
-    /// What [`Gate::counts`] said at the last answer.
-    counted: (u64, u64),
+    /// Of what is being said while no question is open.
+    ahead: Ahead,
+    /// What [`Gate::counts`] said had been heard at the last answer.
+    counted: u64,
+    /// What was handed to sessions since.
+    sent_samples: u64,
     dropped_samples: u64,
 }
 
@@ -96,7 +101,9 @@ impl Ear {
             asking: None,
             turn: prosody::Turn::default(),
             first_turn: None,
-            counted: (0, 0),
+            ahead: Ahead::default(),
+            counted: 0,
+            sent_samples: 0,
             dropped_samples: 0,
         }
     }
@@ -143,6 +150,8 @@ impl Recognisers {
         number: u32,
         ask: Ask,
         program: Arc<Program>,
+        ongoing: bool,
+        news: &mpsc::UnboundedSender<News>,
     ) -> Option<Told> {
         let name = ask.recogniser.as_deref().unwrap_or_default();
         let Some(&recogniser) = self.by_name.get(name) else {
@@ -167,6 +176,17 @@ impl Recognisers {
             is_heard: false,
             asked_at: None,
         });
+        if !ongoing {
+            ear.ahead.forget();
+        }
+        let codec = ear.codec.filter(|_| !ear.ahead.is_empty())?;
+        if ear.session.is_none() && !self.open(ear.call, ear, recogniser, codec, news) {
+            ear.question = None;
+            return Some(Told::Deaf { number });
+        }
+        for piece in ear.ahead.take() {
+            self.send(ear, recogniser, codec, piece);
+        }
         None
     }
 
@@ -180,15 +200,24 @@ impl Recognisers {
     ) -> Option<Told> {
         let codec = *ear.codec.insert(chunk.codec());
         let passed = ear.gate.hear(codec, chunk.position(), chunk.samples());
-        let question = ear.question.as_ref().filter(|question| question.asked_at.is_none())?;
+        let Some(question) = ear.question.as_ref().filter(|question| question.asked_at.is_none()) else {
+            ear.ahead.keep(passed);
+            return None;
+        };
         let (number, recogniser) = (question.number, question.recogniser);
         if ear.session.is_none() && !self.open(key, ear, recogniser, codec, news) {
             ear.question = None;
             return Some(Told::Deaf { number });
         }
-        let piece = passed.piece?;
+        self.send(ear, recogniser, codec, passed.piece?);
+        None
+    }
+
+    /// Hands a piece to the call's session.
+    fn send(&self, ear: &mut Ear, recogniser: usize, codec: Codec, piece: Piece) {
         ear.turn.hear(codec, &piece.samples);
         let samples = piece.samples.len() as u64;
+        ear.sent_samples += samples;
         if let Some(question) = &mut ear.question {
             question.is_heard = true;
         }
@@ -197,7 +226,6 @@ impl Recognisers {
             ear.dropped_samples += samples;
             self.metrics.dropped(&self.all[recogniser].name, samples / A_MS);
         }
-        None
     }
 
     /// The callee has finished.
@@ -225,10 +253,10 @@ impl Recognisers {
     /// Nothing more is to be heard.
     pub(super) fn stop(&mut self, ear: &mut Ear, number: u32) {
         ear.stop_asking();
-        if ear.question.take_if(|question| question.number == number).is_none() {
-            return;
-        }
-        if ear.session.as_ref().is_some_and(|session| self.all[session.recogniser].hears_once) {
+        let Some(question) = ear.question.take_if(|question| question.number == number) else { return };
+        // What it has heard would be part of the next answer.
+        let hears_once = |session: &Session| self.all[session.recogniser].hears_once;
+        if question.is_heard || ear.session.as_ref().is_some_and(hears_once) {
             self.end_session(ear);
         }
     }
@@ -328,8 +356,8 @@ impl Recognisers {
         let understanding = began.elapsed();
         let recogniser = question.asked_at.map_or(Duration::ZERO, |asked_at| began.duration_since(asked_at));
         self.metrics.heard(&self.all[question.recogniser].name, recogniser, understanding);
-        let (heard_samples, sent_samples) = ear.gate.counts();
-        let (heard_before, sent_before) = std::mem::replace(&mut ear.counted, (heard_samples, sent_samples));
+        let (heard_samples, _) = ear.gate.counts();
+        let heard_before = std::mem::replace(&mut ear.counted, heard_samples);
         let ms = |samples: u64| u32::try_from(samples / A_MS).unwrap_or(u32::MAX);
         let hearing = Hearing {
             recogniser,
@@ -337,7 +365,7 @@ impl Recognisers {
             opts_out,
             misunderstood: false,
             heard_ms: ms(heard_samples - heard_before),
-            sent_ms: ms(sent_samples - sent_before),
+            sent_ms: ms(std::mem::take(&mut ear.sent_samples)),
             dropped_ms: ms(std::mem::take(&mut ear.dropped_samples)),
             prosody: mood(ear),
         };
@@ -407,7 +435,7 @@ impl Recognisers {
     }
 }
 
-fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) -> Target {
+pub(super) fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) -> Target {
     let format = config.audio();
     let end_silence_ms = u32::try_from(ask.end_silence.as_millis()).unwrap_or(u32::MAX);
     let mut url = config.url.clone();

@@ -197,8 +197,11 @@ impl Hub {
                     before.abort();
                 }
             }
-            Wish::Listen { number, ask, program } => {
-                if let Some(told) = self.recognisers.listen(&mut call.ear, number, *ask, program) {
+            Wish::Overhear => {}
+            Wish::Listen { number, ask, program, ongoing } => {
+                let news = &self.news;
+                let told = self.recognisers.listen(&mut call.ear, number, *ask, program, ongoing, news);
+                if let Some(told) = told {
                     self.tell(key, told);
                 }
             }

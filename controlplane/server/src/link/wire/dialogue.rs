@@ -31,6 +31,8 @@ pub(super) fn dialogue(told: v1::Dialogue) -> Dialogue {
         heard_ms: told.heard_ms,
         sent_ms: told.sent_ms,
         dropped_ms: told.dropped_ms,
+        holds: told.holds,
+        hold_ms: told.hold_ms,
     }
 }
 

@@ -1,0 +1,60 @@
+//! What the far end returns of our own prompt is nobody who speaks; who speaks into it is heard.
+
+mod common;
+
+use std::time::Instant;
+
+use common::sound::Sound;
+use common::*;
+use peal_media::*;
+
+/// What is sent comes back this much fainter and later; over a line that murmurs at −62 dBm0.
+fn speech_in_echo(loss_db: f64, late_ticks: usize, callee: Option<f64>) -> Vec<MediaEvent> {
+    let mut ours = Sound::new(7);
+    ours.add(4_000, |sound, n| sound.noise_at(-60.0) + sound.voice_at(n, -16.0));
+    let prompt = Prompt::from_pcm(&ours.samples, SAMPLE_RATE).expect("a prompt");
+    let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
+    session.play(prompt);
+    let mut line = Sound::new(9);
+    line.add(5_000, |sound, n| {
+        // The callee from 2 s on, for a second.
+        let callee = callee.filter(|_| (16_000..24_000).contains(&n));
+        sound.noise_at(-62.0) + callee.map_or(0.0, |level| sound.voice_at(n, level))
+    });
+    let gain = 10f64.powf(-loss_db / 20.0);
+    let mut told = Vec::new();
+    for (n, frame) in line.samples.chunks_exact(FRAME_SAMPLES).enumerate() {
+        let returned =
+            n.checked_sub(late_ticks).and_then(|n| ours.samples.chunks_exact(FRAME_SAMPLES).nth(n));
+        let payload: Vec<u8> = (0..FRAME_SAMPLES)
+            .map(|i| {
+                let echo = returned.map_or(0.0, |frame| f64::from(frame[i]) * gain);
+                Codec::Pcma.encode((f64::from(frame[i]) + echo) as i16)
+            })
+            .collect();
+        tick(&mut session, at);
+        session.receive(at, far.from, &far.audio(&payload));
+        told.extend(events(&mut session).into_iter().filter(|event| *event == MediaEvent::SpeechBegan));
+        at += TICK;
+    }
+    told
+}
+
+#[test]
+fn our_own_prompt_is_nobody() {
+    for (loss_db, late_ticks) in [(25.0, 2), (25.0, 8), (25.0, 15), (30.0, 15), (40.0, 5)] {
+        assert_eq!(speech_in_echo(loss_db, late_ticks, None), [], "{loss_db} dB, {late_ticks} ticks");
+    }
+}
+
+#[test]
+fn who_speaks_into_it_is_heard() {
+    for level in [-30.0, -24.0, -18.0] {
+        assert!(!speech_in_echo(25.0, 8, Some(level)).is_empty(), "{level} dBm0");
+    }
+}
+
+#[test]
+fn without_an_echo_canceller_we_interrupt_ourselves() {
+    assert!(!speech_in_echo(10.0, 8, None).is_empty(), "so it is an echo that this test is about");
+}
