@@ -5,6 +5,7 @@
 //! - `sip_parse` (`cargo bench`): what does reading a SIP message cost, beside `rsip`?
 //! - `hook` (`cargo bench`): what does a call that is heard by a recogniser or a bot cost the voice thread, and what does
 //!   the gate save?
+//! - `understanding` (`cargo bench`): what does it take to understand a sentence?
 //!
 //! Numbers of shared machines are noisy: compare figures of the same run only.
 

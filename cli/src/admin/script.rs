@@ -2,6 +2,7 @@
 
 mod rehearsal;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -46,6 +47,12 @@ pub struct RunArgs {
     /// Something known of the contact, such as `name=Ann`; may be given several times
     #[arg(long = "contact", value_name = "NAME=VALUE", value_parser = pair)]
     contact: Vec<(String, String)>,
+    /// WAV files that are the callee's answers, in their order; then you type. A recogniser of `--config` hears them
+    #[arg(long, value_name = "WAV")]
+    hear: Vec<PathBuf>,
+    /// Configuration whose recognisers hear WAV files
+    #[arg(long, env = "PEAL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Script {
@@ -72,7 +79,8 @@ impl Script {
                     let known = arguments.contact.iter().rfind(|(known, _)| known == name);
                     known.map(|(_, value)| value.clone())
                 };
-                rehearsal::run(Arc::new(program), &contact, json)
+                let voice = crate::config::load(arguments.config.as_deref())?.node.voice;
+                rehearsal::run(Arc::new(program), &contact, &voice, &arguments.hear, json)
             }
         }
     }

@@ -16,6 +16,7 @@ mod asking;
 mod attending;
 pub mod config;
 mod conversing;
+mod file;
 mod hearing;
 mod hub;
 mod interpreting;
@@ -43,6 +44,8 @@ use crate::voice::config::VoiceConfig;
 use crate::voice::conversing::Models;
 use crate::voice::hub::Hub;
 use crate::voice::speaking::Speaker;
+
+pub use file::{HearError, hear_wav};
 
 /// Wishes that may wait: several of every call that a core carries.
 const COMMANDS_MAX: usize = 65_536;

@@ -1,24 +1,34 @@
 //! A script run in the terminal, by the interpreter that runs it in calls.
 //!
-//! Time is virtual: what is said takes none, and an empty line lets it pass until the script has waited long enough.
+//! Time is virtual: what is said takes none, and an empty line lets it pass until the script has waited long enough. Only a WAV file takes the time that it lasts,
+//! since a recogniser hears it.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use common::digits::Digit;
+use node::voice::config::VoiceConfig;
 use script::{
-    Action, Awaits, Heard, Input, Inquiry, ModelDeed, ModelTool, Oracle, Program, Reply, Request, Run,
+    Action, Ask, Awaits, Heard, Input, Inquiry, ModelDeed, ModelTool, Oracle, Program, Reply, Request, Run,
     Sentence, StepIndex,
 };
 use serde_json::{Value, json};
 
 /// Runs a script until it ends or the input does.
-pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String>, json: bool) -> Result<()> {
+pub(super) fn run(
+    program: Arc<Program>,
+    contact: &dyn Fn(&str) -> Option<String>,
+    voice: &VoiceConfig,
+    hear: &[PathBuf],
+    json: bool,
+) -> Result<()> {
     let mut rehearsal = Rehearsal {
         run: Run::new(program, contact),
         now: Instant::now(),
+        voice,
         request: None,
         asked: None,
         talks: false,
@@ -27,11 +37,20 @@ pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String
         prompts: std::io::stdin().is_terminal() && !json,
     };
     if rehearsal.prompts {
-        println!("Type what the callee says, #12 for keys, or nothing to let time pass.");
+        println!(
+            "Type what the callee says (or the name of a .wav), #12 for keys, or nothing to let time pass."
+        );
     }
     rehearsal.hand(Input::Answered)?;
     let mut lines = std::io::stdin().lock().lines();
+    let mut files = hear.iter();
     while rehearsal.run.awaits() != Awaits::Nothing {
+        if rehearsal.is_asking()
+            && let Some(file) = files.next()
+        {
+            rehearsal.hear_file(file)?;
+            continue;
+        }
         rehearsal.show_prompt()?;
         let Some(line) = lines.next() else {
             rehearsal.tell("hung_up", "the callee hung up", json!({}));
@@ -42,13 +61,15 @@ pub(super) fn run(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String
     Ok(())
 }
 
-struct Rehearsal {
+struct Rehearsal<'v> {
     run: Run,
     now: Instant,
+    /// Whose recognisers hear files.
+    voice: &'v VoiceConfig,
     /// What a server was asked last.
     request: Option<Box<Request>>,
-    /// The step whose question is open.
-    asked: Option<StepIndex>,
+    /// The question that is open.
+    asked: Option<Ask>,
     /// The model has the word.
     talks: bool,
     /// Somebody is asked what the callee meant in this step.
@@ -57,7 +78,7 @@ struct Rehearsal {
     prompts: bool,
 }
 
-impl Rehearsal {
+impl Rehearsal<'_> {
     fn show_prompt(&self) -> Result<()> {
         if !self.prompts {
             return Ok(());
@@ -69,6 +90,7 @@ impl Rehearsal {
             Awaits::Bot => "to the bot, or what it does (/over, /failed)> ",
             Awaits::Beep => "beep, or nothing> ",
             Awaits::Transfer => "somebody answers: yes, or nothing> ",
+            Awaits::Hold => "music plays (/music: it ends, or nothing)> ",
             Awaits::Key => "keys> ",
             _ => "you> ",
         };
@@ -92,6 +114,11 @@ impl Rehearsal {
             Awaits::Bot if line == "/over" => self.hand(Input::BotLeft),
             Awaits::Bot if line == "/failed" => self.hand(Input::BotFailed),
             Awaits::Beep if line == "beep" => self.hand(Input::Beep),
+            Awaits::Hold if line == "/music" => self.hand(Input::MusicEnded),
+            Awaits::Speech if line == "/music" => {
+                self.tell("music", "[music]", json!({}));
+                self.hand(Input::MusicBegan)
+            }
             Awaits::Transfer => self.hand(Input::Transferred(line.starts_with('y'))),
             _ if line.is_empty() => {
                 self.now = self.run.poll_timeout().unwrap_or(self.now).max(self.now);
@@ -103,8 +130,31 @@ impl Rehearsal {
                 self.tell("bot_hears", "[the bot hears it]", json!({ "text": line }));
                 Ok(())
             }
+            _ if line.to_ascii_lowercase().ends_with(".wav") => self.hear_file(Path::new(line)),
             _ => self.hear(line),
         }
+    }
+
+    /// Whether the callee is to say something.
+    fn is_asking(&self) -> bool {
+        self.run.awaits() == Awaits::Speech && self.inquiry.is_none() && !self.talks
+    }
+
+    /// What the callee says is in a file.
+    fn hear_file(&mut self, file: &Path) -> Result<()> {
+        let Some(ask) = &self.asked else {
+            self.tell("not_listening", "nobody listens", json!({}));
+            return Ok(());
+        };
+        let name = file.display().to_string();
+        let wav = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+        let said = node::voice::hear_wav(self.voice, ask, self.run.program(), &wav);
+        let said = said.with_context(|| format!("{name} cannot be heard"))?;
+        self.tell("said", &format!("[{name}] {said}"), json!({ "file": name, "text": said }));
+        if said.is_empty() {
+            return self.hand(Input::Heard(Heard::default()));
+        }
+        self.hear(&said)
     }
 
     /// What the model would say, or do: `/hang_up`, `/field name=value`, `/over`, `/failed`.
@@ -143,7 +193,7 @@ impl Rehearsal {
     }
 
     fn hear(&mut self, text: &str) -> Result<()> {
-        let Some(step) = self.asked else {
+        let Some(step) = self.asked.as_ref().map(|ask| ask.step) else {
             self.tell("not_listening", "nobody listens", json!({}));
             return Ok(());
         };
@@ -227,7 +277,7 @@ impl Rehearsal {
             Action::Play(prompt) => {
                 self.tell("play", &format!("[prompt {prompt}]"), json!({ "prompt": prompt }));
             }
-            Action::Listen(ask) => self.asked = Some(ask.step),
+            Action::Listen(ask) => self.asked = Some(ask),
             Action::StopListening => self.asked = None,
             Action::StopSpeaking => {}
             Action::Request(request) => {
