@@ -300,7 +300,8 @@ impl Program {
     }
 
     /// Phrases that the answer to the question of `step` is likely to be made of, for recognisers that listen for such. Those by which
-    /// callees opt out are among them.
+    /// callees opt out are among them. None where answers have other words too: in conversations, for dates, and where whatever is
+    /// said is an answer.
     pub fn expected_phrases(&self, step: StepIndex) -> &[String] {
         self.question(step).map_or(&[], |listen| &listen.phrases)
     }

@@ -315,6 +315,11 @@ impl<'a> Compiler<'a> {
         if let Some(Expect::Number | Expect::Digits) = listen.expect {
             phrases.extend(understanding::number_words().map(str::to_owned));
         }
+        let is_open = listen.intents.is_empty() && listen.expect.is_none();
+        if is_open || listen.expect == Some(Expect::Date) {
+            // Answers have other words too, and some recognisers hear nothing but the phrases.
+            phrases.clear();
+        }
         let mut keys = Vec::new();
         for (key, intent) in &listen.keys {
             let field = format!("keys.{key}");

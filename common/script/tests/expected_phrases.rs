@@ -1,0 +1,41 @@
+//! What recognisers are told to listen for: the phrases that make an answer, and nothing where answers have other words too.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use peal_script::{Action, Input, Program, Run};
+
+/// The phrases expected by the question that a script begins with.
+fn phrases(step: &str) -> Vec<String> {
+    let yaml = format!("name: x\nsteps:\n- {step}\n- {{do: hang_up, id: bye}}\n");
+    let document = peal_script::read(&yaml).expect("a script");
+    let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let mut run = Run::new(Arc::new(program), &|_| None);
+    run.handle_input(Instant::now(), Input::Answered);
+    let ask = std::iter::from_fn(|| run.poll_action()).find_map(|action| match action {
+        Action::Listen(ask) => Some(ask),
+        _ => None,
+    });
+    run.program().expected_phrases(ask.expect("it listens").step).to_vec()
+}
+
+#[test]
+fn a_question_with_intents_expects_their_phrases_and_opting_out() {
+    let yes_or_no = phrases("{do: listen, intents: {yes: bye, no: bye}}");
+    for phrase in ["of course", "no thank you", "stop calling me"] {
+        assert!(yes_or_no.iter().any(|known| known == phrase), "{phrase}");
+    }
+    assert!(!yes_or_no.iter().any(|known| known == "seven"));
+    assert!(phrases("{do: listen, expect: number}").iter().any(|known| known == "seven"));
+}
+
+#[test]
+fn where_anything_may_be_said_nothing_is_expected() {
+    for step in [
+        "{do: converse, prompt: p, tools: {hang_up: bye}}",
+        "{do: listen}",
+        "{do: listen, expect: date, intents: {repeat: bye}}",
+    ] {
+        assert_eq!(phrases(step), [""; 0], "{step}");
+    }
+}
