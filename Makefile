@@ -1,10 +1,10 @@
 # `make demo` and `make test` are all that a newcomer needs; both set the machine up first (setup/run.sh).
 
-.PHONY: help demo demo-bot up test bench bench-build bench-density bench-cps soak lint fuzz setup setup-lint setup-test clean
+.PHONY: help demo demo-voice demo-bot up test bench bench-build bench-density bench-cps soak lint fuzz setup setup-lint setup-test clean
 .DEFAULT_GOAL := help
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what running Peal needs
 	setup/run.sh demo
@@ -18,6 +18,11 @@ setup-test: ## Install what testing Peal needs
 demo: setup ## Build, then dial 3,000 numbers over three rate-limited lines against a carrier of our own
 	cargo build --release --locked --bin peal --bin peal-carrier
 	target/release/peal demo --dir target/demo
+
+demo-voice: ## Build, then have 120 calls hear, understand and answer customers who speak, by script and by language model
+	setup/run.sh voice
+	cargo build --release --locked --bin peal --bin peal-carrier
+	.deps/voice/bin/python -B demos/voice/run.py $(ARGS)
 
 demo-bot: setup ## Build, then give two calls to a voice bot built of pipecat, and judge what both ends heard
 	setup/debian.sh flite

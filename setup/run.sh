@@ -3,7 +3,8 @@
 # It may be run again at any time.
 #
 #   setup/run.sh demo    what `make demo` and `make up` need
-#   setup/run.sh test    what `make test` needs on top of it
+#   setup/run.sh voice   what `make demo-voice` needs on top of it
+#   setup/run.sh test    what `make test` needs on top of both
 #   setup/run.sh lint    what `make lint` needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,10 +34,16 @@ if [ "${1:-demo}" = lint ]; then
     done
 fi
 
-if [ "${1:-demo}" = test ]; then
-    setup/debian.sh sip-tester prometheus espeak-ng
+case "${1:-demo}" in voice | test)
+    setup/debian.sh espeak-ng flite
     # A Python of Debian's comes without it.
     python3 -c 'import venv, ensurepip' 2>/dev/null || setup/debian.sh python3-venv
+    setup/voice.sh
+    ;;
+esac
+
+if [ "${1:-demo}" = test ]; then
+    setup/debian.sh sip-tester prometheus
     setup/python.sh
     if ! cargo nextest --version >/dev/null 2>&1; then
         echo "setup: installing cargo-nextest (built from source, some minutes)"
