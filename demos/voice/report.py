@@ -31,7 +31,7 @@ def wait_for_records(peal, campaigns, calls):
     """The records of all calls. They come to ClickHouse a moment after the calls' ends."""
     chosen = ", ".join(f"'{campaign}'" for campaign in campaigns)
     statement = (
-        "SELECT attempt_id, campaign, number, outcome, disposition, opted_out, first_audio_ms, turns, recording"
+        "SELECT attempt_id, campaign, number, outcome, disposition, opted_out, no_inputs, turns"
         f" FROM attempt_final WHERE campaign_id IN ({chosen}) AND answered_at IS NOT NULL ORDER BY planned_at"
     )
     until = time.monotonic() + SETTLE_S
@@ -71,15 +71,33 @@ def tables(peal, data, records):
         f"\nHow calls ended:\n{peal.table(OUTCOMES)}\nWhat callees meant:\n{peal.table(INTENTS)}"
         f"\nHow long callees waited for an answer, and for whom (ms, 95th percentiles; models count as understanding):\n{peal.table(WAITS)}"
         f"\nOf what callees were listened to, {peal.rows(SENT)[0]['sent']:.0f} % was sent to the recogniser.\n"
-        f"\nOne of the calls (peal calls show {shown['attempt_id']}):\n\n{peal.tell('calls', 'show', shown['attempt_id'])}"
+        f"\nWhat was said, in a call of each kind:\n{transcripts(records)}"
+        f"\nOne of the calls, as `peal calls show {shown['attempt_id']}` draws it:\n\n{picture(peal, shown)}"
         f"\nTo be listened to: {recording}"
     )
     return Tables(text, peal.rows(OWN)[0]["own"])
 
 
 def best_call(records):
-    """One with much in it: an interruption, most turns."""
-    return max(records, key=lambda record: (any(turn["interrupted"] for turn in record["turns"]), len(record["turns"])))
+    """One with much in it: an interruption that led somewhere, most turns."""
+    led_on = lambda record: any(turn["interrupted"] for turn in record["turns"]) and not record["no_inputs"]
+    return max(records, key=lambda record: (led_on(record), len(record["turns"])))
+
+
+def transcripts(records):
+    kinds = {(record["campaign"], record["disposition"]): record for record in records}
+    lines = []
+    for (campaign, disposition), record in sorted(kinds.items()):
+        lines.append(f"  {campaign}, {disposition}:")
+        for turn in record["turns"]:
+            meaning = turn["intent"] or turn["value"]
+            lines.append(f"    {turn['speaker']:7} {turn['text']}{f'  [{meaning}]' if meaning else ''}{' —' if turn['interrupted'] else ''}")
+    return "\n".join(lines) + "\n"
+
+
+def picture(peal, record):
+    """Without the table above it."""
+    return peal.tell("calls", "show", record["attempt_id"]).rpartition("┘\n")[2]
 
 
 def read_ledger(file):

@@ -271,15 +271,13 @@ impl Program {
         self.utterances().filter_map(prompt).collect()
     }
 
-    /// The sentences that are the same in every call, and so can be made before the first.
+    /// What is the same in every call, and so can be made before the first: whole sentences, and of those with variables what comes before
+    /// the sentence with the first.
     pub fn constant_sentences(&self) -> BTreeSet<Sentence> {
-        let constant = |utterance: &Utterance| match utterance {
-            Utterance::Sentence { text, voice, language } if text.is_constant() => Some(Sentence {
-                text: text.render(&|_| ""),
-                voice: voice.clone(),
-                language: language.clone(),
-            }),
-            _ => None,
+        let constant = |utterance: &Utterance| {
+            let Utterance::Sentence { text, voice, language } = utterance else { return None };
+            let text = if text.is_constant() { text.render(&|_| "") } else { text.opening()?.to_owned() };
+            Some(Sentence { text, voice: voice.clone(), language: language.clone() })
         };
         self.utterances().filter_map(constant).collect()
     }

@@ -97,6 +97,20 @@ impl Template {
         }
     }
 
+    /// The sentences before the one with the first variable, if there are any.
+    pub(crate) fn opening(&self) -> Option<&str> {
+        let text = self.literal_start();
+        let mut rest = text;
+        while let Some((sentence, after)) = spoken::first_sentence(rest) {
+            if after.is_empty() && sentence.ends_with('.') {
+                break; // Perhaps the point of a number.
+            }
+            rest = after;
+        }
+        let opening = text[..text.len() - rest.len()].trim();
+        (!opening.is_empty()).then_some(opening)
+    }
+
     /// The text, where `value` gives what a variable holds.
     pub fn render<'a>(&self, value: &dyn Fn(usize) -> &'a str) -> String {
         self.render_for(Escape::Nothing, value)
@@ -200,5 +214,23 @@ mod tests {
         assert_eq!(parse("{{a b}}"), Err(TemplateError::Name { name: "a b".into() }));
         assert_eq!(parse("{{}}"), Err(TemplateError::Name { name: String::new() }));
         assert_eq!(parse("{{nobody}}"), Err(TemplateError::Unknown { name: "nobody".into() }));
+    }
+
+    #[test]
+    fn what_comes_before_the_sentence_with_the_first_variable_is_its_opening() {
+        let opening = |text| parse(text).expect("a template").opening().map(str::to_owned);
+        assert_eq!(
+            opening("Good morning! This is line 3.5. Are you {{name}}? Yes.").as_deref(),
+            Some("Good morning! This is line 3.5.")
+        );
+        assert_eq!(opening("这里是客服中心。请问是{{name}}吗\u{FF1F}").as_deref(), Some("这里是客服中心。"));
+        for none in [
+            "Hello {{name}}. Bye.",
+            "{{name}}. Bye. {{name}}",
+            "the wonderful version 3.{{name}}",
+            "Hi. Are you {{name}}?",
+        ] {
+            assert_eq!(opening(none), None, "{none}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Figures as they are spoken: numbers, money, dates, times, percentages and telephone numbers, in English and Chinese.
+//! Text as it is spoken: sentence by sentence, with words for figures (numbers, money, dates, times, percentages and telephone numbers, in
+//! English and Chinese).
 //!
 //! Pure. Voices read figures each in their own way, and some badly; a sentence that has none sounds the same from all of them, and is
 //! the same audio in the cache. What another language writes is left as it is: its voice knows better than we do.
@@ -15,6 +16,9 @@
 mod chinese;
 mod english;
 mod figures;
+mod sentences;
+
+pub use sentences::{first_sentence, sentences};
 
 /// Money that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

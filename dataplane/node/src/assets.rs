@@ -50,7 +50,7 @@ pub(crate) enum Errand {
 pub enum AudioName {
     /// A recorded prompt.
     Prompt(PromptId),
-    /// A sentence that is the same in every call.
+    /// What is said in every call in the same way: a sentence, or the opening of one with variables.
     Sentence(Sentence),
 }
 
@@ -431,7 +431,7 @@ mod tests {
         let mut assets = Assets::default();
         assets.script(now, ScriptId(1));
         errands(&mut assets);
-        let steps = r#"{"do":"say","text":"Good day."},{"do":"say","text":"{{contact.name}}?"},{"do":"say","text":"Good day."}"#;
+        let steps = r#"{"do":"say","text":"Good day."},{"do":"say","text":"{{contact.name}}?"},{"do":"say","text":"Good day. {{contact.name}}?"}"#;
         assert!(!assets.on_script(now, written(1, steps)));
         let sentence = Sentence { text: "Good day.".to_owned(), voice: None, language: "en".to_owned() };
         assert_eq!(errands(&mut assets), [Errand::Speak(sentence.clone())]);

@@ -1,8 +1,7 @@
 //! Speaking: sentences become audio, once.
 //!
 //! A [`Voice`] makes audio of a sentence and hands it over while it makes it; [`Cache`] keeps it on disk under the sentence's own name, for
-//! all calls, all codecs and after a restart; a [`Speaker`] is both. [`sentences`] cuts what is to be said so that the first part is heard
-//! while the rest is being made.
+//! all calls, all codecs and after a restart; a [`Speaker`] is both.
 
 mod cache;
 mod delivery;
@@ -10,7 +9,6 @@ mod espeak;
 mod openai;
 mod plain;
 mod reader;
-mod sentences;
 mod server;
 mod speaker;
 
@@ -23,7 +21,6 @@ pub use espeak::Espeak;
 pub use openai::{OpenAi, OpenAiSettings};
 pub use plain::{Plain, PlainSettings};
 pub use reader::{AudioReader, Encoding, Form, NotAudio};
-pub use sentences::{first_sentence, sentences};
 pub use speaker::{Origin, Speaker, Spoken};
 
 /// Samples a second of everything that is made here: that of the telephone.

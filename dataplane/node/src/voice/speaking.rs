@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::voice::http::{Http, HttpError};
-use ::voice::speech::{
-    self, Cache, Espeak, OpenAi, OpenAiSettings, Plain, PlainSettings, RATE, Saying, sentences,
-};
+use ::voice::speech::{self, Cache, Espeak, OpenAi, OpenAiSettings, Plain, PlainSettings, RATE, Saying};
 use call::voice::Told;
 use media::{FRAME_SAMPLES, Prompt};
 use script::Sentence;
-use spoken::spoken;
+use spoken::{sentences, spoken};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use spoken::first_sentence;
 
 use super::chat::{self, Chunk, ModelFault, PartialCall, Tool, ToolCall};
 use super::event_stream::EventStream;
-use crate::speech::first_sentence;
 
 /// What a conversation may be.
 #[derive(Clone, Debug)]
