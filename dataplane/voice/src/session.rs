@@ -151,7 +151,16 @@ pub async fn run(
 ) {
     let talks = !(target.protocol)().gives_results();
     let utterance = Utterance::default();
-    let mut line = Line { call: &call, codec, told: &told, talks, utterance, reconnects: 0 };
+    let mut line = Line {
+        call: &call,
+        codec,
+        told: &told,
+        talks,
+        utterance,
+        reconnects: 0,
+        held: None,
+        is_asked: false,
+    };
     let mut was_open = false;
     let over = loop {
         let gone = match line.converse(&target, &mut given, &mut was_open).await {
@@ -169,6 +178,9 @@ pub async fn run(
         }
         line.reconnects += 1;
         line.utterance.replay();
+        if line.is_asked {
+            line.held = Some(Given::EndOfSpeech);
+        }
         let _ = told.send(Told::Reconnecting);
         tokio::time::sleep(RECONNECT_PAUSE * line.reconnects).await;
     };
@@ -187,6 +199,10 @@ struct Line<'a> {
     utterance: Utterance,
     /// Within this utterance.
     reconnects: u32,
+    /// What was given while a frame was written, or has to be said again, and is no audio.
+    held: Option<Given>,
+    /// The server was asked for a result that has not come.
+    is_asked: bool,
 }
 
 impl Line<'_> {
@@ -204,16 +220,8 @@ impl Line<'_> {
         let protocol = (target.protocol)();
         let encoder = Encoder::new(protocol.format());
         let (flood, now) = (Flood::new(), Instant::now());
-        let connection = Connection {
-            line: self,
-            socket,
-            protocol,
-            encoder,
-            flood,
-            held: None,
-            alive_at: now,
-            heard: Vec::new(),
-        };
+        let connection =
+            Connection { line: self, socket, protocol, encoder, flood, alive_at: now, heard: Vec::new() };
         connection.serve(given).await
     }
 
@@ -262,8 +270,6 @@ struct Connection<'a, 'c> {
     protocol: Box<dyn Protocol>,
     encoder: Encoder,
     flood: Flood,
-    /// What was given while a frame was written, and is no audio.
-    held: Option<Given>,
     /// When something last came.
     alive_at: Instant,
     /// Of one frame; empty between two.
@@ -288,7 +294,7 @@ impl Connection<'_, '_> {
                     self.line.utterance.finish();
                 }
             }
-            if let Some(held) = self.held.take() {
+            if let Some(held) = self.line.held.take() {
                 self.take(held, given).await?;
                 continue;
             }
@@ -318,7 +324,10 @@ impl Connection<'_, '_> {
             }
             // A server that has given its result would find a second, empty one in the silence that follows.
             Given::EndOfSpeech if self.line.utterance.is_finished() => None,
-            Given::EndOfSpeech => self.protocol.end_of_speech(),
+            Given::EndOfSpeech => {
+                self.line.is_asked = true;
+                self.protocol.end_of_speech()
+            }
             Given::Key(digit) => self.protocol.key(digit),
             Given::Played(mark) => self.protocol.played(&mark),
             Given::Silenced { heard } => {
@@ -360,7 +369,7 @@ impl Connection<'_, '_> {
 
     /// Sends, and meanwhile takes what is given, so that the oldest audio makes room and not the newest.
     async fn send(&mut self, message: Message, given: &mut mpsc::Receiver<Given>) -> Result<(), Gone> {
-        let Self { socket, line, held, .. } = self;
+        let Self { socket, line, .. } = self;
         let sending = timeout(WRITE_MAX, socket.send(message));
         tokio::pin!(sending);
         loop {
@@ -371,9 +380,9 @@ impl Connection<'_, '_> {
                     Ok(Err(error)) => Err(Gone::Broken(error.to_string())),
                     Ok(Ok(())) => Ok(()),
                 },
-                Some(taken) = given.recv(), if held.is_none() => match taken {
+                Some(taken) = given.recv(), if line.held.is_none() => match taken {
                     Given::Audio(piece) => line.keep(piece),
-                    other => *held = Some(other),
+                    other => line.held = Some(other),
                 },
             }
         }
@@ -399,6 +408,7 @@ impl Connection<'_, '_> {
             if matches!(heard, Heard::Final { .. }) {
                 self.line.utterance.finish();
                 self.line.reconnects = 0;
+                self.line.is_asked = false;
             }
             let _ = self.line.told.send(Told::Heard(heard));
         }
