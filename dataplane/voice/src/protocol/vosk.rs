@@ -1,7 +1,10 @@
 //! The protocol of vosk-server, which whisper and sherpa servers speak as well: linear audio in binary frames, results in JSON.
 //!
-//! Source: the public `vosk-server` programs and their clients. The first frame is `{"config": …}`; `{"eof": 1}` asks for the last
-//! result. The server answers `{"partial": …}` while somebody speaks and `{"text": …}` at the end of an utterance.
+//! Source: the public `vosk-server` programs (`websocket/asr_server.py`, `websocket-cpp/asr_server.cpp`) and their clients. The first frame
+//! is `{"config": …}`; `{"eof" : 1}`, compared letter by letter with its spaces, asks for the last result, after which the Python server
+//! closes the connection and the other waits for us to. Every frame of audio and that of the end is answered by one: `{"partial": …}`
+//! while somebody speaks, `{"text": …}` at the end of an utterance; the latter is `{"alternatives": [{"text": …}, …]}`, best first, where
+//! the server was started so.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -25,7 +28,7 @@ impl Vosk {
     }
 }
 
-/// What the server answers. A frame has one of the two.
+/// What the server answers. A frame has one of the three.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -34,6 +37,14 @@ struct Answer {
     text: Option<String>,
     #[serde(default)]
     result: Vec<Word>,
+    /// Their `confidence` is a likelihood without an upper bound.
+    #[serde(default)]
+    alternatives: Vec<Alternative>,
+}
+
+#[derive(Deserialize)]
+struct Alternative {
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +82,8 @@ impl Protocol for Vosk {
 
     fn read(&mut self, frame: Incoming<'_>, heard: &mut Vec<Heard>) -> Result<(), ProtocolFault> {
         let answer: Answer = json(NAME, frame)?;
-        match (answer.partial, answer.text) {
+        let best = answer.alternatives.into_iter().next().map(|best| best.text);
+        match (answer.partial, answer.text.or(best)) {
             (_, Some(text)) => {
                 let known: Vec<f32> = answer.result.iter().filter_map(|word| word.conf).collect();
                 let confidence = (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32);
@@ -115,11 +127,13 @@ mod tests {
             r#"{"partial" : "ye"}"#,
             r#"{"result":[{"conf":1.0,"word":"yes"},{"conf":0.5,"word":"please"}],"text":"yes please"}"#,
             r#"{"text" : ""}"#,
+            r#"{"alternatives":[{"confidence":231.5,"text":"no"},{"confidence":229.1,"text":"know"}]}"#,
         ] {
             vosk.read(Incoming::Text(text), &mut heard).expect("good");
         }
         let last = |text: &str, confidence| Heard::Final { text: text.to_owned(), confidence };
-        assert_eq!(heard, [Heard::Partial("ye".to_owned()), last("yes please", Some(0.75)), last("", None)]);
+        let lasts = [last("yes please", Some(0.75)), last("", None), last("no", None)];
+        assert_eq!(heard, [&[Heard::Partial("ye".to_owned())], &lasts[..]].concat());
         for text in ["", "{}", "null", r#"{"text":5}"#, "<html>"] {
             vosk.read(Incoming::Text(text), &mut heard).expect_err(text);
         }
