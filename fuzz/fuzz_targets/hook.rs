@@ -14,10 +14,10 @@ fuzz_target!(|input: &[u8]| {
         0 => Box::new(Twilio::new()),
         1 => Box::new(Vosk::new(AudioFormat::Linear16)),
         2 => Box::new(Deepgram::new(AudioFormat::Mulaw)),
-        3 => Box::new(openai::OpenAi::new(openai::Purpose::Transcription { model: "m".into() }, 500)),
+        3 => Box::new(openai::OpenAi::new(openai::Purpose::Transcription { model: "m".into() })),
         _ => {
-            let purpose = openai::Purpose::Speech { instructions: "i".into(), voice: "v".into(), transcription: None, speaks_first: true };
-            Box::new(openai::OpenAi::new(purpose, 500))
+            let purpose = openai::Purpose::Speech { instructions: "i".into(), voice: "v".into(), transcription: None, speaks_first: true, end_silence_ms: 500 };
+            Box::new(openai::OpenAi::new(purpose))
         }
     };
     let call = CallFacts { attempt: "01a204d1-182f-7289-a861-104cfc4b85f8".into(), ..CallFacts::default() };
@@ -47,8 +47,8 @@ fuzz_target!(|input: &[u8]| {
             said += match heard {
                 Heard::Audio(audio) => audio.len(),
                 Heard::Final { text, .. } | Heard::Spoken(text) | Heard::Mark(text) => text.len(),
-                // Tells all of an utterance again.
-                Heard::Partial(text) => text.len().saturating_sub(came),
+                // Comes again in the end.
+                Heard::Partial(text) => text.len().saturating_sub(frame.len()),
                 Heard::SpeechBegan | Heard::Clear => 0,
             };
         }

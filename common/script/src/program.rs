@@ -146,6 +146,8 @@ pub(crate) struct Listen {
     pub(crate) grammar: Grammar,
     /// What the answer is likely to be made of.
     pub(crate) phrases: Box<[String]>,
+    /// So many of them, from the first, are the script's own or of the step's language.
+    pub(crate) likely_phrases: usize,
     pub(crate) expect: Option<Expect>,
     pub(crate) understand: Option<Box<Understand>>,
     pub(crate) keys: Box<[(Digit, usize)]>,
@@ -298,10 +300,15 @@ impl Program {
     }
 
     /// Phrases that the answer to the question of `step` is likely to be made of, for recognisers that listen for such. Those by which
-    /// callees opt out are among them. None where answers have other words too: in conversations, for dates, and where whatever is
-    /// said is an answer.
+    /// callees opt out are among them. The script's own come first, then those of the step's language. None where answers have other
+    /// words too: in conversations, for dates, and where whatever is said is an answer.
     pub fn expected_phrases(&self, step: StepIndex) -> &[String] {
         self.question(step).map_or(&[], |listen| &listen.phrases)
+    }
+
+    /// How many of the [expected phrases](Self::expected_phrases), from the first, are the script's own or of the step's language.
+    pub fn likely_phrases(&self, step: StepIndex) -> usize {
+        self.question(step).map_or(0, |listen| listen.likely_phrases)
     }
 
     /// The kinds of its steps, by their names in a script; `play` and `say` are one, `say`.

@@ -7,8 +7,12 @@ use peal_script::{Action, Input, Program, Run};
 
 /// The phrases expected by the question that a script begins with.
 fn phrases(step: &str) -> Vec<String> {
-    let yaml = format!("name: x\nsteps:\n- {step}\n- {{do: hang_up, id: bye}}\n");
-    let document = peal_script::read(&yaml).expect("a script");
+    expected(&format!("name: x\nsteps:\n- {step}\n- {{do: hang_up, id: bye}}\n")).0
+}
+
+/// The same, and how many are likely.
+fn expected(yaml: &str) -> (Vec<String>, usize) {
+    let document = peal_script::read(yaml).expect("a script");
     let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
     let mut run = Run::new(Arc::new(program), &|_| None);
     run.handle_input(Instant::now(), Input::Answered);
@@ -16,7 +20,8 @@ fn phrases(step: &str) -> Vec<String> {
         Action::Listen(ask) => Some(ask),
         _ => None,
     });
-    run.program().expected_phrases(ask.expect("it listens").step).to_vec()
+    let step = ask.expect("it listens").step;
+    (run.program().expected_phrases(step).to_vec(), run.program().likely_phrases(step))
 }
 
 #[test]
@@ -38,4 +43,21 @@ fn where_anything_may_be_said_nothing_is_expected() {
     ] {
         assert_eq!(phrases(step), [""; 0], "{step}");
     }
+}
+
+#[test]
+fn the_scripts_own_phrases_come_first_and_then_those_of_its_language() {
+    let script = |language: &str| {
+        expected(&format!(
+            "name: x\nlanguage: {language}\nintents: {{yes: {{phrases: [aye, 侬好, \"yes\"]}}}}\nsteps:\n- {{do: listen, intents: {{\"yes\": bye}}}}\n- {{do: hang_up, id: bye}}\n"
+        ))
+    };
+    for (language, of_it, other) in [("en-GB", "of course", "当然"), ("zh-CN", "当然", "of course")] {
+        let (phrases, likely) = script(language);
+        assert_eq!(phrases[..2], ["aye", "侬好"]);
+        let place = |wanted: &str| phrases.iter().position(|phrase| phrase == wanted).expect(wanted);
+        assert!(place(of_it) < likely && place(other) >= likely, "{language}");
+        assert_eq!(phrases.iter().filter(|phrase| *phrase == "yes").count(), 1);
+    }
+    assert_eq!(script("de").1, 3, "nothing is built in for it");
 }

@@ -25,7 +25,8 @@ pub trait Protocol: Send {
     /// A piece of what the callee says, in [`Protocol::format`]. `begins_ms` is its place, from the start of the call's audio.
     fn audio(&mut self, begins_ms: u64, piece: &[u8]) -> Frame;
 
-    /// The callee has stopped speaking: what was said may be finished.
+    /// The callee has stopped speaking: the server is asked for the result of what it was sent. Comes again on the next connection if this
+    /// one breaks before the result.
     fn end_of_speech(&mut self) -> Option<Frame> {
         None
     }
@@ -74,8 +75,37 @@ pub struct CallFacts {
     pub language: String,
     /// Phrases that are expected, for recognisers that take such.
     pub phrases: Vec<String>,
+    /// So many of them, from the first, are the script's own or of the call's language; the likelier come first.
+    pub likely: usize,
     /// What the script gives along, by name.
     pub parameters: Vec<(String, String)>,
+}
+
+/// Phrases and bytes of them for a recogniser that takes few. Deepgram refuses more than 500 tokens, without saying how it counts them, and
+/// advises 20 to 50 phrases: this is 300 Chinese characters, or some 180 English words.
+const HINTS_MAX: usize = 50;
+const HINT_BYTES_MAX: usize = 900;
+
+impl CallFacts {
+    /// The likely phrases, from the first, as far as they fit a recogniser that takes few.
+    pub fn hints(&self) -> impl Iterator<Item = &str> {
+        let mut left = HINT_BYTES_MAX;
+        let fits = move |phrase: &&str| {
+            let fits = phrase.len() <= left;
+            left -= if fits { phrase.len() } else { 0 };
+            fits
+        };
+        self.phrases.iter().take(self.likely).map(String::as_str).filter(fits).take(HINTS_MAX)
+    }
+}
+
+/// Longest of what was said that is kept while its utterance goes on, in bytes: several minutes of speech.
+const SAID_MAX: usize = 8 << 10;
+
+/// More of what was said. What is too much is left out.
+pub(crate) fn say_more(said: &mut String, words: &str) {
+    let room = SAID_MAX.saturating_sub(said.len());
+    said.push_str(&words[..words.floor_char_boundary(room)]);
 }
 
 /// A frame that leaves.
@@ -101,7 +131,7 @@ pub enum Incoming<'a> {
 pub enum Heard {
     /// It hears somebody speak.
     SpeechBegan,
-    /// What it has understood so far; may change.
+    /// The newest words that it believes to have heard; they may change, and all of them come again in [`Heard::Final`].
     Partial(String),
     /// What was said, for good.
     Final {

@@ -12,7 +12,7 @@ proptest! {
             Box::new(Twilio::new()),
             Box::new(Vosk::new(AudioFormat::Linear8)),
             Box::new(Deepgram::new(AudioFormat::Mulaw)),
-            Box::new(openai::OpenAi::new(purpose, 500)),
+            Box::new(openai::OpenAi::new(purpose)),
         ];
         for mut protocol in all {
             let mut heard = Vec::new();

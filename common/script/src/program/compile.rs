@@ -1,6 +1,6 @@
 //! From what a person wrote to a program, with every fault on the way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use common::digits::Digit;
@@ -307,19 +307,21 @@ impl<'a> Compiler<'a> {
                 (intent.clone(), self.target(&format!("intents.{intent}"), to))
             })
             .collect();
-        let (grammar, mut phrases) = self.grammar(listen.intents.keys(), listen.understand.is_some());
+        let (grammar, own, mut built_in) = self.grammar(listen.intents.keys(), listen.understand.is_some());
         let understand = match &listen.understand {
             None => None,
             Some(understand) => Some(Box::new(self.understand(understand, listen)?)),
         };
         if let Some(Expect::Number | Expect::Digits) = listen.expect {
-            phrases.extend(understanding::number_words().map(str::to_owned));
+            built_in.extend(understanding::number_words().map(str::to_owned));
         }
         let is_open = listen.intents.is_empty() && listen.expect.is_none();
-        if is_open || listen.expect == Some(Expect::Date) {
+        let (phrases, likely_phrases) = if is_open || listen.expect == Some(Expect::Date) {
             // Answers have other words too, and some recognisers hear nothing but the phrases.
-            phrases.clear();
-        }
+            (Vec::new(), 0)
+        } else {
+            expected(own, built_in, &language)
+        };
         let mut keys = Vec::new();
         for (key, intent) in &listen.keys {
             let field = format!("keys.{key}");
@@ -347,6 +349,7 @@ impl<'a> Compiler<'a> {
             intents: intents.into(),
             grammar: grammar?,
             phrases: phrases.into(),
+            likely_phrases,
             expect: listen.expect,
             understand,
             keys: keys.into(),
@@ -532,13 +535,15 @@ impl<'a> Compiler<'a> {
         Some(template)
     }
 
-    /// The grammar of the intents of a step, in their order, and all their phrases with those of opting out.
+    /// The grammar of the intents of a step, in their order; their phrases that are the script's own, and those that everybody knows,
+    /// with those of opting out.
     fn grammar<'n>(
         &mut self,
         names: impl Iterator<Item = &'n String>,
         others_understand: bool,
-    ) -> (Option<Grammar>, Vec<String>) {
+    ) -> (Option<Grammar>, Vec<String>, Vec<String>) {
         let mut intents = Vec::new();
+        let (mut own_phrases, mut known_phrases) = (Vec::new(), Vec::new());
         for name in names {
             let built_in = understanding::Intent::built_in(name);
             let own = self.intents.get(name);
@@ -551,17 +556,17 @@ impl<'a> Compiler<'a> {
                 );
             }
             let mut intent = built_in.unwrap_or_default();
+            known_phrases.extend(intent.phrases.iter().cloned());
             if let Some(own) = own {
+                own_phrases.extend(own.phrases.iter().cloned());
                 intent.phrases.extend(own.phrases.iter().cloned());
                 intent.patterns.extend(own.patterns.iter().cloned());
             }
             intents.push(intent);
         }
-        let opt_out = understanding::Intent::built_in("opt_out").unwrap_or_default();
-        let phrases: BTreeSet<_> =
-            intents.iter().chain([&opt_out]).flat_map(|intent| intent.phrases.clone()).collect();
+        known_phrases.extend(understanding::Intent::built_in("opt_out").unwrap_or_default().phrases);
         let grammar = Grammar::new(&intents).map_err(|error| self.faults.add("intents", error.to_string()));
-        (grammar.ok(), phrases.into_iter().collect())
+        (grammar.ok(), own_phrases, known_phrases)
     }
 
     fn menu(&mut self, menu: &document::Menu, next: Target) -> Option<Menu> {
@@ -723,6 +728,23 @@ fn saved(step: &Step) -> Vec<&str> {
         StepKind::Http(http) => http.save.keys().map(String::as_str).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Each phrase once: the script's own, those that everybody knows in the step's language, and the others; and how many the first two are.
+fn expected(own: Vec<String>, built_in: Vec<String>, language: &str) -> (Vec<String>, usize) {
+    // What is built in is English and Chinese.
+    let is_of_language = |phrase: &String| match language.split('-').next() {
+        Some("en") => phrase.is_ascii(),
+        Some("zh" | "cmn" | "yue") => !phrase.is_ascii(),
+        _ => false,
+    };
+    let (near, others): (Vec<_>, Vec<_>) = built_in.into_iter().partition(is_of_language);
+    let mut known = HashSet::new();
+    let mut phrases: Vec<_> =
+        own.into_iter().chain(near).filter(|phrase| known.insert(phrase.clone())).collect();
+    let likely = phrases.len();
+    phrases.extend(others.into_iter().filter(|phrase| known.insert(phrase.clone())));
+    (phrases, likely)
 }
 
 fn ms(ms: u32) -> Duration {

@@ -257,6 +257,7 @@ impl Bots {
             attempt: attempt.clone(),
             language: attend.language,
             phrases: Vec::new(),
+            likely: 0,
             parameters: attend.parameters,
         };
         let target = target(&bot.config);
@@ -373,8 +374,9 @@ fn machine(config: &BotConfig) -> Box<dyn Protocol> {
                 voice: voice.clone(),
                 transcription: Some(transcription.clone()).filter(|model| !model.is_empty()),
                 speaks_first: *speaks_first,
+                end_silence_ms: *end_silence_ms,
             };
-            Box::new(openai::OpenAi::new(purpose, *end_silence_ms))
+            Box::new(openai::OpenAi::new(purpose))
         }
     }
 }

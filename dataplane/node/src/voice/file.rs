@@ -57,6 +57,7 @@ pub fn hear_wav(config: &VoiceConfig, ask: &Ask, program: &Program, wav: &[u8]) 
         attempt: "rehearsal".to_owned(),
         language: ask.language.clone(),
         phrases: program.expected_phrases(ask.step).to_vec(),
+        likely: program.likely_phrases(ask.step),
         parameters: Vec::new(),
     };
     let failed = |why: String| HearError::Recogniser(name.to_owned(), why);

@@ -399,6 +399,7 @@ impl Recognisers {
             attempt: ear.call.0.to_string(),
             language: question.ask.language.clone(),
             phrases: question.program.expected_phrases(question.ask.step).to_vec(),
+            likely: question.program.likely_phrases(question.ask.step),
             parameters: Vec::new(),
         };
         let target = target(&recogniser.config, &facts, &question.ask);
@@ -438,33 +439,26 @@ impl Recognisers {
 pub(super) fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) -> Target {
     let format = config.audio();
     let end_silence_ms = u32::try_from(ask.end_silence.as_millis()).unwrap_or(u32::MAX);
-    let mut url = config.url.clone();
-    if config.protocol == RecogniserProtocol::Deepgram {
-        let query = Deepgram::new(format).query(facts, end_silence_ms);
-        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        url = format!("{url}{}{}", if url.contains('?') { '&' } else { '?' }, query.join("&"));
-    }
+    let url = match config.protocol {
+        RecogniserProtocol::Deepgram => Deepgram::new(format).address(&config.url, facts, end_silence_ms),
+        RecogniserProtocol::Vosk | RecogniserProtocol::Openai => config.url.clone(),
+    };
     let mut headers = Vec::new();
     if !config.authorization.0.is_empty() {
         headers.push(("authorization".to_owned(), config.authorization.0.clone()));
     }
     let (protocol, model) = (config.protocol, config.model.clone());
-    let protocol = move || machine(protocol, format, end_silence_ms, &model);
+    let protocol = move || machine(protocol, format, &model);
     Target { url, headers, protocol: Box::new(protocol) }
 }
 
-fn machine(
-    protocol: RecogniserProtocol,
-    format: AudioFormat,
-    end_silence_ms: u32,
-    model: &str,
-) -> Box<dyn Protocol> {
+fn machine(protocol: RecogniserProtocol, format: AudioFormat, model: &str) -> Box<dyn Protocol> {
     match protocol {
         RecogniserProtocol::Vosk => Box::new(Vosk::new(format)),
         RecogniserProtocol::Deepgram => Box::new(Deepgram::new(format)),
         RecogniserProtocol::Openai => {
             let purpose = openai::Purpose::Transcription { model: model.to_owned() };
-            Box::new(openai::OpenAi::new(purpose, end_silence_ms))
+            Box::new(openai::OpenAi::new(purpose))
         }
     }
 }

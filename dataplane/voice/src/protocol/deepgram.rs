@@ -1,13 +1,17 @@
 //! Deepgram live transcription (`/v1/listen`): audio in binary frames, results in JSON.
 //!
-//! Source: Deepgram's public reference of the streaming interface. What the audio is stands in the address
-//! ([`Deepgram::query`]); the key goes into the `Authorization` header. No live service was reachable where this was written: it was
-//! tried against a server of our own that checks every message.
+//! Source: Deepgram's public reference of the streaming interface. What the audio is stands in the address ([`Deepgram::address`]); the
+//! key goes into the `Authorization` header. No live service was reachable where this was written: it was tried against a server of our
+//! own that checks every message (`tests/protocol_servers/deepgram.rs`).
+//!
+//! `Finalize` asks for the last word, and Deepgram promises none if it has hardly any audio left. `CloseStream` is always answered: words
+//! that were final and still belong to an utterance that goes on are told then, with its `Metadata`.
 
 use serde::Deserialize;
 use serde_json::json;
+use url::Url;
 
-use super::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault, json};
+use super::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault, json, say_more};
 use crate::AudioFormat;
 
 const NAME: &str = "deepgram";
@@ -27,22 +31,31 @@ impl Deepgram {
         Self { format, said: String::new(), confidence: None }
     }
 
-    /// The parameters of the address: `encoding`, `sample_rate` and what makes the answers those that are read here.
-    pub fn query(&self, call: &CallFacts, end_silence_ms: u32) -> Vec<(&'static str, String)> {
+    /// The address for one call: `url`, and what it does not say itself of the audio and of the answers that are read here. Only models of
+    /// the name `nova-3…` take phrases; others refuse the connection, and so does the one that is used where `url` names none.
+    ///
+    /// What is no URL stays as it is: connecting fails, and says why.
+    pub fn address(&self, url: &str, call: &CallFacts, end_silence_ms: u32) -> String {
+        let Ok(mut url) = Url::parse(url) else { return url.to_owned() };
         let encoding = if self.format == AudioFormat::Mulaw { "mulaw" } else { "linear16" };
-        let mut query = vec![
-            ("encoding", encoding.to_owned()),
-            ("sample_rate", self.format.rate().to_string()),
-            ("channels", "1".to_owned()),
-            ("interim_results", "true".to_owned()),
-            ("vad_events", "true".to_owned()),
-            ("endpointing", end_silence_ms.to_string()),
+        let (rate, endpointing) = (self.format.rate().to_string(), end_silence_ms.to_string());
+        let ours = [
+            ("encoding", encoding),
+            ("sample_rate", &rate),
+            ("channels", "1"),
+            ("interim_results", "true"),
+            ("vad_events", "true"),
+            ("endpointing", &endpointing),
+            ("language", &call.language),
         ];
-        if !call.language.is_empty() {
-            query.push(("language", call.language.clone()));
-        }
-        query.extend(call.phrases.iter().map(|phrase| ("keyterm", phrase.clone())));
-        query
+        let says = |name: &str| url.query_pairs().any(|(said, _)| said == name);
+        let missing: Vec<_> =
+            ours.into_iter().filter(|(name, value)| !value.is_empty() && !says(name)).collect();
+        let takes_phrases =
+            url.query_pairs().any(|(name, value)| name == "model" && value.starts_with("nova-3"));
+        let phrases = call.hints().filter(|_| takes_phrases).map(|phrase| ("keyterm", phrase));
+        url.query_pairs_mut().extend_pairs(missing).extend_pairs(phrases);
+        url.into()
     }
 
     fn finish(&mut self, heard: &mut Vec<Heard>) {
@@ -119,23 +132,22 @@ impl Protocol for Deepgram {
                 };
                 if !is_final {
                     if !best.transcript.is_empty() {
-                        let so_far = format!("{} {}", self.said, best.transcript);
-                        heard.push(Heard::Partial(so_far.trim().to_owned()));
+                        heard.push(Heard::Partial(best.transcript));
                     }
                     return Ok(());
                 }
                 if !best.transcript.is_empty() {
                     if !self.said.is_empty() {
-                        self.said.push(' ');
+                        say_more(&mut self.said, " ");
                     }
-                    self.said.push_str(&best.transcript);
+                    say_more(&mut self.said, &best.transcript);
                     self.confidence = best.confidence;
                 }
                 if speech_final || from_finalize {
                     self.finish(heard);
                 }
             }
-            Answer::UtteranceEnd if !self.said.is_empty() => self.finish(heard),
+            Answer::UtteranceEnd | Answer::Metadata if !self.said.is_empty() => self.finish(heard),
             Answer::SpeechStarted => heard.push(Heard::SpeechBegan),
             Answer::Error { description } => return Err(ProtocolFault::refused(NAME, &description)),
             Answer::UtteranceEnd | Answer::Metadata | Answer::Other => {}
@@ -172,17 +184,77 @@ mod tests {
         }
         let partial = |text: &str| Heard::Partial(text.to_owned());
         let end = Heard::Final { text: "I would like the red one".to_owned(), confidence: Some(0.9) };
-        assert_eq!(heard, [Heard::SpeechBegan, partial("I would"), partial("I would like the red"), end]);
+        assert_eq!(heard, [Heard::SpeechBegan, partial("I would"), partial("the red"), end]);
+    }
+
+    #[test]
+    fn words_without_an_end_are_told_when_the_stream_ends() {
+        let mut deepgram = Deepgram::new(AudioFormat::Mulaw);
+        let mut heard = Vec::new();
+        let metadata = r#"{"type":"Metadata","request_id":"x"}"#.to_owned();
+        for text in [metadata.clone(), result("no", true, false), metadata.clone(), metadata] {
+            deepgram.read(Incoming::Text(&text), &mut heard).expect("good");
+        }
+        assert_eq!(heard, [Heard::Final { text: "no".to_owned(), confidence: Some(0.9) }]);
+    }
+
+    #[test]
+    fn what_is_said_without_end_is_bounded() {
+        let mut deepgram = Deepgram::new(AudioFormat::Mulaw);
+        let mut heard = Vec::new();
+        for _ in 0..100 {
+            let text = result(&"喂".repeat(100), true, false);
+            deepgram.read(Incoming::Text(&text), &mut heard).expect("good");
+        }
+        deepgram.read(Incoming::Text(&result("", true, true)), &mut heard).expect("good");
+        let [Heard::Final { text, .. }] = &heard[..] else { panic!("{} of them", heard.len()) };
+        assert!((8_000..=8_192).contains(&text.len()), "{}", text.len());
+    }
+
+    /// The parameters of the address for a call.
+    fn query(url: &str, call: &CallFacts) -> Vec<(String, String)> {
+        let address = Deepgram::new(AudioFormat::Linear16).address(url, call, 500);
+        Url::parse(&address).expect("a URL").query_pairs().into_owned().collect()
+    }
+
+    fn call(phrases: &[&str], likely: usize) -> CallFacts {
+        let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
+        CallFacts { language: "en".into(), phrases, likely, ..CallFacts::default() }
     }
 
     #[test]
     fn the_address_says_what_the_audio_is() {
-        let call = CallFacts { language: "en".into(), phrases: vec!["Peal".into()], ..CallFacts::default() };
-        let query = Deepgram::new(AudioFormat::Linear16).query(&call, 500);
-        for pair in
-            [("encoding", "linear16"), ("sample_rate", "16000"), ("endpointing", "500"), ("keyterm", "Peal")]
-        {
-            assert!(query.contains(&(pair.0, pair.1.to_owned())), "{pair:?} in {query:?}");
+        let query = query("wss://x/v1/listen?model=nova-3&language=multi", &call(&["Peal & Co", "是"], 1));
+        let expected = [
+            ("model", "nova-3"),
+            ("language", "multi"),
+            ("encoding", "linear16"),
+            ("sample_rate", "16000"),
+            ("channels", "1"),
+            ("interim_results", "true"),
+            ("vad_events", "true"),
+            ("endpointing", "500"),
+            ("keyterm", "Peal & Co"),
+        ];
+        assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn phrases_are_those_that_fit() {
+        let terms = |url: &str, call: &CallFacts| {
+            query(url, call).iter().filter(|(name, _)| name == "keyterm").count()
+        };
+        let nova = "wss://x/v1/listen?model=nova-3";
+        let long = "喂".repeat(100);
+        assert_eq!(terms(nova, &call(&["short"; 200], 200)), 50);
+        assert_eq!(terms(nova, &call(&[long.as_str(); 4], 4)), 3);
+        assert_eq!(
+            terms(nova, &call(&[&long, &"喂".repeat(201), "yes"], 3)),
+            2,
+            "what follows may still fit"
+        );
+        for other in ["wss://x/v1/listen", "wss://x/v1/listen?model=nova-2"] {
+            assert_eq!(terms(other, &call(&["short"], 1)), 0, "{other}");
         }
     }
 

@@ -3,7 +3,10 @@
 //! Source: OpenAI's public description of the Realtime interface's client and server events (the general release, in which formats are
 //! objects such as `{"type": "audio/pcmu"}` and audio comes as `response.output_audio.delta`; the older `response.audio.delta` is
 //! understood too). No live service was reachable where this was written: it was tried against a server of our own that checks every
-//! message.
+//! message (`tests/protocol_servers/openai.rs`).
+//!
+//! Where it transcribes, it hears speech only, without the silence by which it could find an end: it is told to look for none, and the
+//! end of speech commits what it has heard. Where it answers by itself, it hears everything and finds the end itself.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -27,6 +30,12 @@ const ITEM_NAME_MAX: usize = 256;
 /// left to cut.
 const GREETING: &str = "greeting";
 const CUT: &str = "cut";
+/// Name of our event that asks for what was said.
+const COMMIT: &str = "commit";
+/// Their code for a commit of less than 100 ms of audio.
+const NOTHING_TO_COMMIT: &str = "input_audio_buffer_commit_empty";
+/// Their code for audio in which there are no words.
+const UNINTELLIGIBLE: &str = "audio_unintelligible";
 
 /// What a session is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +55,8 @@ pub enum Purpose {
         transcription: Option<String>,
         /// It speaks without being spoken to.
         speaks_first: bool,
+        /// So much silence ends what the callee says, milliseconds.
+        end_silence_ms: u32,
     },
 }
 
@@ -53,8 +64,6 @@ pub enum Purpose {
 #[derive(Debug)]
 pub struct OpenAi {
     purpose: Purpose,
-    end_silence_ms: u32,
-    partial: String,
     /// Answers of the model since the beginning, or since the last silence.
     items: VecDeque<Item>,
     /// Samples of the answers before them.
@@ -70,40 +79,29 @@ struct Item {
 }
 
 impl OpenAi {
-    /// A session in which so much silence ends what was said.
-    pub fn new(purpose: Purpose, end_silence_ms: u32) -> Self {
-        Self { purpose, end_silence_ms, partial: String::new(), items: VecDeque::new(), before: 0 }
+    /// A session for this.
+    pub fn new(purpose: Purpose) -> Self {
+        Self { purpose, items: VecDeque::new(), before: 0 }
     }
 
     fn session(&self, call: &CallFacts) -> Value {
         let format = json!({ "type": "audio/pcmu" });
-        let transcription = |model: &str| {
-            // They take ISO 639-1, the first part of our tag.
-            let language = call.language.split('-').next().unwrap_or_default();
-            let mut transcription = json!({ "model": model });
-            if !language.is_empty() {
-                transcription["language"] = language.into();
-            }
-            if !call.phrases.is_empty() {
-                transcription["prompt"] = call.phrases.join(", ").into();
-            }
-            transcription
-        };
-        let mut turns = json!({ "type": "server_vad", "silence_duration_ms": self.end_silence_ms });
         match &self.purpose {
             Purpose::Transcription { model } => json!({
                 "type": "transcription",
                 "audio": { "input": {
-                    "format": format, "transcription": transcription(model), "turn_detection": turns,
+                    "format": format, "transcription": transcription(model, call), "turn_detection": null,
                 } },
             }),
-            Purpose::Speech { instructions, voice, transcription: model, .. } => {
+            Purpose::Speech { instructions, voice, transcription: model, end_silence_ms, .. } => {
                 let (instructions, voice) = told(instructions, voice, &call.parameters);
-                turns["create_response"] = true.into();
-                turns["interrupt_response"] = true.into();
+                let turns = json!({
+                    "type": "server_vad", "silence_duration_ms": end_silence_ms,
+                    "create_response": true, "interrupt_response": true,
+                });
                 let mut input = json!({ "format": format, "turn_detection": turns });
                 if let Some(model) = model {
-                    input["transcription"] = transcription(model);
+                    input["transcription"] = transcription(model, call);
                 }
                 json!({
                     "type": "realtime",
@@ -139,6 +137,32 @@ impl OpenAi {
     }
 }
 
+/// How what was said is to be written down. What a model does not take is an error, and the session would not be what it should.
+fn transcription(model: &str, call: &CallFacts) -> Value {
+    let mut transcription = json!({ "model": model });
+    // They take ISO 639-1, the first part of our tag.
+    let language = call.language.split('-').next().filter(|language| !language.is_empty());
+    let hints: Vec<_> = call.hints().collect();
+    let is_newer = ["gpt-transcribe", "gpt-live-transcribe"].iter().any(|newer| model.starts_with(newer));
+    if is_newer {
+        if let Some(language) = language {
+            transcription["languages"] = json!([language]);
+        }
+        if !hints.is_empty() {
+            transcription["keywords"] = hints.into();
+        }
+        return transcription;
+    }
+    if let Some(language) = language {
+        transcription["language"] = language.into();
+    }
+    let takes_prompt = !model.contains("diarize") && !model.starts_with("gpt-realtime-whisper");
+    if takes_prompt && !hints.is_empty() {
+        transcription["prompt"] = hints.join(", ").into();
+    }
+    transcription
+}
+
 /// The instructions and the voice for one call: `instructions` and `voice` among the parameters take the place of those at hand, the others
 /// are told with the instructions.
 fn told(instructions: &str, voice: &str, parameters: &[(String, String)]) -> (String, String) {
@@ -169,12 +193,22 @@ struct ServerEvent<'a> {
     error: Option<ServerError>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct ServerError {
     #[serde(default)]
     message: String,
     #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
     event_id: Option<String>,
+}
+
+impl ServerError {
+    /// It says that there was nothing to commit. Servers like theirs name the event, not always the reason.
+    fn is_of_empty_commit(&self) -> bool {
+        self.code.as_deref() == Some(NOTHING_TO_COMMIT)
+            || self.event_id.as_deref() == Some(COMMIT) && self.message.contains("buffer too small")
+    }
 }
 
 impl Protocol for OpenAi {
@@ -196,6 +230,11 @@ impl Protocol for OpenAi {
         Frame::Text(
             json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(piece) }).to_string(),
         )
+    }
+
+    fn end_of_speech(&mut self) -> Option<Frame> {
+        let commit = json!({ "type": "input_audio_buffer.commit", "event_id": COMMIT });
+        self.gives_results().then(|| Frame::Text(commit.to_string()))
     }
 
     fn gives_results(&self) -> bool {
@@ -230,14 +269,19 @@ impl Protocol for OpenAi {
         match &*event.kind {
             "error" => {
                 let error = event.error.ok_or_else(|| missing("error"))?;
-                if !matches!(error.event_id.as_deref(), Some(GREETING | CUT)) {
+                if self.gives_results() && error.is_of_empty_commit() {
+                    heard.push(Heard::Final { text: String::new(), confidence: None });
+                } else if !matches!(error.event_id.as_deref(), Some(GREETING | CUT)) {
                     return Err(ProtocolFault::refused(NAME, &error.message));
                 }
             }
             // A model that answers by itself has heard it all the same.
             "conversation.item.input_audio_transcription.failed" if self.gives_results() => {
-                let what = event.error.map(|error| error.message).unwrap_or_default();
-                return Err(ProtocolFault::refused(NAME, &what));
+                let error = event.error.unwrap_or_default();
+                if error.code.as_deref() != Some(UNINTELLIGIBLE) {
+                    return Err(ProtocolFault::refused(NAME, &error.message));
+                }
+                heard.push(Heard::Final { text: String::new(), confidence: None });
             }
             "input_audio_buffer.speech_started" => {
                 heard.push(Heard::SpeechBegan);
@@ -247,11 +291,9 @@ impl Protocol for OpenAi {
                 }
             }
             "conversation.item.input_audio_transcription.delta" => {
-                self.partial.push_str(&event.delta.ok_or_else(|| missing("delta"))?);
-                heard.push(Heard::Partial(self.partial.clone()));
+                heard.extend(event.delta.map(Heard::Partial));
             }
             "conversation.item.input_audio_transcription.completed" => {
-                self.partial.clear();
                 let text = event.transcript.ok_or_else(|| missing("transcript"))?;
                 heard.push(Heard::Final { text: text.trim().to_owned(), confidence: None });
             }
@@ -284,8 +326,13 @@ mod tests {
             voice: "marin".into(),
             transcription: Some("gpt-4o-mini-transcribe".into()),
             speaks_first: false,
+            end_silence_ms: 500,
         };
-        OpenAi::new(purpose, 500)
+        OpenAi::new(purpose)
+    }
+
+    fn transcriber(model: &str) -> OpenAi {
+        OpenAi::new(Purpose::Transcription { model: model.into() })
     }
 
     #[test]
@@ -298,10 +345,50 @@ mod tests {
         assert_eq!(session["audio"]["output"]["format"]["type"], "audio/pcmu");
         assert_eq!(session["audio"]["input"]["transcription"]["language"], "zh");
         assert_eq!(session["audio"]["input"]["turn_detection"]["silence_duration_ms"], 500);
-        let transcription =
-            OpenAi::new(Purpose::Transcription { model: "whisper-1".into() }, 700).session(&call);
-        assert_eq!(transcription["type"], "transcription");
-        assert!(transcription["audio"].get("output").is_none());
+        let transcription = transcriber("whisper-1").session(&call);
+        let input = json!({
+            "format": { "type": "audio/pcmu" },
+            "transcription": { "model": "whisper-1", "language": "zh" },
+            "turn_detection": null,
+        });
+        assert_eq!(transcription, json!({ "type": "transcription", "audio": { "input": input } }));
+    }
+
+    #[test]
+    fn each_model_is_told_what_it_takes() {
+        let phrases = ["red", "green", "别再打"].map(str::to_owned).to_vec();
+        let call = CallFacts { language: "en-GB".into(), phrases, likely: 2, ..CallFacts::default() };
+        for (model, takes) in [
+            ("gpt-4o-transcribe", json!({ "language": "en", "prompt": "red, green" })),
+            ("gpt-4o-transcribe-diarize", json!({ "language": "en" })),
+            ("gpt-realtime-whisper", json!({ "language": "en" })),
+            ("gpt-live-transcribe", json!({ "languages": ["en"], "keywords": ["red", "green"] })),
+        ] {
+            let mut told = transcription(model, &call);
+            told.as_object_mut().expect("an object").remove("model");
+            assert_eq!(told, takes, "{model}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_asked_for_and_may_be_nothing() {
+        assert_eq!(speech().end_of_speech(), None, "it finds the end itself");
+        let mut openai = transcriber("whisper-1");
+        let Some(Frame::Text(commit)) = openai.end_of_speech() else { panic!("text") };
+        let expected = json!({ "type": "input_audio_buffer.commit", "event_id": "commit" });
+        assert_eq!(serde_json::from_str::<Value>(&commit).expect("JSON"), expected);
+        let mut read = |error: Value| {
+            let mut heard = Vec::new();
+            let text = json!({ "type": "error", "error": error }).to_string();
+            openai.read(Incoming::Text(&text), &mut heard).map(|()| heard)
+        };
+        let nothing = [Heard::Final { text: String::new(), confidence: None }];
+        let empty = json!({ "code": "input_audio_buffer_commit_empty", "message": "m", "event_id": null });
+        assert_eq!(read(empty).as_deref(), Ok(&nothing[..]));
+        let uncoded =
+            json!({ "message": "Error: buffer too small, or have no audio.", "event_id": "commit" });
+        assert_eq!(read(uncoded).as_deref(), Ok(&nothing[..]));
+        read(json!({ "message": "no credit", "event_id": "commit" })).expect_err("nothing comes of it");
     }
 
     #[test]
@@ -331,7 +418,7 @@ mod tests {
             Heard::SpeechBegan,
             Heard::Clear,
             Heard::Partial("Hel".into()),
-            Heard::Partial("Hello".into()),
+            Heard::Partial("lo".into()),
             Heard::Final { text: "Hello.".into(), confidence: None },
             Heard::Audio(vec![0xFF; 2]),
             Heard::Spoken("Good day.".into()),
@@ -394,8 +481,9 @@ mod tests {
             voice: "marin".into(),
             transcription: None,
             speaks_first: true,
+            end_silence_ms: 500,
         };
-        let frames = OpenAi::new(purpose, 500).open(&CallFacts::default());
+        let frames = OpenAi::new(purpose).open(&CallFacts::default());
         assert!(matches!(&frames[..], [_, Frame::Text(text)] if text.contains("response.create")));
     }
 
