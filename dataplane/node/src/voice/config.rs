@@ -16,7 +16,8 @@ pub struct VoiceConfig {
     /// Folder of spoken sentences, kept by what they say. Default the folder `voice` in `node.data`. It may be deleted at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
-    /// Bytes that the folder may take. Default 1 GiB. What was not used for longest goes first.
+    /// Bytes that the files in the folder may have. Default 1 GiB. When they have more, what was not used for longest goes, an eighth of them
+    /// at a time; a few sentences may be written meanwhile.
     pub cache_bytes_max: u64,
     /// The recogniser of scripts that name none. Default: the only one there is; empty if there are several.
     pub default_recogniser: String,

@@ -33,10 +33,6 @@ impl Speaker {
         let folder = config.cache.clone().unwrap_or_else(|| data.join("voice"));
         let cache = Cache::open(&folder, config.cache_bytes_max);
         let cache = cache.map_err(|error| VoiceError::Cache(error.to_string()))?;
-        let removed = cache.trim().map_err(|error| VoiceError::Cache(error.to_string()))?;
-        if removed > 0 {
-            tracing::info!(removed, "spoken sentences that were not used for long");
-        }
         let voice = voice(&config.voices[&config.default_voice]);
         let voice =
             voice.map_err(|error| VoiceError::Source(config.default_voice.clone(), error.to_string()))?;
