@@ -372,6 +372,9 @@ fn summary(report: &DialReport) -> Value {
     if dialogues.iter().any(|dialogue| !dialogue.turns.is_empty()) {
         dialogue_summary(&dialogues, &mut summary);
     }
+    if !report.opt_outs.is_empty() {
+        summary["opt_outs"] = report.opt_outs.len().into();
+    }
     if !report.hook_faults.is_empty() {
         summary["hook_faults"] = json!(report.hook_faults);
     }

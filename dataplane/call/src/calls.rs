@@ -143,7 +143,7 @@ impl Calls {
                     self.hang_up(now, call, by);
                 }
             }
-            Mail::Voice { attempt, route_try, told } => self.on_told(now, attempt, route_try, told),
+            Mail::Voice { call, told } => self.on_told(now, call, told),
             Mail::Transfer { call, target } => self.on_target(now, call, target),
             Mail::HangUpAll { by } => {
                 let calls: Vec<Key> = self.calls.keys().collect();

@@ -154,6 +154,11 @@ impl Dialogue {
 
     /// The voice thread tells something.
     pub(crate) fn on_told(&mut self, now: Instant, told: Told) {
+        // Whether or not anything else is made of it.
+        if let Some(said) = told.opt_out().filter(|_| !self.opted_out) {
+            self.opted_out = true;
+            self.effects.push_back(Effect::OptedOut(said.to_owned()));
+        }
         match told {
             Told::Speech { number, prompt, is_last } => self.on_speech_made(now, number, prompt, is_last),
             Told::Says { number, text, took } => self.on_says(number, &text, took),

@@ -67,7 +67,8 @@ pub enum Event {
         /// As the [`Leg`](crate::Leg) said.
         on_line: bool,
     },
-    /// The callee said that they want no more calls. At once, before the end.
+    /// The callee said that they want no more calls. At once, before the end; after it, and even after [`Event::Released`], only if they
+    /// hung up before it was understood.
     OptedOut {
         /// Which call.
         call: CallName,

@@ -80,10 +80,8 @@ pub enum Mail {
     },
     /// What the voice thread tells a call.
     Voice {
-        /// The attempt.
-        attempt: AttemptId,
-        /// Counted from 1 within the attempt.
-        route_try: u32,
+        /// Which call.
+        call: CallName,
         /// What.
         told: Told,
     },

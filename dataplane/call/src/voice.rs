@@ -165,6 +165,17 @@ pub enum Told {
     },
 }
 
+impl Told {
+    /// In which words the callee has said that they want no more calls, if they have.
+    pub(crate) fn opt_out(&self) -> Option<&str> {
+        match self {
+            Self::Heard { heard, hearing, .. } => hearing.opts_out.then_some(&heard.text),
+            Self::Bot { told: BotTold::Said { text, opts_out, .. }, .. } => opts_out.then_some(text),
+            _ => None,
+        }
+    }
+}
+
 /// What a bot does.
 #[derive(Clone, Debug)]
 pub enum BotTold {

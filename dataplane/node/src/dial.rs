@@ -193,6 +193,8 @@ pub struct DialReport {
     pub rtcp_packets: (u64, u64),
     /// What went wrong with recognisers and bots: how often, by name and kind, such as `sales: rubbish`.
     pub hook_faults: BTreeMap<String, u64>,
+    /// What callees said who want no more calls.
+    pub opt_outs: Vec<String>,
     /// What the listener was handed, if the calls were tapped.
     pub tap: Option<TapReport>,
 }

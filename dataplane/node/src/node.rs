@@ -238,6 +238,7 @@ impl Node {
             uplink: None,
             inputs,
             hang_ups: shards.iter().map(|_| VecDeque::new()).collect(),
+            voice_ends: VecDeque::new(),
             shards,
             store: parts.store,
             disk: parts.disk,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use call::Mail;
+use call::voice::{BotWish, Wish};
+use call::{CallName, Mail};
 use common::AttemptId;
 use crossbeam_channel::{Receiver, Select};
 use disk::{Disk, DiskConfig, DiskError, Health, Repaired, Report};
@@ -85,6 +86,8 @@ pub(crate) struct Shell {
     pub(crate) recordings: PathBuf,
     /// Mail that found its queue full and must not be lost: hang-ups. Bounded by the calls.
     pub(crate) hang_ups: Vec<VecDeque<Mail>>,
+    /// Commands that found the voice thread's queue full and that nobody makes up for: ends. Bounded by the calls.
+    pub(crate) voice_ends: VecDeque<Command>,
     /// Recordings whose close found the disk's queue full.
     pub(crate) closes: VecDeque<AttemptId>,
     pub(crate) look_at: Instant,
@@ -144,12 +147,7 @@ impl Shell {
                 Action::Encode { prompt, wav } => self.side.encode(prompt, wav),
                 Action::Speak(sentence) => self.speak(sentence),
                 Action::Voice { shard, call, wish } => {
-                    // What finds no room is made up for by the call's own deadline.
-                    if let Some(voice) = &self.voice
-                        && !voice.command(Command::Wish { shard, call, wish })
-                    {
-                        tracing::warn!("the voice thread does not keep up");
-                    }
+                    self.wish(shard, call, wish);
                 }
                 Action::Record { attempt, job } => self.record(attempt, job),
             }
@@ -159,7 +157,7 @@ impl Shell {
     fn speak(&mut self, sentence: Sentence) {
         let why = match &self.voice {
             None => "this node has no voice".to_owned(),
-            Some(voice) if voice.command(Command::Prepare(sentence.clone())) => return,
+            Some(voice) if voice.command(Command::Prepare(sentence.clone())).is_ok() => return,
             Some(_) => "the voice thread does not keep up".to_owned(),
         };
         let name = AudioName::Sentence(sentence);
@@ -183,6 +181,17 @@ impl Shell {
         match refused {
             Mail::Order(order) => self.dispatch.handle_input(Now::read(), Input::MailRefused(order)),
             hang_up => self.hang_ups[usize::from(shard)].push_back(hang_up),
+        }
+    }
+
+    /// What finds no room is made up for by the call's own deadline, unless it is the end of something.
+    fn wish(&mut self, shard: u16, call: CallName, wish: Wish) {
+        let Some(voice) = &self.voice else { return };
+        let is_end = matches!(wish, Wish::End | Wish::Bot { wish: BotWish::Detach, .. });
+        let Err(command) = voice.command(Command::Wish { shard, call, wish }) else { return };
+        tracing::warn!("the voice thread does not keep up");
+        if is_end {
+            self.voice_ends.push_back(command);
         }
     }
 
@@ -334,6 +343,14 @@ impl Shell {
                 }
             }
         }
+        if let Some(voice) = &self.voice {
+            while let Some(command) = self.voice_ends.pop_front() {
+                if let Err(command) = voice.command(command) {
+                    self.voice_ends.push_front(command);
+                    break;
+                }
+            }
+        }
         let Some(disk) = &self.disk else { return };
         while let Some(attempt) = self.closes.front() {
             if disk.disk().handle().close(*attempt).is_err() {
@@ -364,6 +381,7 @@ impl Shell {
         let mut until = self.dispatch.poll_timeout(now).min(self.look_at);
         if self.uplink_full
             || !self.closes.is_empty()
+            || !self.voice_ends.is_empty()
             || self.hang_ups.iter().any(|waiting| !waiting.is_empty())
         {
             until = until.min(now + RETRY);

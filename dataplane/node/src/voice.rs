@@ -20,6 +20,7 @@ mod file;
 mod hearing;
 mod hub;
 mod interpreting;
+mod running;
 mod speaking;
 
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ use crossbeam_channel::Sender;
 use prometheus::Histogram;
 use script::Sentence;
 use shard::MailSender;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::config::InvalidConfig;
 use crate::dispatch::Input;
@@ -132,9 +133,12 @@ impl Voice {
         Ok(Self { commands: Some(sender), free, thread: Some(thread) })
     }
 
-    /// Hands over what a call wants. Says whether there was room.
-    pub(crate) fn command(&self, command: Command) -> bool {
-        self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
+    /// Hands over what a call wants; gives it back when there is no room.
+    pub(crate) fn command(&self, command: Command) -> Result<(), Command> {
+        let commands = self.commands.as_ref().expect("taken at the end only");
+        commands.try_send(command).map_err(|refused| match refused {
+            TrySendError::Full(command) | TrySendError::Closed(command) => command,
+        })
     }
 
     /// Sessions that each recogniser could still open, by its name; of the default under the empty name too.

@@ -17,7 +17,7 @@ mod tls;
 mod utterance;
 
 pub use audio::{AudioFormat, Encoder};
-pub use breaker::{Breaker, Refusal};
+pub use breaker::{Breaker, Permit, Refusal};
 pub use gate::{Gate, Passed, Piece};
 pub use protocol::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault};
 pub use utterance::Utterance;

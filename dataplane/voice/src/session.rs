@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -31,6 +31,8 @@ const WRITE_MAX: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// How long a recogniser may take to say its last word after the end.
 const LAST_WORD_MAX: Duration = Duration::from_secs(4);
+/// How long it may take for one more: if what it said may have been its last word but the connection is left open, or if it owes none.
+const ONE_MORE_MAX: Duration = Duration::from_millis(400);
 /// How long a server may take to close the connection.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// How often a connection that broke is opened again before a result has come.
@@ -43,8 +45,9 @@ const BOT_FRAME_BYTES_MAX: usize = 1 << 20;
 /// How much is read from the kernel at once. The buffer is filled with zeroes before each read; with the 128 KiB that are usual this took
 /// a third of a session's time, and most of its memory.
 const READ_BUFFER_BYTES: usize = 4 << 10;
-/// Frames without audio that a server may send in a second.
+/// Frames without audio that a server may send in a second, and what they may hold.
 const FRAMES_A_SECOND_MAX: u32 = 500;
+const BYTES_A_SECOND_MAX: usize = 2 << 20;
 /// Audio that a server may send at once, and how much faster than it is played for ever. What may wait to be played is less, and is for
 /// whoever plays it to judge; this bounds what one that is told to forget what it sent, again and again, costs us.
 const AUDIO_AT_ONCE_MAX: f64 = 600.0;
@@ -123,7 +126,9 @@ pub enum Gone {
     #[error("{0}")]
     Fault(#[from] ProtocolFault),
     /// It sends too much.
-    #[error("the server floods: more than {FRAMES_A_SECOND_MAX} frames a second, or audio without end")]
+    #[error(
+        "the server floods: more than {FRAMES_A_SECOND_MAX} frames or {BYTES_A_SECOND_MAX} bytes a second, or audio without end"
+    )]
     Flood,
 }
 
@@ -141,7 +146,8 @@ impl Gone {
     }
 }
 
-/// Runs a session until the call is over (`given` closed) or the server is gone. Always ends with [`Told::Over`], unless nobody listens.
+/// Runs a session until the call is over (`given` closed) or the server is gone. Always ends with [`Told::Over`]. A recogniser to whom
+/// nobody listens any more (`told` closed) is left at once; a bot is told of the call's end.
 pub async fn run(
     target: Target,
     call: CallFacts,
@@ -157,9 +163,9 @@ pub async fn run(
         told: &told,
         talks,
         utterance,
+        is_asked: false,
         reconnects: 0,
         held: None,
-        is_asked: false,
     };
     let mut was_open = false;
     let over = loop {
@@ -169,6 +175,9 @@ pub async fn run(
         };
         if talks {
             break if gone == Gone::Closed { Ok(()) } else { Err(gone) };
+        }
+        if told.is_closed() {
+            return;
         }
         // Rubbish comes again, and a server that was never there is not waited for with somebody on the line.
         let again =
@@ -197,12 +206,12 @@ struct Line<'a> {
     /// It is a bot, to which no utterance is told twice.
     talks: bool,
     utterance: Utterance,
+    /// The callee has stopped speaking, and what was said is still to be told.
+    is_asked: bool,
     /// Within this utterance.
     reconnects: u32,
     /// What was given while a frame was written, or has to be said again, and is no audio.
     held: Option<Given>,
-    /// The server was asked for a result that has not come.
-    is_asked: bool,
 }
 
 impl Line<'_> {
@@ -305,6 +314,10 @@ impl Connection<'_, '_> {
                     Some(taken) => self.take(taken, given).await?,
                 },
                 read = self.socket.next() => self.read(read)?,
+                () = self.line.told.closed(), if !self.line.talks => {
+                    self.hang_up();
+                    return Ok(());
+                }
                 _ = looks.tick() => {
                     if is_silent && let Some(frame) = self.protocol.keep_alive() {
                         self.write(frame, given).await?;
@@ -322,8 +335,13 @@ impl Connection<'_, '_> {
                 self.line.keep(piece);
                 None
             }
-            // A server that has given its result would find a second, empty one in the silence that follows.
-            Given::EndOfSpeech if self.line.utterance.is_finished() => None,
+            Given::EndOfSpeech if self.line.talks => self.protocol.end_of_speech(),
+            Given::EndOfSpeech if self.line.utterance.is_finished() => {
+                // A server that has given its result would find a second, empty one in the silence that follows.
+                let nothing_more = Heard::Final { text: String::new(), confidence: None };
+                let _ = self.line.told.send(Told::Heard(nothing_more));
+                None
+            }
             Given::EndOfSpeech => {
                 self.line.is_asked = true;
                 self.protocol.end_of_speech()
@@ -392,16 +410,22 @@ impl Connection<'_, '_> {
         let now = Instant::now();
         self.alive_at = now;
         let heard = &mut self.heard;
-        match read {
+        let bytes = match read {
             None => return Err(Gone::Broken("closed by the server".to_owned())),
             Some(Ok(Message::Close(close))) => return Err(closed(close)),
             Some(Err(error)) => return Err(Gone::Broken(error.to_string())),
-            Some(Ok(Message::Text(text))) => self.protocol.read(Incoming::Text(&text), heard)?,
-            Some(Ok(Message::Binary(bytes))) => self.protocol.read(Incoming::Binary(&bytes), heard)?,
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-        }
+            Some(Ok(Message::Text(text))) => {
+                self.protocol.read(Incoming::Text(&text), heard)?;
+                text.len()
+            }
+            Some(Ok(Message::Binary(bytes))) => {
+                self.protocol.read(Incoming::Binary(&bytes), heard)?;
+                bytes.len()
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => 0,
+        };
         let audio = |heard: &Heard| if let Heard::Audio(audio) = heard { audio.len() } else { 0 };
-        if !self.flood.allows(now, self.heard.iter().map(audio).sum()) {
+        if !self.flood.allows(now, bytes, self.heard.iter().map(audio).sum()) {
             return Err(Gone::Flood);
         }
         for heard in self.heard.drain(..) {
@@ -420,18 +444,46 @@ impl Connection<'_, '_> {
         for frame in self.protocol.close() {
             self.write(frame, given).await?;
         }
-        let wait = if self.line.talks { CLOSE_MAX } else { LAST_WORD_MAX };
-        let last_words = async {
-            while let Some(read) = self.socket.next().await {
-                if self.read(Some(read)).is_err() {
-                    break;
-                }
-            }
+        let result = if self.line.talks {
+            let _ = timeout(CLOSE_MAX, async { while self.read_next().await.is_ok() {} }).await;
+            Ok(())
+        } else {
+            self.last_words().await
         };
-        let is_late = timeout(wait, last_words).await.is_err();
-        let is_owed = !self.line.talks && !self.line.utterance.is_finished();
-        let _ = timeout(CLOSE_MAX, self.socket.close(None)).await;
-        if is_late && is_owed { Err(Gone::Wordless) } else { Ok(()) }
+        self.hang_up();
+        result
+    }
+
+    async fn read_next(&mut self) -> Result<(), Gone> {
+        let read = self.socket.next().await;
+        self.read(read)
+    }
+
+    /// What a recogniser makes of the end. Most close the connection after that.
+    async fn last_words(&mut self) -> Result<(), Gone> {
+        let is_owed = |connection: &Self| !connection.line.utterance.is_finished();
+        let wait = if is_owed(self) { LAST_WORD_MAX } else { ONE_MORE_MAX };
+        let mut until = Instant::now() + wait;
+        loop {
+            let told = self.line.told;
+            tokio::select! {
+                biased;
+                () = told.closed() => return Ok(()),
+                read = timeout_at(until, self.read_next()) => match read {
+                    Ok(Ok(())) if is_owed(self) => {}
+                    Ok(Ok(())) => until = until.min(Instant::now() + ONE_MORE_MAX),
+                    Ok(Err(gone)) if is_owed(self) => return Err(gone),
+                    Err(_) if is_owed(self) => return Err(Gone::Wordless),
+                    Ok(Err(_)) | Err(_) => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Closes the connection. Nobody waits for that.
+    fn hang_up(self) {
+        let mut socket = self.socket;
+        tokio::spawn(async move { timeout(CLOSE_MAX, socket.close(None)).await });
     }
 }
 
@@ -447,6 +499,7 @@ fn closed(close: Option<CloseFrame>) -> Gone {
 struct Flood {
     second: Instant,
     frames: u32,
+    bytes: usize,
     /// When `early` was counted.
     at: Instant,
     /// Seconds of audio that came before their time.
@@ -455,11 +508,11 @@ struct Flood {
 
 impl Flood {
     fn new() -> Self {
-        Self { second: Instant::now(), frames: 0, at: Instant::now(), early: 0.0 }
+        Self { second: Instant::now(), frames: 0, bytes: 0, at: Instant::now(), early: 0.0 }
     }
 
-    /// Whether a frame with so many samples of audio is not too much.
-    fn allows(&mut self, now: Instant, samples: usize) -> bool {
+    /// Whether a frame of so many bytes with so many samples of audio is not too much.
+    fn allows(&mut self, now: Instant, bytes: usize, samples: usize) -> bool {
         if samples >= FRAME_SAMPLES / 2 {
             let passed = now.duration_since(self.at).as_secs_f64();
             self.at = now;
@@ -467,9 +520,10 @@ impl Flood {
             return self.early <= AUDIO_AT_ONCE_MAX;
         }
         if now.duration_since(self.second) >= Duration::from_secs(1) {
-            (self.second, self.frames) = (now, 0);
+            (self.second, self.frames, self.bytes) = (now, 0, 0);
         }
         self.frames += 1;
-        self.frames <= FRAMES_A_SECOND_MAX
+        self.bytes += bytes;
+        self.frames <= FRAMES_A_SECOND_MAX && self.bytes <= BYTES_A_SECOND_MAX
     }
 }

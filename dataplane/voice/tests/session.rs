@@ -198,8 +198,88 @@ async fn what_was_understood_is_not_asked_for_again() {
     server.send(Message::text(r#"{"text":"yes"}"#)).await.expect("sent");
     while !matches!(stand.told().await, Told::Heard(Heard::Final { .. })) {}
     stand.given.as_ref().expect("open").send(Given::EndOfSpeech).await.expect("the session runs");
+    let nothing_more = Heard::Final { text: String::new(), confidence: None };
+    assert_eq!(stand.told().await, Told::Heard(nothing_more));
     stand.say(1).await;
     assert_eq!(audio(&mut server).await, 1_600, "the next utterance, and no silence before it");
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_when_asked_is_asked_again() {
+    let stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given.as_ref().expect("open").send(Given::EndOfSpeech).await.expect("the session runs");
+    assert_eq!(audio(&mut server).await, 16_000);
+    drop(server);
+    let mut server = stand.accept().await;
+    assert_eq!([audio(&mut server).await, audio(&mut server).await], [1_600, 16_000]);
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_before_its_last_word_is_asked_for_it_again() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given = None;
+    assert!(matches!(server.next().await, Some(Ok(Message::Text(end))) if end.contains("eof")));
+    server.close(None).await.expect("closed");
+    let mut server = stand.accept().await;
+    assert_eq!(audio(&mut server).await, 1_600);
+    server.send(Message::text(r#"{"text":"yes"}"#)).await.expect("sent");
+    server.close(None).await.expect("closed");
+    assert_eq!(stand.over().await, Ok(()));
+}
+
+#[tokio::test]
+async fn rubbish_in_place_of_the_last_word() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given = None;
+    server.send(Message::text("<html>")).await.expect("sent");
+    assert!(matches!(stand.over().await, Err(Gone::Fault(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_lags_has_two_last_words() {
+    let mut stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    stand.given = None;
+    for words in ["I want", "the red one"] {
+        server.send(Message::text(format!(r#"{{"text":"{words}"}}"#))).await.expect("sent");
+    }
+    let mut said = Vec::new();
+    loop {
+        match stand.told().await {
+            Told::Heard(Heard::Final { text, .. }) => said.push(text),
+            // The connection is left open, and the session is over all the same.
+            Told::Over(over) => break assert_eq!(over, Ok(())),
+            _ => {}
+        }
+    }
+    assert_eq!(said, ["I want", "the red one"]);
+}
+
+#[tokio::test]
+async fn a_server_to_which_nobody_listens_is_left_at_once() {
+    let stand = Stand::new().await;
+    let mut server = stand.accept().await;
+    stand.say(0).await;
+    audio(&mut server).await;
+    drop(stand.told);
+    let closed = async {
+        while let Some(Ok(message)) = server.next().await {
+            assert!(!message.is_text(), "{message}")
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("it is closed");
+    drop(stand.given);
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{AttemptId, digits::Digit, slab::Key};
+use common::{digits::Digit, slab::Key};
 use media::{Lookup, MediaEvent, Received};
 
 use super::{Calls, Socket, Transmit};
 use crate::{
-    Event, HungUpBy, Stage, Tapped,
+    CallName, Event, HungUpBy, Stage, Tapped,
     call::{Call, State},
     dialogue::Effect,
     event::RecordingPart,
@@ -170,13 +170,23 @@ impl Calls {
         self.act(now, key);
     }
 
-    /// The voice thread tells a call something.
-    pub(super) fn on_told(&mut self, now: Instant, attempt: AttemptId, route_try: u32, told: Told) {
-        let Some(&key) = self.by_attempt.get(&attempt) else { return };
-        let Some(call) = self.calls.find_mut(key) else { return };
-        if call.order.route_try == route_try && call.given_up.is_none() && call.state != State::Over {
-            call.dialogue.on_told(now, told);
-            self.act(now, key);
+    /// The voice thread tells a call something. An opt-out counts even if the call is over by now.
+    pub(super) fn on_told(&mut self, now: Instant, name: CallName, told: Told) {
+        let key = self.by_attempt.get(&name.attempt).copied();
+        let call = key.and_then(|key| Some((key, self.calls.find_mut(key)?)));
+        match call.filter(|(_, call)| {
+            call.order.route_try == name.route_try && call.given_up.is_none() && call.state != State::Over
+        }) {
+            Some((key, call)) => {
+                call.dialogue.on_told(now, told);
+                self.act(now, key);
+            }
+            None => {
+                if let Some(said) = told.opt_out() {
+                    let said = said.to_owned();
+                    self.events.push_back(Event::OptedOut { call: name, at: now, said });
+                }
+            }
         }
     }
 

@@ -102,13 +102,7 @@ impl Dialogue {
             BotTold::Mark(mark) if attended.is_playing() => attended.marks.push_back((attended.come, mark)),
             BotTold::Mark(mark) => self.wish_of_bot(number, BotWish::Marked(mark)),
             BotTold::Clear => self.on_clear(now),
-            BotTold::Said { speaker, text, opts_out } => {
-                if opts_out && !self.opted_out {
-                    self.opted_out = true;
-                    self.effects.push_back(Effect::OptedOut(text.clone()));
-                }
-                self.record.was_said(speaker, &text);
-            }
+            BotTold::Said { speaker, text, .. } => self.record.was_said(speaker, &text),
             BotTold::Dropped { ms } => self.record.counts.dropped_ms += ms,
             BotTold::Left if attended.is_playing() => attended.has_left = true,
             BotTold::Left => self.on_bot_gone(now, Input::BotLeft),

@@ -155,10 +155,6 @@ impl Dialogue {
             let began = listening.began.unwrap_or(now);
             self.record.callee_said(self.run.step(), began, listening.quiet.map_or(now, |(at, _)| at), now);
         }
-        if hearing.opts_out && !self.opted_out {
-            self.opted_out = true;
-            self.effects.push_back(Effect::OptedOut(heard.text.clone()));
-        }
         self.record.on_heard(&heard, &hearing);
         self.hand(now, Input::Heard(heard));
     }

@@ -38,7 +38,8 @@ fn answers() -> Callee {
 }
 
 fn bot(pair: &mut Pair, attempt: AttemptId, told: BotTold) {
-    pair.mail(Mail::Voice { attempt, route_try: 1, told: Told::Bot { number: 1, told } });
+    let call = pair.name(attempt);
+    pair.mail(Mail::Voice { call, told: Told::Bot { number: 1, told } });
 }
 
 fn audio(prompt: Arc<Prompt>) -> BotTold {
@@ -215,7 +216,8 @@ fn what_it_says_too_late_changes_nothing() {
     let (mut pair, attempt) = call(answers());
     bot(&mut pair, attempt, BotTold::Attached);
     let late = Told::Bot { number: 9, told: BotTold::Left };
-    pair.mail(Mail::Voice { attempt, route_try: 1, told: late });
+    let call = pair.name(attempt);
+    pair.mail(Mail::Voice { call, told: late });
     pair.run(ms(100));
     assert!(pair.record(attempt).ended.is_none());
     pair.run_until_idle();

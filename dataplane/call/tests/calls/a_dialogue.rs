@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::{AttemptId, Outcome};
 use media::{Codec, Prompt};
 use peal_call::voice::{Hearing, Told, Wish};
-use peal_call::{HungUpBy, Mail, Record, Script, Speaker};
+use peal_call::{CallName, HungUpBy, Mail, Record, Script, Speaker};
 use script::Heard;
 use serde_json::json;
 
@@ -47,7 +47,8 @@ fn answers() -> Callee {
 }
 
 fn tell(pair: &mut Pair, attempt: AttemptId, told: Told) {
-    pair.mail(Mail::Voice { attempt, route_try: 1, told });
+    let call = pair.name(attempt);
+    pair.mail(Mail::Voice { call, told });
 }
 
 fn heard(number: u32, text: &str, intent: Option<&str>) -> Told {
@@ -233,13 +234,29 @@ fn who_wants_no_more_calls_is_told_of_before_the_end() {
 }
 
 #[test]
+fn who_wants_no_more_calls_and_hangs_up_at_once_is_told_of_too() {
+    let hangs_up =
+        answers().then(3_500, Act::Speak(SOUND)).then(4_500, Act::Request("BYE", "", Body::Nothing));
+    let (mut pair, attempt) = call(hangs_up, question());
+    pair.run(ms(5_000));
+    assert!(pair.record(attempt).ended.is_some());
+    let hearing = Hearing { opts_out: true, ..Hearing::default() };
+    let said = Heard { text: "don't call me again".to_owned(), ..Heard::default() };
+    tell(&mut pair, attempt, Told::Heard { number: 1, heard: said, hearing });
+    tell(&mut pair, attempt, heard(1, "yes", Some("yes")));
+    assert_eq!(pair.record(attempt).opted_out, ["don't call me again"]);
+    pair.run_until_idle();
+}
+
+#[test]
 fn what_comes_too_late_changes_nothing() {
     let (mut pair, attempt) = call(answers(), question());
     pair.run(ms(1_500));
     tell(&mut pair, attempt, heard(9, "yes", Some("yes")));
     tell(&mut pair, attempt, piece(3, prompt(5), true));
     tell(&mut pair, attempt, Told::Deaf { number: 9 });
-    pair.mail(Mail::Voice { attempt, route_try: 2, told: heard(1, "yes", Some("yes")) });
+    let other = CallName { route_try: 2, ..pair.name(attempt) };
+    pair.mail(Mail::Voice { call: other, told: heard(1, "yes", Some("yes")) });
     pair.run(ms(500));
     assert_eq!(numbers(&pair, attempt), [("listen", 1)]);
     assert!(audible(&pair).len() > 40, "the question goes on");

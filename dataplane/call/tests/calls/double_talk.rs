@@ -61,7 +61,8 @@ fn an_answer_that_begins_in_the_question_is_heard_whole() {
     assert_eq!(listens(&pair, attempt), [true], "what was said so far belongs to it");
     let said = Heard { text: "yes of course".to_owned(), intent: Some("yes".to_owned()), value: None };
     let told = Told::Heard { number: 1, heard: said, hearing: Default::default() };
-    pair.mail(Mail::Voice { attempt, route_try: 1, told });
+    let call = pair.name(attempt);
+    pair.mail(Mail::Voice { call, told });
     pair.run_until_idle();
     let record = pair.record(attempt).end().dialogue.as_deref().expect("a dialogue");
     assert_eq!((record.disposition.as_deref(), record.counts.barge_ins), (Some("answered"), 0));

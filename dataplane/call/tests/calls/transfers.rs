@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::{AttemptId, LineId};
+use common::AttemptId;
 use media::Codec;
 use peal_call::{CallName, HungUpBy, Leg, Mail, Record, Target};
 use serde_json::json;
@@ -27,7 +27,7 @@ fn given(mode: &str, callees: impl IntoIterator<Item = Callee>) -> (Pair, CallNa
     ] });
     let mut order = pair.order();
     order.script = whole_script(&document, BTreeMap::new(), &[("Sorry.", prompt(25))]);
-    let call = CallName { attempt: order.attempt, route_try: 1, line: LineId(1) };
+    let call = pair.name(order.attempt);
     pair.place(order);
     pair.run(ms(1_020));
     assert_eq!(pair.record(call.attempt).transfers, [AGENT]);

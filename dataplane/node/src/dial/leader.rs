@@ -52,6 +52,7 @@ pub(super) struct Leader {
     recording: i64,
     results: Vec<DialResult>,
     call_seconds: f64,
+    opt_outs: Vec<String>,
     last_seq: u64,
 }
 
@@ -80,6 +81,7 @@ impl Leader {
             recording: 0,
             results: Vec::new(),
             call_seconds: 0.0,
+            opt_outs: Vec::new(),
             last_seq: 0,
         };
         leader.tell(Down::Attached { acknowledged_seq: 0, epoch: Epoch(ONLY as u64), uplink });
@@ -145,6 +147,7 @@ impl Leader {
             rtp_lost: sum(|c| c.rtp_lost),
             rtcp_packets: (sum(|c| c.rtcp_sent), sum(|c| c.rtcp_received)),
             hook_faults: sources.metrics.voice().all_faults(),
+            opt_outs: self.opt_outs,
             tap: self
                 .config
                 .tap
@@ -216,15 +219,20 @@ impl Leader {
             }
             Some(event::Event::Released(_)) => drop(self.open.remove(&attempt)),
             Some(event::Event::Recorded(recorded)) => self.on_recorded(call, recorded),
+            Some(event::Event::OptedOut(opted_out)) => self.opt_outs.push(opted_out.said),
             _ => {}
         }
     }
 
-    /// A recording may be closed after its call is gone.
+    /// A recording may be closed, and a last word understood, after the call is gone.
     fn on_late_event(&mut self, event: wire::Event) {
-        if let Some(event::Event::Recorded(recorded)) = event.event {
-            let call = AttemptId::from_slice(&event.attempt).map_or(0, call_of);
-            self.on_recorded(call, recorded);
+        match event.event {
+            Some(event::Event::Recorded(recorded)) => {
+                let call = AttemptId::from_slice(&event.attempt).map_or(0, call_of);
+                self.on_recorded(call, recorded);
+            }
+            Some(event::Event::OptedOut(opted_out)) => self.opt_outs.push(opted_out.said),
+            _ => {}
         }
     }
 

@@ -60,7 +60,7 @@ impl Dispatch {
             | Wish::StopListening { .. }
             | Wish::End => return,
         };
-        let mail = Mail::Voice { attempt: call.attempt, route_try: call.route_try, told };
+        let mail = Mail::Voice { call, told };
         self.actions.push_back(Action::Mail { shard, mail });
     }
 

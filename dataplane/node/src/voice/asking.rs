@@ -13,12 +13,17 @@ use tokio::task::AbortHandle;
 
 use super::hub::{CallKey, News};
 
-/// Answers kept at once; the table is emptied when it is full.
+/// Answers kept at once, and their length in JSON; the table is emptied when it is full.
 const KEPT_MAX: usize = 10_000;
+const KEPT_BYTES_MAX: usize = 64 << 20;
 /// Pause before the second try, twice as long before each further one.
 const PAUSE: Duration = Duration::from_millis(200);
 
-type Kept = HashMap<String, (Instant, Arc<Value>)>;
+#[derive(Default)]
+struct Kept {
+    answers: HashMap<String, (Instant, Arc<Value>)>,
+    bytes: usize,
+}
 
 /// Asks servers.
 #[derive(Clone)]
@@ -59,7 +64,12 @@ impl Asker {
             Some(pointers) => {
                 Reply::Saved(pointers.iter().map(|pointer| value_at(&answer, pointer)).collect())
             }
-            None => steps(&answer).map_or_else(Reply::Failed, |program| Reply::Steps(Arc::new(program))),
+            None => {
+                // Hundreds of steps with patterns take longer than other calls can wait.
+                let steps = tokio::task::spawn_blocking(move || steps(&answer)).await;
+                let steps = steps.unwrap_or_else(|error| Err(error.to_string()));
+                steps.map_or_else(Reply::Failed, |program| Reply::Steps(Arc::new(program)))
+            }
         }
     }
 
@@ -83,17 +93,19 @@ impl Asker {
         };
         if let Some(key) = key {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= KEPT_MAX {
-                kept.clear();
+            let bytes = key.len() + answer.to_string().len();
+            if kept.answers.len() >= KEPT_MAX || kept.bytes + bytes > KEPT_BYTES_MAX {
+                *kept = Kept::default();
             }
-            kept.insert(key, (Instant::now() + request.keep, answer.clone()));
+            kept.bytes += bytes;
+            kept.answers.insert(key, (Instant::now() + request.keep, answer.clone()));
         }
         Ok(answer)
     }
 
     fn kept(&self, key: &str) -> Option<Arc<Value>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).filter(|(until, _)| Instant::now() < *until).map(|(_, answer)| answer.clone())
+        kept.answers.get(key).filter(|(until, _)| Instant::now() < *until).map(|(_, answer)| answer.clone())
     }
 
     fn question(&self, id: &str, request: &Request) -> Question {

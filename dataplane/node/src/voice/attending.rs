@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ::voice::protocol::{openai, twilio::Twilio};
 use ::voice::session::{self, Given, Gone, Target};
-use ::voice::{Breaker, CallFacts, Heard, Piece, Protocol};
+use ::voice::{Breaker, CallFacts, Heard, Permit, Piece, Protocol};
 use call::Speaker;
 use call::voice::{BotTold, BotWish, Told};
 use media::{Chunk, Codec, FRAME_SAMPLES, Prompt};
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::config::{BotConfig, VoiceConfig};
 use super::hub::{CallKey, News};
+use super::running::{Connector, Running};
 use crate::metrics::BotMetrics;
 
 /// What is held back of a speech before it begins: a message may be so much later than the first, less [`JOIN_SAMPLES`].
@@ -31,8 +32,8 @@ const JOIN_WAIT: Duration = Duration::from_millis(40);
 const AHEAD_MAX: Duration = Duration::from_secs(300);
 /// Marks that may wait to be reached.
 const MARKS_MAX: usize = 1_000;
-/// What may wait for a session: five seconds of audio.
-const GIVEN_MAX: usize = 50;
+/// What may wait for a session: five seconds of audio, and all marks at once, when a bot has what it sent silenced.
+const GIVEN_MAX: usize = 50 + MARKS_MAX;
 /// Before the names of bots where those of recognisers stand too.
 const PREFIX: &str = "bot:";
 /// Samples a millisecond.
@@ -56,7 +57,8 @@ pub(super) struct Stream {
     /// Of the wish.
     number: u32,
     bot: usize,
-    given: mpsc::Sender<Given>,
+    permit: Permit,
+    running: Running,
     attempt: String,
     /// Where the tap was when the stream began.
     origin: Option<u64>,
@@ -141,7 +143,7 @@ impl Bots {
             BotWish::Silenced { heard } => Given::Silenced { heard },
         };
         // A session that takes nothing for so long is at its end.
-        let _ = of_this.given.try_send(given);
+        of_this.running.give(given);
         None
     }
 
@@ -151,8 +153,8 @@ impl Bots {
         let position = chunk.position() - *stream.origin.get_or_insert(chunk.position());
         let table = chunk.codec().transcode_table(Codec::Pcmu);
         let samples = chunk.samples().iter().map(|sample| table[usize::from(*sample)]).collect();
-        stream.given.try_send(Given::Audio(Piece { position, samples })).err()?;
-        Some(self.dropped(stream.number, stream.bot, chunk.samples().len()))
+        let has_room = stream.running.give(Given::Audio(Piece { position, samples }));
+        (!has_room).then(|| self.dropped(stream.number, stream.bot, chunk.samples().len()))
     }
 
     /// A session tells something.
@@ -168,11 +170,12 @@ impl Bots {
         let mut say = |told| tell.push(Told::Bot { number, told });
         match told {
             session::Told::Connected { took } => {
-                bot.breaker.worked();
+                bot.breaker.reached(stream.permit);
                 self.metrics.connected(&bot.name, took);
                 say(BotTold::Attached);
             }
             session::Told::Heard(heard) => {
+                bot.breaker.worked(stream.permit);
                 if let Err(fault) = stream.on_heard(Instant::now(), heard, tell) {
                     self.fail(slot, &fault, tell);
                 }
@@ -209,17 +212,22 @@ impl Bots {
 
     /// Lets go of the call's session, which ends by itself.
     pub(super) fn leave(&mut self, stream: &mut Option<Stream>) {
-        if let Some(stream) = stream.take() {
-            self.all[stream.bot].breaker.end();
-            self.metrics.sessions(&self.all[stream.bot].name, -1);
+        if let Some(mut stream) = stream.take() {
+            stream.running.finish();
         }
+    }
+
+    /// A session is over, and its connection is.
+    pub(super) fn on_ended(&mut self, bot: usize, permit: Permit) {
+        self.all[bot].breaker.end(Instant::now(), permit);
+        self.metrics.sessions(&self.all[bot].name, -1);
     }
 
     fn fail(&mut self, slot: &mut Option<Stream>, fault: &Fault, tell: &mut Vec<Told>) {
         let Some(stream) = slot else { return };
         let bot = &mut self.all[stream.bot];
         tracing::warn!(bot = bot.name, attempt = stream.attempt, %fault, "a bot's session failed");
-        bot.breaker.failed(Instant::now());
+        bot.breaker.failed(Instant::now(), stream.permit);
         self.metrics.failed(&bot.name, fault.kind());
         tell.push(Told::Bot { number: stream.number, told: BotTold::Failed });
         self.leave(slot);
@@ -246,11 +254,14 @@ impl Bots {
         };
         let bot = &mut self.all[index];
         let now = Instant::now();
-        if let Err(refusal) = bot.breaker.begin(now) {
-            tracing::debug!(bot = bot.name, %refusal, "no session");
-            self.metrics.failed(&bot.name, "refused");
-            return None;
-        }
+        let permit = match bot.breaker.begin(now) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                tracing::debug!(bot = bot.name, %refusal, "no session");
+                self.metrics.failed(&bot.name, "refused");
+                return None;
+            }
+        };
         self.metrics.sessions(&bot.name, 1);
         let attempt = key.0.to_string();
         let facts = CallFacts {
@@ -261,23 +272,14 @@ impl Bots {
             parameters: attend.parameters,
         };
         let target = target(&bot.config);
-        let (given, taken) = mpsc::channel(GIVEN_MAX);
-        let news = news.clone();
-        tokio::spawn(async move {
-            let (teller, mut told) = mpsc::unbounded_channel();
-            let forward = async {
-                while let Some(told) = told.recv().await {
-                    if news.send(News::Bot { call: key, number, told }).is_err() {
-                        break;
-                    }
-                }
-            };
-            tokio::join!(session::run(target, facts, Codec::Pcmu, taken, teller), forward);
-        });
+        let place = (Connector::Bot(index), permit);
+        let name = move |told| News::Bot { call: key, number, told };
+        let running = Running::begin(target, facts, Codec::Pcmu, place, GIVEN_MAX, news, name);
         Some(Stream {
             number,
             bot: index,
-            given,
+            permit,
+            running,
             attempt,
             origin: None,
             gathered: Vec::new(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ::voice::prosody;
 use ::voice::protocol::{deepgram::Deepgram, openai, vosk::Vosk};
 use ::voice::session::{self, Given, Target};
-use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Piece, Protocol};
+use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Permit, Piece, Protocol};
 use call::CallName;
 use call::voice::{Hearing, Prosody, Told};
 use media::{Chunk, Codec};
@@ -19,6 +19,7 @@ use super::ahead::Ahead;
 use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
 use super::hub::{CallKey, News, nothing_heard};
 use super::interpreting::{Answer, Interpreter};
+use super::running::{Connector, Running};
 use crate::metrics::VoiceMetrics;
 
 /// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
@@ -28,6 +29,10 @@ pub(super) const GATE_HANG_MS: u32 = 1_000;
 pub(super) const GIVEN_MAX: usize = 50;
 /// How long a recogniser may take for its last word. The call gives up later.
 pub(super) const LAST_WORD_MAX: Duration = Duration::from_secs(4);
+/// The same of one that has said something already: not all of them answer when nothing more was said.
+const ONE_MORE_MAX: Duration = Duration::from_millis(700);
+/// Longest answer, in bytes. A recogniser that says more is not listened to any further.
+const SAID_BYTES_MAX: usize = 8 << 10;
 /// Samples a millisecond.
 const A_MS: u64 = 8;
 
@@ -72,7 +77,11 @@ pub(super) struct Ear {
 struct Session {
     number: u32,
     recogniser: usize,
-    given: Option<mpsc::Sender<Given>>,
+    permit: Permit,
+    running: Running,
+    /// What it was told at its beginning, which holds for as long as it runs.
+    facts: CallFacts,
+    end_silence: Duration,
 }
 
 /// What is being listened for.
@@ -112,6 +121,25 @@ impl Ear {
         if let Some(task) = self.asking.take() {
             task.abort();
         }
+    }
+
+    /// Lets go of the session, which ends by itself.
+    fn end_session(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.running.leave();
+        }
+    }
+
+    /// Whether an answer is still to come.
+    pub(super) fn is_listening(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// Nothing more of it is wanted.
+    pub(super) fn leave(&mut self) {
+        self.stop_asking();
+        self.question = None;
+        self.end_session();
     }
 }
 
@@ -161,9 +189,14 @@ impl Recognisers {
             );
             return Some(Told::Deaf { number });
         };
-        let is_other = |session: &Session| session.recogniser != recogniser || session.given.is_none();
+        let facts = facts(ear.call, &ask, &program);
+        let is_other = |session: &Session| {
+            (session.recogniser, session.end_silence) != (recogniser, ask.end_silence)
+                || session.facts != facts
+                || session.running.is_finishing()
+        };
         if ear.session.as_ref().is_some_and(is_other) {
-            self.end_session(ear);
+            ear.end_session();
         }
         ear.stop_asking();
         ear.turn = prosody::Turn::default();
@@ -221,8 +254,7 @@ impl Recognisers {
         if let Some(question) = &mut ear.question {
             question.is_heard = true;
         }
-        let session = ear.session.as_ref().and_then(|session| session.given.as_ref());
-        if session.is_none_or(|given| given.try_send(Given::Audio(piece)).is_err()) {
+        if !ear.session.as_ref().is_some_and(|session| session.running.give(Given::Audio(piece))) {
             ear.dropped_samples += samples;
             self.metrics.dropped(&self.all[recogniser].name, samples / A_MS);
         }
@@ -242,10 +274,10 @@ impl Recognisers {
             return Some(Told::Deaf { number });
         };
         if self.all[session.recogniser].hears_once {
-            session.given = None;
-        } else if let Some(given) = &session.given {
+            session.running.finish();
+        } else {
             // A session whose queue is full is asked by nobody, and the time for its last word runs out.
-            let _ = given.try_send(Given::EndOfSpeech);
+            session.running.give(Given::EndOfSpeech);
         }
         None
     }
@@ -257,19 +289,30 @@ impl Recognisers {
         // What it has heard would be part of the next answer.
         let hears_once = |session: &Session| self.all[session.recogniser].hears_once;
         if question.is_heard || ear.session.as_ref().is_some_and(hears_once) {
-            self.end_session(ear);
+            ear.end_session();
         }
     }
 
-    /// The call is over.
-    pub(super) fn leave(&mut self, ear: &mut Ear) {
-        ear.stop_asking();
-        if let Some(session) = &ear.session {
-            self.finish(session.recogniser);
+    /// The call is over. What was just said is heard to its end: "do not call again" is often the last word of a callee who hangs up.
+    pub(super) fn on_call_over(&mut self, ear: &mut Ear) -> Option<Told> {
+        let open = ear.question.as_ref().filter(|question| question.is_heard && ear.session.is_some());
+        match open.map(|question| (question.number, question.asked_at)) {
+            None => {
+                ear.leave();
+                None
+            }
+            Some((number, None)) => self.end_of_speech(ear, number),
+            Some((_, Some(_))) => None,
         }
     }
 
-    /// A session tells something; `None` for `ear` when its call is over.
+    /// A session is over, and its connection is.
+    pub(super) fn on_ended(&mut self, recogniser: usize, permit: Permit) {
+        self.all[recogniser].breaker.end(Instant::now(), permit);
+        self.metrics.sessions(&self.all[recogniser].name, -1);
+    }
+
+    /// A session tells something; `None` for `ear` when nobody waits for it.
     pub(super) fn on_session(
         &mut self,
         ear: Option<&mut Ear>,
@@ -277,14 +320,17 @@ impl Recognisers {
         told: session::Told,
     ) -> Option<Told> {
         let ear = ear.filter(|ear| ear.session.as_ref().is_some_and(|session| session.number == number))?;
-        let recogniser = ear.session.as_ref().expect("just looked at").recogniser;
+        let Session { recogniser, permit, .. } = *ear.session.as_ref().expect("just looked at");
         match told {
             session::Told::Connected { took } => {
-                self.all[recogniser].breaker.worked();
+                self.all[recogniser].breaker.reached(permit);
                 self.metrics.connected(&self.all[recogniser].name, took);
                 None
             }
-            session::Told::Heard(Said::Final { text, .. }) => self.on_final(ear, text),
+            session::Told::Heard(Said::Final { text, .. }) => {
+                self.all[recogniser].breaker.worked(permit);
+                self.on_final(ear, text)
+            }
             // The call finds the beginning of speech itself, sooner; what a recogniser says is for voice bots.
             session::Told::Heard(_) => None,
             session::Told::Dropped(samples) => {
@@ -298,10 +344,9 @@ impl Recognisers {
             }
             session::Told::Over(how) => {
                 ear.session = None;
-                self.finish(recogniser);
                 if let Err(gone) = &how {
                     tracing::warn!(recogniser = self.all[recogniser].name, %gone, "a recogniser's session failed");
-                    self.all[recogniser].breaker.failed(Instant::now());
+                    self.all[recogniser].breaker.failed(Instant::now(), permit);
                     self.metrics.failed(&self.all[recogniser].name);
                 }
                 let question = ear.question.as_ref()?;
@@ -321,28 +366,37 @@ impl Recognisers {
     /// Recognisers that do not come to their last word in time.
     pub(super) fn on_time(&mut self, now: Instant, ear: &mut Ear) -> Option<Told> {
         let question = ear.question.as_ref()?;
-        let asked_at = question.asked_at.filter(|asked_at| now.duration_since(*asked_at) >= LAST_WORD_MAX)?;
-        debug_assert!(asked_at <= now);
-        if !question.said.is_empty() {
+        let waited = now.saturating_duration_since(question.asked_at?);
+        let has_said = !question.said.is_empty();
+        if has_said && waited >= ONE_MORE_MAX && !self.all[question.recogniser].hears_once
+            || has_said && waited >= LAST_WORD_MAX
+        {
+            // What it may still say is not of the next answer.
+            ear.end_session();
             return self.answer(ear);
+        }
+        if waited < LAST_WORD_MAX {
+            return None;
         }
         let number = question.number;
         ear.question = None;
         if let Some(session) = &ear.session {
-            self.all[session.recogniser].breaker.failed(now);
+            self.all[session.recogniser].breaker.failed(now, session.permit);
             self.metrics.failed(&self.all[session.recogniser].name);
         }
-        self.end_session(ear);
+        ear.end_session();
         Some(Told::Deaf { number })
     }
 
     fn on_final(&mut self, ear: &mut Ear, text: String) -> Option<Told> {
         let question = ear.question.as_mut()?;
-        if !text.trim().is_empty() {
+        let said_bytes: usize = question.said.iter().map(String::len).sum();
+        if !text.trim().is_empty() && said_bytes + text.len() <= SAID_BYTES_MAX {
             question.said.push(text);
         }
         question.asked_at?;
-        self.answer(ear)
+        // One that hears once may have more to say until it is over.
+        if self.all[question.recogniser].hears_once { None } else { self.answer(ear) }
     }
 
     /// All has been said: what it means, unless somebody else has to be asked.
@@ -370,7 +424,9 @@ impl Recognisers {
             prosody: mood(ear),
         };
         let number = question.number;
-        let Some(inquiry) = question.program.inquiry(question.ask.step, &heard) else {
+        // Nobody is asked what an opt-out means: the callee may hang up meanwhile.
+        let inquiry = question.program.inquiry(question.ask.step, &heard).filter(|_| !hearing.opts_out);
+        let Some(inquiry) = inquiry else {
             return Some(Told::Heard { number, heard, hearing });
         };
         let Question { program, ask, .. } = question;
@@ -388,51 +444,37 @@ impl Recognisers {
         codec: Codec,
         news: &mpsc::UnboundedSender<News>,
     ) -> bool {
-        let recogniser = &mut self.all[index];
-        if let Err(refusal) = recogniser.breaker.begin(Instant::now()) {
-            tracing::debug!(recogniser = recogniser.name, %refusal, "no session");
-            self.metrics.refused(&recogniser.name);
-            return false;
-        }
         let Some(question) = &ear.question else { return false };
-        let facts = CallFacts {
-            attempt: ear.call.0.to_string(),
-            language: question.ask.language.clone(),
-            phrases: question.program.expected_phrases(question.ask.step).to_vec(),
-            likely: question.program.likely_phrases(question.ask.step),
-            parameters: Vec::new(),
+        let recogniser = &mut self.all[index];
+        let permit = match recogniser.breaker.begin(Instant::now()) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                tracing::debug!(recogniser = recogniser.name, %refusal, "no session");
+                self.metrics.refused(&recogniser.name);
+                return false;
+            }
         };
-        let target = target(&recogniser.config, &facts, &question.ask);
         self.metrics.sessions(&recogniser.name, 1);
+        let (facts, end_silence) =
+            (facts(ear.call, &question.ask, &question.program), question.ask.end_silence);
+        let target = target(&recogniser.config, &facts, &question.ask);
         ear.sessions += 1;
         let number = ear.sessions;
-        let (given, taken) = mpsc::channel(GIVEN_MAX);
-        ear.session = Some(Session { number, recogniser: index, given: Some(given) });
-        let news = news.clone();
-        tokio::spawn(async move {
-            let (teller, mut told) = mpsc::unbounded_channel();
-            let forward = async {
-                while let Some(told) = told.recv().await {
-                    if news.send(News::Session { call: key, session: number, told }).is_err() {
-                        break;
-                    }
-                }
-            };
-            tokio::join!(session::run(target, facts, codec, taken, teller), forward);
-        });
+        let place = (Connector::Recogniser(index), permit);
+        let name = move |told| News::Session { call: key, session: number, told };
+        let running = Running::begin(target, facts.clone(), codec, place, GIVEN_MAX, news, name);
+        ear.session = Some(Session { number, recogniser: index, permit, running, facts, end_silence });
         true
     }
+}
 
-    /// Lets go of the call's session, which ends by itself.
-    fn end_session(&mut self, ear: &mut Ear) {
-        if let Some(session) = ear.session.take() {
-            self.finish(session.recogniser);
-        }
-    }
-
-    fn finish(&mut self, recogniser: usize) {
-        self.all[recogniser].breaker.end();
-        self.metrics.sessions(&self.all[recogniser].name, -1);
+fn facts(call: CallKey, ask: &Ask, program: &Program) -> CallFacts {
+    CallFacts {
+        attempt: call.0.to_string(),
+        language: ask.language.clone(),
+        phrases: program.expected_phrases(ask.step).to_vec(),
+        likely: program.likely_phrases(ask.step),
+        parameters: Vec::new(),
     }
 }
 

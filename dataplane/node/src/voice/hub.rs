@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use ::voice::fetch::Fetcher;
-use ::voice::session;
+use ::voice::{Permit, session};
 use call::voice::{Told, Wish};
 use call::{CallName, Mail, TapQueue};
 use common::AttemptId;
@@ -21,6 +21,7 @@ use super::config::VoiceConfig;
 use super::conversing::{Conversation, Models};
 use super::hearing::{Ear, Recognisers};
 use super::interpreting::Interpreter;
+use super::running::Connector;
 use super::speaking::Speaker;
 use super::{Command, FreeSessions, Surroundings};
 use crate::assets::AudioName;
@@ -42,6 +43,8 @@ pub(super) enum News {
     Session { call: CallKey, session: u32, told: session::Told },
     /// Of a bot's session, by the number of the wish for it.
     Bot { call: CallKey, number: u32, told: session::Told },
+    /// A session's connection is over.
+    Ended { connector: Connector, permit: Permit },
     /// For a call.
     Call { call: CallKey, told: Told },
     /// A sentence was prepared, or cannot be.
@@ -70,6 +73,9 @@ pub(super) struct Hub {
 /// One call.
 struct Call {
     shard: u16,
+    name: CallName,
+    /// It is over, but for what the callee said last.
+    is_over: bool,
     ear: Ear,
     bot: Option<Stream>,
     /// What is being spoken or asked; ended with the call.
@@ -81,10 +87,22 @@ struct Call {
     asking: Option<AbortHandle>,
 }
 
-impl Drop for Call {
-    fn drop(&mut self) {
+impl Call {
+    fn stop_working(&mut self) {
         let tasks = self.speaking.take().map(|(_, task)| task).into_iter().chain(self.asking.take());
         tasks.for_each(|task| task.abort());
+    }
+
+    /// Whether nothing more will come of it.
+    fn is_done(&self) -> bool {
+        self.is_over && !self.ear.is_listening()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.stop_working();
+        self.ear.leave();
     }
 }
 
@@ -152,14 +170,12 @@ impl Hub {
     fn on_wish(&mut self, shard: u16, name: CallName, wish: Wish) {
         let key = (name.attempt, name.route_try);
         if let Wish::End = wish {
-            if let Some(mut call) = self.calls.remove(&key) {
-                self.recognisers.leave(&mut call.ear);
-                self.bots.leave(&mut call.bot);
-            }
-            return;
+            return self.on_call_over(key);
         }
         let call = self.calls.entry(key).or_insert_with(|| Call {
             shard,
+            name,
+            is_over: false,
             ear: Ear::new(name),
             bot: None,
             speaking: None,
@@ -224,21 +240,39 @@ impl Hub {
         }
     }
 
+    fn on_call_over(&mut self, key: CallKey) {
+        // What was handed to the tap before.
+        self.hear();
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.stop_working();
+        self.bots.leave(&mut call.bot);
+        call.is_over = true;
+        let told = self.recognisers.on_call_over(&mut call.ear);
+        self.tell_last(key, told);
+    }
+
     fn on_news(&mut self, news: News) {
         match news {
             News::Session { call: key, session, told } => {
                 let ear = self.calls.get_mut(&key).map(|call| &mut call.ear);
-                if let Some(told) = self.recognisers.on_session(ear, session, told) {
-                    self.tell(key, told);
-                }
+                let told = self.recognisers.on_session(ear, session, told);
+                self.tell_last(key, told);
             }
+            News::Ended { connector: Connector::Recogniser(index), permit } => {
+                self.recognisers.on_ended(index, permit);
+            }
+            News::Ended { connector: Connector::Bot(index), permit } => self.bots.on_ended(index, permit),
             News::Bot { call: key, number, told } => {
                 let Some(call) = self.calls.get_mut(&key) else { return };
                 let mut tell = Vec::new();
                 self.bots.on_session(&mut call.bot, number, told, &mut tell);
                 tell.into_iter().for_each(|told| self.tell(key, told));
             }
-            News::Call { call, told } => self.tell(call, told),
+            News::Call { call, told } => {
+                if self.calls.get(&call).is_some_and(|call| !call.is_over) {
+                    self.tell(call, told);
+                }
+            }
             News::Prepared { sentence, result } => {
                 // The dispatcher may have ended meanwhile.
                 let _ = self.results.send(Input::Made { name: AudioName::Sentence(sentence), result });
@@ -258,12 +292,12 @@ impl Hub {
                 let key = (tapped.call.attempt, tapped.call.route_try);
                 let Some(call) = self.calls.get_mut(&key) else { continue };
                 self.lag.observe(tapped.given.elapsed().as_secs_f64());
-                let shard = call.shard;
+                let (shard, name) = (call.shard, call.name);
                 if let Some(told) = self.bots.hear(&mut call.bot, &tapped.chunk) {
-                    mail(&self.mail, &mut self.waiting, shard, key, told);
+                    mail(&self.mail, &mut self.waiting, shard, name, told);
                 }
                 if let Some(told) = self.recognisers.hear(key, &mut call.ear, &tapped.chunk, &self.news) {
-                    mail(&self.mail, &mut self.waiting, shard, key, told);
+                    mail(&self.mail, &mut self.waiting, shard, name, told);
                 }
             }
         }
@@ -272,20 +306,28 @@ impl Hub {
     fn listen_on_time(&mut self) {
         let now = Instant::now();
         let mut tell = Vec::new();
-        for (key, call) in &mut self.calls {
+        self.calls.retain(|_, call| {
             self.bots.on_time(now, &mut call.bot, &mut tell);
+            tell.extend(self.recognisers.on_time(now, &mut call.ear));
             for told in tell.drain(..) {
-                mail(&self.mail, &mut self.waiting, call.shard, *key, told);
+                mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
             }
-            if let Some(told) = self.recognisers.on_time(now, &mut call.ear) {
-                mail(&self.mail, &mut self.waiting, call.shard, *key, told);
-            }
-        }
+            !call.is_done()
+        });
     }
 
     fn tell(&mut self, key: CallKey, told: Told) {
-        if let Some(call) = self.calls.get(&key) {
-            mail(&self.mail, &mut self.waiting, call.shard, key, told);
+        let Some(call) = self.calls.get(&key) else { return };
+        mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
+    }
+
+    /// Tells what may be the last of a call.
+    fn tell_last(&mut self, key: CallKey, told: Option<Told>) {
+        if let Some(told) = told {
+            self.tell(key, told);
+        }
+        if self.calls.get(&key).is_some_and(Call::is_done) {
+            self.calls.remove(&key);
         }
     }
 
@@ -308,8 +350,14 @@ impl Hub {
 }
 
 /// Puts an answer into a shard's mail. One that finds it full waits; there are no more of them than calls have wishes.
-fn mail(senders: &[MailSender<Mail>], waiting: &mut [VecDeque<Mail>], shard: u16, key: CallKey, told: Told) {
-    let mail = Mail::Voice { attempt: key.0, route_try: key.1, told };
+fn mail(
+    senders: &[MailSender<Mail>],
+    waiting: &mut [VecDeque<Mail>],
+    shard: u16,
+    call: CallName,
+    told: Told,
+) {
+    let mail = Mail::Voice { call, told };
     let shard = usize::from(shard);
     if !waiting[shard].is_empty() {
         return waiting[shard].push_back(mail);

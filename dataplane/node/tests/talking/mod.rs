@@ -28,10 +28,21 @@ pub struct Talk {
     pub heard: Vec<i16>,
     /// What the script collected.
     pub digits: String,
+    /// What the customer said who wants no more calls.
+    pub opt_outs: Vec<String>,
 }
 
 /// Calls a customer who does this, with the steps of a script. `sound.wav` is a loud second.
 pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
+    talk_beside(&[], steps, voice, acts)
+}
+
+/// The same while the node calls somebody else too, who is busy after three seconds.
+pub fn talk_while_it_rings_elsewhere(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
+    talk_beside(&["2"], steps, voice, acts)
+}
+
+fn talk_beside(others: &[&str], steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
     let folder = tempfile::tempdir().expect("a folder");
     sound(&folder.path().join("sound.wav"));
     std::fs::write(folder.path().join("cast.yaml"), format!("customers:\n- name: ann\n{acts}"))
@@ -41,13 +52,13 @@ pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
     let config = CarrierConfig {
         cast: Some(Cast::load(&folder.path().join("cast.yaml")).expect("a cast")),
         cast_recordings: Some(recordings.clone()),
-        rules: vec!["*=person:ring=0.1".parse().expect("a rule")],
+        rules: ["2=busy:delay=3", "*=person:ring=0.1"].map(|rule| rule.parse().expect("a rule")).into(),
         ..CarrierConfig::new(vec![line])
     };
     let carrier = loadtest::Carrier::start(config).expect("a carrier");
     let mut dial = crate::dialling::dial(carrier.addresses()[0].to_string());
-    (dial.count, dial.line.max_calls, dial.local.shards) = (1, 1, 1);
-    dial.destinations = vec!["1".to_owned()];
+    dial.destinations = ["1"].iter().chain(others).map(|number| (*number).to_owned()).collect();
+    (dial.count, dial.line.max_calls, dial.local.shards) = (1 + others.len(), 2, 1);
     dial.script = Some(DialScript {
         document: serde_json::json!({ "name": "t", "steps": steps }).to_string(),
         contact: vec![("name".to_owned(), "Ann".to_owned())],
@@ -56,7 +67,8 @@ pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
     });
     let report = Dial::start(dial).expect("it starts").wait().expect("a report");
     let (_, ledger) = carrier.stop_with_ledger().expect("a ledger");
-    let ended = report.results[0].ended.clone().expect("the call was made");
+    let result = report.results.iter().find(|result| result.call == 0).expect("the first call");
+    let ended = result.ended.clone().expect("it was made");
     let customer = ledger.calls[0].end.as_ref().and_then(|end| end.cast.clone()).expect("a customer");
     let recording = hound::WavReader::open(recordings.join("1-ann.wav")).expect("a recording");
     let both: Vec<i16> = recording.into_samples().map(|sample| sample.expect("16 bits")).collect();
@@ -66,6 +78,7 @@ pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
         faults: report.hook_faults,
         heard: both.iter().skip(CALLER).step_by(2).copied().collect(),
         digits: ended.digits,
+        opt_outs: report.opt_outs,
     }
 }
 

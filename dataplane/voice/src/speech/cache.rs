@@ -245,7 +245,8 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..50 {
                         // Some voices never make the same audio twice.
-                        let samples = vec![writer; 20_000 + usize::from(writer.unsigned_abs()) * 1_000 + round];
+                        let samples =
+                            vec![writer; 20_000 + usize::from(writer.unsigned_abs()) * 1_000 + round];
                         cache.put("v", &saying("x"), &samples).expect("kept");
                         let kept = cache.get("v", &saying("x")).expect("whole");
                         assert!(kept.iter().all(|sample| *sample == kept[0]), "the audio of one writer");

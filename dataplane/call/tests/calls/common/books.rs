@@ -89,7 +89,11 @@ impl Books {
                 assert!(record.ended.is_none(), "{wish:?} after the end");
                 record.wishes.push(wish);
             }
-            Event::OptedOut { call, said, .. } => self.open(call.attempt).opted_out.push(said),
+            // Of a callee who has hung up, it may come after everything else.
+            Event::OptedOut { call, said, .. } => {
+                let record = self.records.get_mut(&call.attempt).expect("news of an order");
+                record.opted_out.push(said);
+            }
             Event::Transfer { call, to, .. } => {
                 let record = self.open(call.attempt);
                 assert!(record.ended.is_none(), "a transfer after the end");

@@ -7,7 +7,7 @@ use std::{
 
 use common::{AttemptId, LineId};
 use media::{BlockPool, Codec, Latching, PortMode};
-use peal_call::{Calls, CallsConfig, HungUpBy, Mail, MediaPort, Order, Socket, Target};
+use peal_call::{CallName, Calls, CallsConfig, HungUpBy, Mail, MediaPort, Order, Socket, Target};
 use sip::EndpointConfig;
 
 use super::books::{Books, Record};
@@ -97,6 +97,11 @@ impl Pair {
             send_at: self.now,
             send_by: self.now + ms(1_000),
         }
+    }
+
+    /// The first try of an attempt.
+    pub fn name(&self, attempt: AttemptId) -> CallName {
+        CallName { attempt, route_try: 1, line: LineId(1) }
     }
 
     /// Gives an order to the calls.
