@@ -31,6 +31,8 @@ pub(super) const GIVEN_MAX: usize = 50;
 pub(super) const LAST_WORD_MAX: Duration = Duration::from_secs(4);
 /// The same of one that has said something already: not all of them answer when nothing more was said.
 const ONE_MORE_MAX: Duration = Duration::from_millis(700);
+/// One that has said nothing for so long is told that the audio ends: some keep words back until then.
+const WORD_MAX: Duration = Duration::from_secs(2);
 /// Longest answer, in bytes. A recogniser that says more is not listened to any further.
 const SAID_BYTES_MAX: usize = 8 << 10;
 /// Samples a millisecond.
@@ -376,6 +378,9 @@ impl Recognisers {
             return self.answer(ear);
         }
         if waited < LAST_WORD_MAX {
+            if let Some(session) = ear.session.as_mut().filter(|_| waited >= WORD_MAX) {
+                session.running.finish();
+            }
             return None;
         }
         let number = question.number;

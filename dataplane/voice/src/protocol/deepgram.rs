@@ -23,12 +23,14 @@ pub struct Deepgram {
     /// Final pieces of an utterance that goes on.
     said: String,
     confidence: Option<f32>,
+    /// It was asked for what was said, and has not told it.
+    is_asked: bool,
 }
 
 impl Deepgram {
     /// A stream of this format.
     pub fn new(format: AudioFormat) -> Self {
-        Self { format, said: String::new(), confidence: None }
+        Self { format, said: String::new(), confidence: None, is_asked: false }
     }
 
     /// The address for one call: `url`, and what it does not say itself of the audio and of the answers that are read here. Only models of
@@ -59,6 +61,7 @@ impl Deepgram {
     }
 
     fn finish(&mut self, heard: &mut Vec<Heard>) {
+        self.is_asked = false;
         let text = std::mem::take(&mut self.said);
         heard.push(Heard::Final { text, confidence: self.confidence.take() });
     }
@@ -113,6 +116,7 @@ impl Protocol for Deepgram {
     }
 
     fn end_of_speech(&mut self) -> Option<Frame> {
+        self.is_asked = true;
         Some(Frame::Text(json!({ "type": "Finalize" }).to_string()))
     }
 
@@ -130,6 +134,10 @@ impl Protocol for Deepgram {
                 let Some(best) = channel.alternatives.into_iter().next() else {
                     return Err(ProtocolFault::rubbish(NAME, "results without an alternative"));
                 };
+                if from_finalize && !self.is_asked {
+                    // It had found the end by itself meanwhile. What comes after that is of no answer.
+                    return Ok(());
+                }
                 if !is_final {
                     if !best.transcript.is_empty() {
                         heard.push(Heard::Partial(best.transcript));
@@ -185,6 +193,25 @@ mod tests {
         let partial = |text: &str| Heard::Partial(text.to_owned());
         let end = Heard::Final { text: "I would like the red one".to_owned(), confidence: Some(0.9) };
         assert_eq!(heard, [Heard::SpeechBegan, partial("I would"), partial("the red"), end]);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_that_it_found_itself_is_not_of_the_next_answer() {
+        let mut deepgram = Deepgram::new(AudioFormat::Mulaw);
+        let mut heard = Vec::new();
+        let finalized = |text| {
+            result(text, true, false).replace(r#""speech_final""#, r#""from_finalize":true,"speech_final""#)
+        };
+        for (asks, text) in
+            [(true, result("yes", true, true)), (false, finalized("hm")), (true, finalized("five"))]
+        {
+            if asks {
+                assert!(deepgram.end_of_speech().is_some());
+            }
+            deepgram.read(Incoming::Text(&text), &mut heard).expect("good");
+        }
+        let end = |text: &str| Heard::Final { text: text.to_owned(), confidence: Some(0.9) };
+        assert_eq!(heard, [end("yes"), end("five")]);
     }
 
     #[test]
