@@ -34,7 +34,7 @@ pub enum Wish {
     Hush {
         /// Number of the wish to speak, or to have a model answer.
         number: u32,
-        /// How much of it was heard.
+        /// How much of its audio was played.
         heard: Duration,
     },
     /// The call is going to listen: what the callee says comes through the tap from here on.

@@ -209,13 +209,12 @@ impl Recorder {
         }
     }
 
-    /// A piece of audio has come. Whether it is the first of our turn.
-    pub(super) fn on_piece(&mut self, now: Instant) -> bool {
-        let Some(ours) = &mut self.ours else { return false };
+    /// A piece of audio has come.
+    pub(super) fn on_piece(&mut self, now: Instant) {
+        let Some(ours) = &mut self.ours else { return };
         if let (Some(asked_at), Some(waiting)) = (ours.asked_at.take(), &mut self.waiting) {
             waiting.latency.speech += now.saturating_duration_since(asked_at);
         }
-        !ours.is_heard
     }
 
     /// The first packet of our turn has left.

@@ -25,7 +25,11 @@ pub(super) struct Speaking {
     more_to_come: bool,
     /// When the next piece must be there.
     pub(super) wait_until: Option<Instant>,
-    /// When its first packet left.
+    /// Audio that has come.
+    come: Duration,
+    /// Where in it what is playing begins; what came before it was played.
+    playing_from: Duration,
+    /// When the first packet of what is playing left.
     heard_since: Option<Instant>,
     /// A language model says it.
     by_model: bool,
@@ -114,8 +118,12 @@ impl Dialogue {
         if speaking.pieces > PIECES_MAX {
             return;
         }
-        speaking.is_playing = true;
-        self.is_unheard |= self.record.on_piece(now);
+        self.record.on_piece(now);
+        if !std::mem::replace(&mut speaking.is_playing, true) {
+            (speaking.playing_from, speaking.heard_since) = (speaking.come, None);
+            self.is_unheard = true;
+        }
+        speaking.come += prompt.duration();
         self.effects.push_back(Effect::PlayAfter(prompt));
     }
 
@@ -213,7 +221,12 @@ impl Speaking {
         self.number == number
     }
 
+    /// How much of it was heard: audio, without the gaps in which none was there.
     fn heard(&self, now: Instant) -> Duration {
-        self.heard_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        if !self.is_playing {
+            return self.come;
+        }
+        let since = self.heard_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        (self.playing_from + since).min(self.come)
     }
 }

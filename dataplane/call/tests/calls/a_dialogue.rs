@@ -290,3 +290,79 @@ fn a_machine_without_a_beep_hears_the_message_too() {
     let first = *audible(&pair).first().expect("a message");
     assert!((6_000..=6_060).contains(&first), "{first}");
 }
+
+/// A conversation, of which the callee says something from 1,500 to 2,000 ms and the model answers from then on.
+fn conversation(speaks: u64) -> (Pair, AttemptId) {
+    let document = json!({ "name": "c", "steps": [
+        { "do": "converse", "id": "talk", "prompt": "Sell.", "end_silence_ms": 500, "failed": "gone" },
+        { "do": "hang_up", "disposition": "over" },
+        { "do": "hang_up", "id": "gone", "disposition": "failed" },
+    ] });
+    let callee = answers()
+        .then(1_500, Act::Speak(SOUND))
+        .then(2_000, Act::Speak(SILENCE))
+        .then(speaks, Act::Speak(SOUND))
+        .then(speaks + 500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, whole_script(&document, BTreeMap::new(), &[]));
+    while numbers(&pair, attempt).last() != Some(&("end", 1)) {
+        pair.run(ms(1));
+    }
+    tell(&mut pair, attempt, heard(1, "what is it", None));
+    (pair, attempt)
+}
+
+fn model_says(number: u32, text: &str, took: u64) -> Told {
+    Told::Says { number, text: text.to_owned(), took: ms(took) }
+}
+
+fn speech(number: u32, frames: usize) -> Told {
+    Told::Speech { number, prompt: prompt(frames), is_last: false }
+}
+
+#[test]
+fn gaps_in_what_a_model_says_are_not_heard() {
+    let (mut pair, attempt) = conversation(6_000);
+    pair.run(ms(10));
+    let ("converse", number) = *numbers(&pair, attempt).last().expect("a wish") else {
+        panic!("{:?}", numbers(&pair, attempt))
+    };
+    // A second from about 2,500 ms on, then 2 s nothing, then more than is heard.
+    tell(&mut pair, attempt, model_says(number, "It is this.", 0));
+    tell(&mut pair, attempt, speech(number, 50));
+    pair.run(ms(3_000));
+    tell(&mut pair, attempt, model_says(number, "And it is that.", 0));
+    tell(&mut pair, attempt, speech(number, 150));
+    pair.run(ms(2_000));
+    let hushed = pair.record(attempt).wishes.iter().find_map(|wish| match wish {
+        Wish::Hush { number: of, heard } if *of == number => Some(*heard),
+        _ => None,
+    });
+    // The second piece was heard from about 5,530 ms on, until the callee was noticed soon after 6,000 ms.
+    let heard = hushed.expect("the callee spoke into it");
+    assert!((ms(1_400)..=ms(1_600)).contains(&heard), "{heard:?}");
+}
+
+#[test]
+fn waiting_for_a_model_is_its_time_whatever_is_said_first() {
+    let (mut pair, attempt) = conversation(20_000);
+    pair.run(ms(10));
+    let ("converse", number) = *numbers(&pair, attempt).last().expect("a wish") else {
+        panic!("{:?}", numbers(&pair, attempt))
+    };
+    // A line that asks for patience, after 1,500 ms, made in 40 ms.
+    pair.run(ms(1_490));
+    tell(&mut pair, attempt, model_says(number, "One moment, please.", 1_500));
+    pair.run(ms(40));
+    tell(&mut pair, attempt, speech(number, 50));
+    pair.run(ms(500));
+    tell(&mut pair, attempt, model_says(number, "It is this.", 0));
+    tell(&mut pair, attempt, speech(number, 50));
+    tell(&mut pair, attempt, Told::Silent { number });
+    pair.run_until_idle();
+    let dialogue = dialogue(&pair, attempt);
+    assert_eq!(dialogue.turns[1].text, "One moment, please. It is this.");
+    let latency = dialogue.turns[0].latency.expect("it was answered");
+    assert_eq!(latency.understanding, ms(1_501), "a millisecond was the answer's");
+    assert!((ms(30)..=ms(60)).contains(&latency.speech), "{latency:?}");
+    assert!(latency.own <= ms(25), "{latency:?}");
+}
