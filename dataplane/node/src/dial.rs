@@ -191,7 +191,7 @@ pub struct DialReport {
     pub rtp_lost: u64,
     /// RTCP reports sent, and datagrams taken.
     pub rtcp_packets: (u64, u64),
-    /// What went wrong with recognisers and bots: how often, by name and kind, such as `sales: rubbish`.
+    /// What went wrong with recognisers, bots and models: how often, by name and kind, such as `sales: rubbish`.
     pub hook_faults: BTreeMap<String, u64>,
     /// What callees said who want no more calls.
     pub opt_outs: Vec<String>,

@@ -13,6 +13,7 @@ use loadtest::{CarrierConfig, Cast, LineConfig};
 use peal_node::dial::{Dial, DialScript, Dialogue};
 use peal_node::voice::config::{BotConfig, RecogniserConfig, RecogniserProtocol, VoiceConfig};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 
@@ -68,7 +69,7 @@ fn talk_beside(others: &[&str], steps: Value, voice: VoiceConfig, acts: &str) ->
     let report = Dial::start(dial).expect("it starts").wait().expect("a report");
     let (_, ledger) = carrier.stop_with_ledger().expect("a ledger");
     let result = report.results.iter().find(|result| result.call == 0).expect("the first call");
-    let ended = result.ended.clone().expect("it was made");
+    let ended = result.ended.clone().unwrap_or_else(|| panic!("no call was made: {}", result.detail));
     let customer = ledger.calls[0].end.as_ref().and_then(|end| end.cast.clone()).expect("a customer");
     let recording = hound::WavReader::open(recordings.join("1-ann.wav")).expect("a recording");
     let both: Vec<i16> = recording.into_samples().map(|sample| sample.expect("16 bits")).collect();
@@ -135,6 +136,50 @@ where
         });
     });
     told.recv_timeout(Duration::from_secs(10)).expect("the server starts")
+}
+
+/// A web server that gives each request's body to `answer`, with its number from 0; requests are served at once, each on a connection of
+/// its own, which is closed after the answer.
+pub fn web_server<F, Fut>(answer: F) -> SocketAddr
+where
+    F: Fn(usize, Value, TcpStream) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let answer = Arc::new(answer);
+    tcp_server(move |number, mut stream| {
+        let answer = answer.clone();
+        tokio::spawn(async move {
+            if let Some(body) = body(&mut stream).await {
+                answer(number, body, stream).await;
+            }
+        });
+        async {}
+    })
+}
+
+/// The JSON body of a request.
+async fn body(stream: &mut TcpStream) -> Option<Value> {
+    let mut request = Vec::new();
+    loop {
+        if stream.read_buf(&mut request).await.ok()? == 0 {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        });
+        if body.len() >= length? {
+            return serde_json::from_str(body).ok();
+        }
+    }
+}
+
+/// A whole answer of a web server.
+pub fn reply(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// A node with a bot called `b` there.
