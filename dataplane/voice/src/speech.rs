@@ -80,6 +80,21 @@ pub enum SpeechError {
         /// What is wrong.
         problem: String,
     },
+    /// It has too much to do or cannot be reached, which may be otherwise in a moment.
+    #[error("{who}: {problem}")]
+    Unavailable {
+        /// The connector.
+        who: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl SpeechError {
+    /// Whether the same may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Slow { .. })
+    }
 }
 
 /// One way to make audio. One connector is one file and one implementation.

@@ -21,7 +21,7 @@ pub struct VoiceConfig {
     pub cache_bytes_max: u64,
     /// The recogniser of scripts that name none. Default: the only one there is; empty if there are several.
     pub default_recogniser: String,
-    /// The voice of scripts. Default `espeak`.
+    /// The voice of scripts that name none of [`VoiceConfig::voices`]. Default `espeak`.
     pub default_voice: String,
     /// Networks within our own that scripts may reach, such as `10.1.0.0/16`, beside the public internet. Default none.
     pub networks: Vec<String>,
@@ -33,7 +33,7 @@ pub struct VoiceConfig {
     pub bots: BTreeMap<String, BotConfig>,
     /// Language models by the names that scripts give them; the only one there is serves scripts that name none.
     pub models: BTreeMap<String, ModelConfig>,
-    /// Voices by name. Default `espeak`, which runs `espeak-ng`.
+    /// Voices by the names that scripts may give them. Default `espeak`, which runs `espeak-ng`.
     pub voices: BTreeMap<String, VoiceSource>,
 }
 

@@ -1,5 +1,6 @@
 //! Sentences become prompts: from the cache, or from a voice while it makes them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use call::voice::Told;
 use media::{FRAME_SAMPLES, Prompt};
 use script::Sentence;
 use spoken::{sentences, spoken};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::VoiceError;
@@ -24,19 +25,39 @@ const PIECES_WAITING: usize = 16;
 /// How long the beginning of a server's answer may take; a call waits 5 s for it.
 const BEGIN_MAX: Duration = Duration::from_secs(4);
 
-/// The voice and its cache.
+/// Sentences of scripts that are made at once. A script has hundreds, and voices take a few requests at a time.
+const PREPARED_AT_ONCE: usize = 4;
+/// Pauses before a sentence of a script is tried again.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+
+/// The voices and their cache. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Speaker(speech::Speaker);
+pub(super) struct Speaker {
+    voices: Arc<HashMap<String, speech::Speaker>>,
+    default: speech::Speaker,
+    preparing: Arc<Semaphore>,
+}
 
 impl Speaker {
     pub(super) fn open(config: &VoiceConfig, data: &Path) -> Result<Self, VoiceError> {
         let folder = config.cache.clone().unwrap_or_else(|| data.join("voice"));
         let cache = Cache::open(&folder, config.cache_bytes_max);
         let cache = cache.map_err(|error| VoiceError::Cache(error.to_string()))?;
-        let voice = voice(&config.voices[&config.default_voice]);
-        let voice =
-            voice.map_err(|error| VoiceError::Source(config.default_voice.clone(), error.to_string()))?;
-        Ok(Self(speech::Speaker::new(voice, Some(cache))))
+        let mut voices = HashMap::new();
+        for (name, source) in &config.voices {
+            let voice = voice(source).map_err(|error| VoiceError::Source(name.clone(), error.to_string()))?;
+            voices.insert(name.clone(), speech::Speaker::new(voice, Some(cache.clone())));
+        }
+        let default = voices[&config.default_voice].clone();
+        Ok(Self { voices: Arc::new(voices), default, preparing: Arc::new(Semaphore::new(PREPARED_AT_ONCE)) })
+    }
+
+    /// Who speaks a sentence, and what it is told: a configured voice by its name, else the default one, which knows the name itself.
+    fn choose(&self, part: &str, sentence: &Sentence) -> (&speech::Speaker, Saying) {
+        let named = sentence.voice.as_ref().and_then(|name| self.voices.get(name));
+        let voice = sentence.voice.clone().filter(|_| named.is_none());
+        let saying = Saying { text: part.to_owned(), language: sentence.language.clone(), voice };
+        (named.unwrap_or(&self.default), saying)
     }
 
     /// Speaks for a call, which is told each piece as soon as it is there.
@@ -73,13 +94,28 @@ impl Speaker {
     }
 
     async fn whole(&self, sentence: &Sentence) -> Result<Arc<Prompt>, String> {
+        let _turn = self.preparing.acquire().await.map_err(|error| error.to_string())?;
         let said = spoken(&sentence.text, &sentence.language);
         let mut samples = Vec::new();
         for part in sentences(&said) {
-            let made = self.0.make(&saying(part, sentence)).await;
-            samples.extend(made.map_err(|error| error.to_string())?);
+            samples.extend(self.make(part, sentence).await.map_err(|error| error.to_string())?);
         }
         Prompt::from_pcm(&samples, RATE).map_err(|error| error.to_string())
+    }
+
+    /// Nobody waits on the line for a script's sentences: what may pass is waited out.
+    async fn make(&self, part: &str, sentence: &Sentence) -> Result<Vec<i16>, speech::SpeechError> {
+        let (speaker, saying) = self.choose(part, sentence);
+        for pause in PAUSES {
+            match speaker.make(&saying).await {
+                Err(error) if error.may_pass() => {
+                    tracing::info!(%error, ?pause, "a sentence of a script is tried again");
+                    tokio::time::sleep(pause).await;
+                }
+                made => return made,
+            }
+        }
+        speaker.make(&saying).await
     }
 
     /// Speaks a part of a sentence.
@@ -95,18 +131,14 @@ impl Speaker {
                 pieces.push(&samples);
             }
         };
-        let saying = saying(part, sentence);
-        let (spoken, ()) = tokio::join!(self.0.say(&saying, to), take);
+        let (speaker, saying) = self.choose(part, sentence);
+        let (spoken, ()) = tokio::join!(speaker.say(&saying, to), take);
         match spoken.map_err(|error| error.to_string())?.origin {
             speech::Origin::Made(Some(error)) => tracing::warn!(%error, "a spoken sentence cannot be kept"),
             speech::Origin::Made(None) | speech::Origin::Cache => {}
         }
         Ok(())
     }
-}
-
-fn saying(part: &str, sentence: &Sentence) -> Saying {
-    Saying { text: part.to_owned(), language: sentence.language.clone(), voice: sentence.voice.clone() }
 }
 
 /// Audio on its way to a call, cut into prompts of whole frames.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -49,7 +49,12 @@ impl Server {
             return Ok(answer);
         }
         let words = words(&mut answer).await.map(|words| format!(": {words}")).unwrap_or_default();
-        Err(self.unusable(format!("answered with status {}{words}", answer.status().as_u16())))
+        let status = answer.status();
+        let problem = format!("answered with status {}{words}", status.as_u16());
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(SpeechError::Unavailable { who: self.who.clone(), problem });
+        }
+        Err(self.unusable(problem))
     }
 
     /// Passes on the audio of an answer while it comes.
@@ -79,7 +84,10 @@ impl Server {
     fn failed(&self, error: HttpError, waited: Duration) -> SpeechError {
         match error {
             HttpError::Slow => SpeechError::Slow { who: self.who.clone(), seconds: waited.as_secs() },
-            error => self.unusable(error.to_string()),
+            error @ (HttpError::Unreachable(_) | HttpError::Broken(_)) => {
+                SpeechError::Unavailable { who: self.who.clone(), problem: error.to_string() }
+            }
+            error @ HttpError::Request(_) => self.unusable(error.to_string()),
         }
     }
 }
