@@ -126,6 +126,9 @@ metrics! {
     DP_ANSWERS_ASKED = "peal_dataplane_answers_asked_total", Counter, ["by", "result"];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
+    /// Answers that a conversation did not get of a language model, by kind: `connect`, `slow`, `broken`, `status` (it answered with one that
+    /// is no success), `rubbish`, `refusal`, `tool` (it was called wrongly) and `voice` (it could not be spoken).
+    DP_MODEL_FAULTS = "peal_dataplane_model_faults_total", Counter, ["model", "kind"];
     /// Calls that a bot has.
     DP_BOT_SESSIONS = "peal_dataplane_bot_sessions", Gauge, ["bot"];
     /// Calls that a bot could not have, or no longer, by kind: `refused` (full or down), `connect`, `stalled`, `broken`, `rubbish`,

@@ -20,6 +20,7 @@ mod file;
 mod hearing;
 mod hub;
 mod interpreting;
+mod models;
 mod running;
 mod speaking;
 
@@ -42,8 +43,8 @@ use crate::dispatch::Input;
 use crate::metrics::VoiceMetrics;
 use crate::voice::asking::Asker;
 use crate::voice::config::VoiceConfig;
-use crate::voice::conversing::Models;
 use crate::voice::hub::Hub;
+use crate::voice::models::Models;
 use crate::voice::speaking::Speaker;
 
 pub use file::{HearError, hear_wav};
@@ -114,7 +115,7 @@ impl Voice {
         config.check()?;
         let speaker = Speaker::open(config, data)?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
-        let models = Models::new(config, fetcher.clone(), speaker.clone());
+        let models = Models::new(config);
         let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone());
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let free = FreeSessions::default();

@@ -7,7 +7,10 @@ mod chat;
 mod choice;
 mod dialogue;
 mod event_stream;
+mod text;
+mod uttered;
 
 pub use chat::{ModelFault, Tool, ToolCall};
 pub use choice::{Choosing, chosen};
 pub use dialogue::{Dialogue, Limits, Line, Over, Rules, Said};
+pub use uttered::Uttered;

@@ -49,7 +49,7 @@ pub struct Converse {
     /// How long the conversation may last: 10 to 3,600.
     #[serde(default = "seconds_max")]
     pub seconds_max: u32,
-    /// Tokens of questions and answers together, as the server counts them: 100 to 1,000,000.
+    /// Tokens of questions and answers together, 100 to 1,000,000: as the server counts them, or estimated where it does not.
     #[serde(default = "tokens_max")]
     pub tokens_max: u32,
     /// Words of one answer; the rest of it is left unsaid: 5 to 1,000.

@@ -726,6 +726,7 @@ fn saved(step: &Step) -> Vec<&str> {
         | StepKind::Collect(document::Collect { save, .. }) => save.iter().map(String::as_str).collect(),
         StepKind::Set(set) => set.values.keys().map(String::as_str).collect(),
         StepKind::Http(http) => http.save.keys().map(String::as_str).collect(),
+        StepKind::Converse(converse) => converse.fields.iter().map(String::as_str).collect(),
         _ => Vec::new(),
     }
 }

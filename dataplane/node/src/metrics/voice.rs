@@ -93,6 +93,7 @@ pub(crate) struct VoiceMetrics {
     understanding: HistogramVec,
     asked: IntCounterVec,
     dropped: CounterVec,
+    models: IntCounterVec,
     bots: BotMetrics,
 }
 
@@ -115,6 +116,7 @@ impl VoiceMetrics {
             understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
             asked: register(registry, counters(&metric::DP_ANSWERS_ASKED)),
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
+            models: register(registry, counters(&metric::DP_MODEL_FAULTS)),
             bots: BotMetrics {
                 sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
                 faults: register(registry, counters(&metric::DP_BOT_FAULTS)),
@@ -124,9 +126,10 @@ impl VoiceMetrics {
         }
     }
 
-    /// What went wrong with recognisers and bots, by name and kind.
+    /// What went wrong with recognisers, bots and models, by name and kind.
     pub(crate) fn all_faults(&self) -> BTreeMap<String, u64> {
-        let families = self.faults.collect().into_iter().chain(self.bots.faults.collect());
+        let hooks = [&self.faults, &self.bots.faults, &self.models];
+        let families = hooks.into_iter().flat_map(|hook| hook.collect());
         let mut faults = BTreeMap::new();
         for family in families {
             for metric in family.get_metric() {
@@ -134,7 +137,7 @@ impl VoiceMetrics {
                     let label = metric.get_label().iter().find(|label| label.name() == name);
                     label.map_or("", |label| label.value())
                 };
-                let hook = [label("recogniser"), label("bot")].concat();
+                let hook = [label("recogniser"), label("bot"), label("model")].concat();
                 *faults.entry(format!("{hook}: {}", label("kind"))).or_default() +=
                     metric.get_counter().get_value() as u64;
             }
@@ -178,6 +181,11 @@ impl VoiceMetrics {
 
     pub(crate) fn dropped(&self, recogniser: &str, ms: u64) {
         self.dropped.with_label_values(&[recogniser]).inc_by(ms as f64 / 1_000.0);
+    }
+
+    /// A conversation did not get its answer.
+    pub(crate) fn model_failed(&self, model: &str, kind: &str) {
+        self.models.with_label_values(&[model, kind]).inc();
     }
 }
 

@@ -1,39 +1,37 @@
 //! Conversations with language models: asked over chat completions, spoken sentence by sentence while the answer still comes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::voice::fetch::Fetcher;
-use ::voice::http::{self, Http};
-use ::voice::model::{self, Limits, Over, Rules, Said, Tool};
-use bytes::Bytes;
+use ::voice::fetch::{ANSWER_BYTES_MAX, Fetcher};
+use ::voice::model::{self, Limits, Over, Rules, Said, Tool, ToolCall, Uttered};
+use ::voice::speech::RATE;
 use call::voice::Told;
 use script::{ModelDeed, ModelTool, Sentence, Talk};
+use spoken::{sentences, spoken};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
-use super::config::{ModelConfig, VoiceConfig};
+use super::config::ModelConfig;
 use super::hub::{CallKey, News};
+use super::models::{Fault, Models};
 use super::speaking::{Pieces, Speaker};
+use crate::metrics::VoiceMetrics;
 
-/// Tools that a model may use one after the other before it says something.
+/// Answers with tools that a model may give one after the other before it says something.
 const TOOLS_A_TURN_MAX: usize = 4;
-/// How long a look-up of a model may take.
-const LOOK_UP_MAX: Duration = Duration::from_secs(5);
+/// How long all look-ups of an answer may take.
+const LOOK_UPS_MAX: Duration = Duration::from_secs(5);
 /// How long an answer may take to its end.
 const WHOLE_MAX: Duration = Duration::from_secs(60);
 
-/// Names the only model that there is, where a name is needed.
-const DEFAULT_MODEL: &str = "default";
-
-/// All models, and what a conversation needs besides.
+/// Has models talk. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Models {
-    all: Arc<HashMap<String, ModelConfig>>,
-    http: Http,
+pub(super) struct Talker {
+    models: Models,
     fetcher: Fetcher,
     speaker: Speaker,
+    metrics: VoiceMetrics,
 }
 
 /// One call's conversation. The turn under way holds the lock.
@@ -42,49 +40,16 @@ pub(super) struct Conversation(Arc<Mutex<Option<Talking>>>);
 
 struct Talking {
     dialogue: model::Dialogue,
-    /// Sentences of the last turn, with how long each lasts.
-    spoken: Vec<(String, Duration)>,
+    /// Of the last turn, as far as it came.
+    uttered: Uttered,
 }
 
-impl Models {
-    pub(super) fn new(config: &VoiceConfig, fetcher: Fetcher, speaker: Speaker) -> Self {
-        let mut all: HashMap<String, ModelConfig> = config.models.clone().into_iter().collect();
-        if let [only] = config.models.keys().collect::<Vec<_>>()[..] {
-            all.insert(String::new(), config.models[only].clone());
-        }
-        Self { all: Arc::new(all), http: Http::new(), fetcher, speaker }
+impl Talker {
+    pub(super) fn new(models: Models, fetcher: Fetcher, speaker: Speaker, metrics: VoiceMetrics) -> Self {
+        Self { models, fetcher, speaker, metrics }
     }
 
-    /// How the server of a model calls it.
-    pub(super) fn name(&self, model: &str) -> Result<&str, String> {
-        self.config(model).map(|config| config.model.as_str())
-    }
-
-    /// The whole answer to one question, of at most so many bytes.
-    pub(super) async fn ask_once(
-        &self,
-        model: &str,
-        body: &serde_json::Value,
-        until: tokio::time::Instant,
-        bytes_max: usize,
-    ) -> Result<serde_json::Value, String> {
-        let begin_max = until.saturating_duration_since(tokio::time::Instant::now());
-        let asked = self.http.ask(question(self.config(model)?, body)?, begin_max).await;
-        let mut answer = asked.map_err(|error| error.to_string())?;
-        if !answer.status().is_success() {
-            return Err(format!("the model's server answered with status {}", answer.status().as_u16()));
-        }
-        let body = answer.whole(until, bytes_max).await.map_err(|error| error.to_string())?;
-        let body = body.ok_or("the model's server answers without end")?;
-        serde_json::from_slice(&body).map_err(|_| "the model's server answers with no JSON".to_owned())
-    }
-
-    fn config(&self, model: &str) -> Result<&ModelConfig, String> {
-        let only = || (model == DEFAULT_MODEL).then(|| self.all.get("")).flatten();
-        self.all.get(model).or_else(only).ok_or_else(|| "the configuration has no such model".to_owned())
-    }
-
-    /// Has the model answer. `heard` is how much of its last turn was, when it was interrupted.
+    /// Has the model answer. `heard` is how much of the audio of its last turn was, when it was interrupted.
     pub(super) fn answer(
         &self,
         call: CallKey,
@@ -94,15 +59,17 @@ impl Models {
         heard: Option<Duration>,
         news: &mpsc::UnboundedSender<News>,
     ) -> AbortHandle {
-        let (models, conversation, news) = (self.clone(), conversation.clone(), news.clone());
+        let (talker, conversation, news) = (self.clone(), conversation.clone(), news.clone());
         let task = tokio::spawn(async move {
-            let mut turn = Turn { models: &models, talk: &talk, call, number, news, began: Instant::now() };
+            let turn = Turn { talker: &talker, talk: &talk, call, number, news, began: Instant::now() };
             let mut talking = conversation.0.lock().await;
-            let deed = turn.take(&mut talking, heard).await;
-            if let Err(why) = &deed {
+            let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why }| {
                 tracing::warn!(%why, "a conversation with a model failed");
-            }
-            if let Some(deed) = deed.unwrap_or(Some(ModelDeed::Failed)) {
+                let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
+                talker.metrics.model_failed(model, kind);
+                Some(ModelDeed::Failed)
+            });
+            if let Some(deed) = deed {
                 turn.tell(Told::Deed { number, deed });
             }
             turn.tell(Told::Silent { number });
@@ -113,7 +80,7 @@ impl Models {
 
 /// One turn of a conversation.
 struct Turn<'a> {
-    models: &'a Models,
+    talker: &'a Talker,
     talk: &'a Talk,
     call: CallKey,
     number: u32,
@@ -128,114 +95,160 @@ impl Turn<'_> {
     }
 
     async fn take(
-        &mut self,
+        &self,
         talking: &mut Option<Talking>,
         heard: Option<Duration>,
-    ) -> Result<Option<ModelDeed>, String> {
-        let config = self.models.config(self.talk.model.as_deref().unwrap_or_default())?.clone();
+    ) -> Result<Option<ModelDeed>, Fault> {
+        let config = self.talker.models.config(self.talk.model.as_deref().unwrap_or_default());
+        let config = config.map_err(|why| Fault { kind: "connect", why })?;
         if self.talk.begins {
             *talking = None;
         }
-        let talking = talking.get_or_insert_with(|| Talking::new(self.talk, &config));
-        if let Some(heard) = heard {
-            let heard = talking.heard(heard);
-            talking.dialogue.interrupt(&heard);
+        let talking = talking.get_or_insert_with(|| Talking::new(self.talk, config));
+        let uttered = std::mem::take(&mut talking.uttered);
+        if let Some(played) = heard {
+            talking.dialogue.interrupt(&uttered.heard(played));
         }
-        talking.spoken.clear();
         let said = self.talk.said.as_deref().unwrap_or_default();
         let mut body = match talking.dialogue.ask(Instant::now(), said) {
             Ok(body) => body,
             Err(over) => return Ok(Some(ended(over))),
         };
         for _ in 0..TOOLS_A_TURN_MAX {
-            let Some(call) = self.listen(&config, talking, body).await? else { return Ok(None) };
-            let outcome = match call.tool {
-                Tool::SetField => self.set_field(&call),
-                Tool::LookUp => self.look_up(&call).await,
-                Tool::Transfer | Tool::HangUp | Tool::OptOut | Tool::CallBack => {
-                    let word = call.arguments.into_iter().next().map(|(_, value)| value).unwrap_or_default();
-                    return Ok(Some(ModelDeed::Tool(of_script(call.tool), word)));
-                }
-            };
-            body = match talking.dialogue.done(Instant::now(), call, &outcome) {
+            let calls = self.listen(config, talking, body).await?;
+            if calls.is_empty() {
+                return Ok(None);
+            }
+            let (outcomes, ending) = self.work(calls).await;
+            if ending.is_some() {
+                return Ok(ending);
+            }
+            body = match talking.dialogue.done(Instant::now(), outcomes) {
                 Ok(body) => body,
                 Err(over) => return Ok(Some(ended(over))),
             };
         }
-        Err("the model uses one tool after the other".to_owned())
+        Err(Fault { kind: "tool", why: "the model uses one tool after the other".to_owned() })
     }
 
     /// Takes an answer as it comes, and speaks it. Gives what the model wants done after it.
     async fn listen(
-        &mut self,
+        &self,
         config: &ModelConfig,
         talking: &mut Talking,
         body: serde_json::Value,
-    ) -> Result<Option<model::ToolCall>, String> {
+    ) -> Result<Vec<ToolCall>, Fault> {
         let (to, mut sentences) = mpsc::unbounded_channel::<String>();
-        let (speaker, talk, number) = (&self.models.speaker, self.talk, self.number);
-        let mut pieces = Pieces::new(self.call, number, self.news.clone());
-        let (news, call, began) = (self.news.clone(), self.call, self.began);
-        let has_spoken = !talking.spoken.is_empty();
+        let Talking { dialogue, uttered } = talking;
+        uttered.begin_answer();
         let speak = async {
-            let mut spoken = Vec::new();
-            let mut is_first = !has_spoken;
-            let slow = talk.slow.as_ref().filter(|_| is_first);
-            if let Some((slow_ms, line)) = slow {
-                let wait = Duration::from_millis(u64::from(*slow_ms)).saturating_sub(began.elapsed());
-                tokio::select! {
-                    biased;
-                    // Nothing is taken here: what has come is taken below.
-                    () = until_some(&sentences) => {}
-                    () = tokio::time::sleep(wait) => {
-                        let sentence = sentence(talk, line);
+            let mut pieces = Pieces::new(self.call, self.number, self.news.clone());
+            let mut next = None;
+            if let Some((slow_ms, line)) = self.talk.slow.as_ref().filter(|_| uttered.is_empty()) {
+                let wait = Duration::from_millis(u64::from(*slow_ms)).saturating_sub(self.began.elapsed());
+                match tokio::time::timeout(wait, sentences.recv()).await {
+                    Ok(first) => next = first,
+                    Err(_) => {
+                        self.say_next(uttered, line);
+                        uttered.aside(line);
                         // A line that cannot be spoken is no reason to say nothing.
-                        let _ = speaker.part(line, &sentence, &mut pieces).await;
+                        let _ = self.speak(line, uttered, &mut pieces).await;
                     }
                 }
             }
-            while let Some(text) = sentences.recv().await {
-                let took = if std::mem::take(&mut is_first) { began.elapsed() } else { Duration::ZERO };
-                let _ = news.send(News::Call { call, told: Told::Says { number, text: text.clone(), took } });
-                let before = pieces.samples_sent();
-                speaker.part(&text, &sentence(talk, &text), &mut pieces).await?;
-                pieces.flush();
-                let samples = pieces.samples_sent() - before;
-                spoken.push((text, Duration::from_micros(samples as u64 * 1_000_000 / 8_000)));
+            while let Some(text) = match next.take() {
+                Some(text) => Some(text),
+                None => sentences.recv().await,
+            } {
+                self.say_next(uttered, &text);
+                uttered.sentence(&text);
+                self.speak(&text, uttered, &mut pieces).await?;
             }
-            Ok::<_, String>(spoken)
+            Ok::<_, Fault>(())
         };
-        let http = &self.models.http;
         let read = async {
-            let begin_max = Duration::from_millis(talk.answer_ms_max.into());
-            let mut wanted = None;
-            let mut answer =
-                http.ask(question(config, &body)?, begin_max).await.map_err(|error| error.to_string())?;
-            if !answer.status().is_success() {
-                return Err(format!("the model's server answered with status {}", answer.status().as_u16()));
-            }
+            // Dropped at the end of the answer, which ends the speaking.
+            let to = to;
+            let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
+            let mut answer = self.talker.models.begin(config, body, begin_max).await?;
             let until = tokio::time::Instant::now() + WHOLE_MAX;
+            let mut wanted = Vec::new();
             let mut take = |said: Vec<Said>| {
                 for said in said {
                     match said {
                         Said::Sentence(text) => drop(to.send(text)),
-                        Said::Do(call) => drop(wanted.get_or_insert(call)),
+                        Said::Do(call) => wanted.push(call),
                     }
                 }
             };
-            while let Some(piece) = answer.piece(until).await.map_err(|error| error.to_string())? {
-                take(talking.dialogue.read(&piece).map_err(|fault| fault.to_string())?);
+            if answer.kind().starts_with("application/json") {
+                let whole = answer.whole(until, ANSWER_BYTES_MAX).await?;
+                let whole = whole.ok_or_else(|| model::ModelFault::Rubbish("too much at once".to_owned()))?;
+                take(dialogue.read_whole(&whole)?);
             }
-            take(talking.dialogue.end().map_err(|fault| fault.to_string())?);
-            drop(to);
-            Ok::<_, String>(wanted)
+            while let Some(piece) = answer.piece(until).await? {
+                take(dialogue.read(&piece)?);
+            }
+            take(dialogue.end()?);
+            // They may hang up before the last word is spoken.
+            if let Some(call) = wanted.iter().find(|call| call.tool == Tool::OptOut) {
+                self.tell(Told::Deed { number: self.number, deed: deed(call) });
+            }
+            Ok(wanted)
         };
-        let (wanted, spoken) = tokio::join!(read, speak);
-        talking.spoken.extend(spoken?);
+        // What has come of an answer that breaks off is said; one that cannot be spoken is not read on.
+        let (wanted, ()) = tokio::try_join!(async { Ok(read.await) }, speak)?;
         wanted
     }
 
-    fn set_field(&self, call: &model::ToolCall) -> String {
+    /// Tells what comes next. What the callee waits for the first of it is the model's time, also when it is a line that asks for patience.
+    fn say_next(&self, uttered: &Uttered, text: &str) {
+        let took = if uttered.is_empty() { self.began.elapsed() } else { Duration::ZERO };
+        self.tell(Told::Says { number: self.number, text: text.to_owned(), took });
+    }
+
+    async fn speak(&self, text: &str, uttered: &mut Uttered, pieces: &mut Pieces) -> Result<(), Fault> {
+        let before = pieces.samples_sent();
+        let sentence = Sentence {
+            text: text.to_owned(),
+            voice: self.talk.voice.clone(),
+            language: self.talk.language.clone(),
+        };
+        let mut result = Ok(());
+        for part in sentences(&spoken(text, &self.talk.language)) {
+            result = self.talker.speaker.part(part, &sentence, pieces).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        pieces.flush();
+        let samples = pieces.samples_sent() - before;
+        uttered.is_made(Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE)));
+        result.map_err(|why| Fault { kind: "voice", why })
+    }
+
+    /// Does all that an answer wants, in its order, with what came of it; and how the conversation ends, if it does. Who wants no more calls
+    /// gets none, however else it was to end.
+    async fn work(&self, calls: Vec<ToolCall>) -> (Vec<(ToolCall, String)>, Option<ModelDeed>) {
+        let until = Instant::now() + LOOK_UPS_MAX;
+        let (mut outcomes, mut ending) = (Vec::new(), None);
+        for call in calls {
+            let outcome = match call.tool {
+                Tool::SetField => self.set_field(&call),
+                Tool::LookUp => self.look_up(&call, until.saturating_duration_since(Instant::now())).await,
+                Tool::Transfer | Tool::HangUp | Tool::OptOut | Tool::CallBack => {
+                    if ending.is_none() || call.tool == Tool::OptOut {
+                        ending = Some(deed(&call));
+                    }
+                    String::new()
+                }
+            };
+            outcomes.push((call, outcome));
+        }
+        (outcomes, ending)
+    }
+
+    fn set_field(&self, call: &ToolCall) -> String {
         let argument = |name: &str| {
             call.arguments.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
         };
@@ -249,7 +262,7 @@ impl Turn<'_> {
         "noted".to_owned()
     }
 
-    async fn look_up(&self, call: &model::ToolCall) -> String {
+    async fn look_up(&self, call: &ToolCall, timeout: Duration) -> String {
         let query =
             call.arguments.first().map(|(_, query)| super::hearing::escaped(query)).unwrap_or_default();
         let Some(url) = &self.talk.look_up else { return "nothing can be looked up".to_owned() };
@@ -258,9 +271,9 @@ impl Turn<'_> {
             url: url.replace("{}", &query),
             headers: Vec::new(),
             body: None,
-            timeout: LOOK_UP_MAX,
+            timeout,
         };
-        match self.models.fetcher.ask(&question).await {
+        match self.talker.fetcher.ask(&question).await {
             Ok(answer) => answer.to_string(),
             Err(error) => format!("it failed: {error}"),
         }
@@ -291,49 +304,14 @@ impl Talking {
                 words_an_answer: talk.words_max as usize,
             },
         };
-        Self { dialogue: model::Dialogue::new(rules, Instant::now()), spoken: Vec::new() }
-    }
-
-    /// What was heard of the last turn in so much time: whole sentences, and of the one that was cut the words that had their time.
-    fn heard(&self, mut time: Duration) -> String {
-        let mut heard = Vec::new();
-        for (text, lasts) in &self.spoken {
-            if time >= *lasts {
-                heard.push(text.clone());
-                time -= *lasts;
-                continue;
-            }
-            let words: Vec<&str> = text.split_whitespace().collect();
-            let share = time.as_secs_f64() / lasts.as_secs_f64().max(0.001);
-            heard.push(words[..(words.len() as f64 * share) as usize].join(" "));
-            break;
-        }
-        heard.join(" ")
+        Self { dialogue: model::Dialogue::new(rules, Instant::now()), uttered: Uttered::default() }
     }
 }
 
-fn sentence(talk: &Talk, text: &str) -> Sentence {
-    Sentence { text: text.to_owned(), voice: talk.voice.clone(), language: talk.language.clone() }
-}
-
-async fn until_some(sentences: &mpsc::UnboundedReceiver<String>) {
-    while sentences.is_empty() && !sentences.is_closed() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn question(config: &ModelConfig, body: &serde_json::Value) -> Result<http::Question, String> {
-    let mut fields = vec![("content-type".to_owned(), "application/json".to_owned())];
-    if !config.key.0.is_empty() {
-        fields.push(("authorization".to_owned(), format!("Bearer {}", config.key.0)));
-    }
-    let url = format!("{}/chat/completions", config.url.trim_end_matches('/'));
-    Ok(http::Question {
-        method: ::http::Method::POST,
-        url: url.parse().map_err(|error| format!("the model's address: {error}"))?,
-        headers: http::headers(&fields).map_err(|error| error.to_string())?,
-        body: Bytes::from(body.to_string()),
-    })
+/// What ends the conversation, with the model's word on it.
+fn deed(call: &ToolCall) -> ModelDeed {
+    let word = call.arguments.first().map(|(_, word)| word.clone()).unwrap_or_default();
+    ModelDeed::Tool(of_script(call.tool), word)
 }
 
 fn ended(over: Over) -> ModelDeed {

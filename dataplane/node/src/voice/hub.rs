@@ -18,9 +18,10 @@ use tokio::time::MissedTickBehavior;
 use super::asking::Asker;
 use super::attending::{Bots, Stream};
 use super::config::VoiceConfig;
-use super::conversing::{Conversation, Models};
+use super::conversing::{Conversation, Talker};
 use super::hearing::{Ear, Recognisers};
 use super::interpreting::Interpreter;
+use super::models::Models;
 use super::running::Connector;
 use super::speaking::Speaker;
 use super::{Command, FreeSessions, Surroundings};
@@ -63,7 +64,7 @@ pub(super) struct Hub {
     bots: Bots,
     speaker: Speaker,
     asker: Asker,
-    models: Models,
+    talker: Talker,
     free: FreeSessions,
     calls: HashMap<CallKey, Call>,
     news: mpsc::UnboundedSender<News>,
@@ -118,7 +119,8 @@ impl Hub {
     ) -> Self {
         let Surroundings { taps, mail, results, metrics, lag } = around;
         let (news, heard) = mpsc::unbounded_channel();
-        let interpreter = Interpreter::new(fetcher, models.clone(), metrics.clone(), news.clone());
+        let talker = Talker::new(models.clone(), fetcher.clone(), speaker.clone(), metrics.clone());
+        let interpreter = Interpreter::new(fetcher, models, metrics.clone(), news.clone());
         Self {
             waiting: mail.iter().map(|_| VecDeque::new()).collect(),
             bots: Bots::new(config, metrics.bots().clone()),
@@ -131,7 +133,7 @@ impl Hub {
             lag,
             speaker,
             asker,
-            models,
+            talker,
             free,
             news,
         }
@@ -193,7 +195,7 @@ impl Hub {
             }
             Wish::Converse { number, talk } => {
                 let heard = call.cut_short.take();
-                let task = self.models.answer(key, number, *talk, &call.conversation, heard, &self.news);
+                let task = self.talker.answer(key, number, *talk, &call.conversation, heard, &self.news);
                 call.model_turn = Some(number);
                 if let Some((_, before)) = call.speaking.replace((number, task)) {
                     before.abort();

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::conversing::Models;
 use super::hub::{CallKey, News};
+use super::models::Models;
 use crate::metrics::VoiceMetrics;
 
 /// Asks what answers mean. Cheap to clone.
@@ -129,7 +129,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::super::config::{ModelConfig, VoiceConfig};
-    use super::super::speaking::Speaker;
     use super::*;
 
     /// A server that answers every request with this body, or never, and what it was asked last.
@@ -171,15 +170,13 @@ mod tests {
                 {{"do":"hang_up","id":"bye"}}]}}"#
         );
         let program = Arc::new(crate::assets::program(&json).expect("a script"));
-        let folder = tempfile::tempdir().expect("a folder");
         let model = ModelConfig { url: model_url.to_owned(), model: "m".to_owned(), key: Default::default() };
         let config = VoiceConfig { models: [("small".to_owned(), model)].into(), ..VoiceConfig::default() };
-        let speaker = Speaker::open(&config, folder.path()).expect("a speaker");
         let networks = networks.iter().map(|network| network.parse().expect("a network")).collect();
         let fetcher = Fetcher::new(Reach::with(networks));
         let registry = Registry::new();
         let (news, mut heard) = mpsc::unbounded_channel();
-        let models = Models::new(&config, fetcher.clone(), speaker);
+        let models = Models::new(&config);
         let interpreter = Interpreter::new(fetcher, models, VoiceMetrics::new(&registry), news);
         let step = StepIndex(0);
         let inquiry = program.understand(step, "two boxes", jiff::Zoned::now().date());

@@ -1,6 +1,6 @@
 //! Chat completions as JSON: tools, and the chunks of a streamed answer.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 /// Something that the model may do beside speaking.
@@ -82,6 +82,15 @@ pub struct ToolCall {
     pub arguments: Vec<(String, String)>,
 }
 
+impl ToolCall {
+    /// As the model called it, for the history.
+    pub(super) fn described(&self) -> Value {
+        let arguments = self.arguments.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+        let arguments = Value::Object(arguments.collect()).to_string();
+        json!({ "id": self.id, "type": "function", "function": { "name": self.tool.name(), "arguments": arguments } })
+    }
+}
+
 /// An answer that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelFault {
@@ -96,26 +105,30 @@ pub enum ModelFault {
     Tool(String),
 }
 
-/// A piece of a streamed answer.
+/// A piece of a streamed answer, or a whole one. Servers differ in what they leave out and what they send as `null`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) choices: Vec<Choice>,
     #[serde(default)]
     pub(super) usage: Option<Usage>,
     #[serde(default)]
-    pub(super) error: Option<ServerError>,
+    error: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct ServerError {
-    #[serde(default)]
-    pub(super) message: String,
+impl Chunk {
+    /// What the server says is wrong: `{"error": {"message": …}}` or `{"error": …}`.
+    pub(super) fn error(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let words = error.get("message").unwrap_or(error).as_str().unwrap_or("an error without a word");
+        Some(words.chars().filter(|sign| !sign.is_control()).take(200).collect())
+    }
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
-    #[serde(default)]
+    /// Of an answer that is not streamed, all of it.
+    #[serde(default, alias = "message", deserialize_with = "null_is_default")]
     pub(super) delta: Delta,
 }
 
@@ -123,7 +136,7 @@ pub(super) struct Choice {
 pub(super) struct Delta {
     #[serde(default)]
     pub(super) content: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) tool_calls: Vec<ToolDelta>,
 }
 
@@ -131,10 +144,10 @@ pub(super) struct Delta {
 #[derive(Debug, Deserialize)]
 pub(super) struct ToolDelta {
     #[serde(default)]
-    pub(super) index: usize,
+    pub(super) index: Option<usize>,
     #[serde(default)]
     pub(super) id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) function: FunctionDelta,
 }
 
@@ -149,10 +162,14 @@ pub(super) struct FunctionDelta {
 /// What an answer cost.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(super) struct Usage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) prompt_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) completion_tokens: u64,
+}
+
+fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A tool call that comes in pieces.
@@ -170,15 +187,29 @@ const CALLS_MAX: usize = 8;
 
 /// Adds a piece to the calls of an answer.
 pub(super) fn add_piece(calls: &mut Vec<PartialCall>, piece: ToolDelta) -> Result<(), ModelFault> {
-    if piece.index >= CALLS_MAX {
+    let id = piece.id.unwrap_or_default();
+    let begins = piece.function.name.as_ref().is_some_and(|name| !name.is_empty()) && !id.is_empty();
+    // Some servers count none of their calls, or all of them as the first.
+    let is_another = |call: &PartialCall| begins && !call.id.is_empty() && call.id != id;
+    let index = match piece.index {
+        Some(index) if !calls.get(index).is_some_and(is_another) => index,
+        _ if calls.last().is_none_or(is_another) => calls.len(),
+        _ => calls.len() - 1,
+    };
+    if index >= CALLS_MAX {
         return Err(ModelFault::Tool(format!("more than {CALLS_MAX} at once")));
     }
-    while calls.len() <= piece.index {
+    while calls.len() <= index {
         calls.push(PartialCall::default());
     }
-    let call = &mut calls[piece.index];
-    call.id.push_str(piece.id.as_deref().unwrap_or_default());
-    call.name.push_str(piece.function.name.as_deref().unwrap_or_default());
+    let call = &mut calls[index];
+    // Some send both again with every piece.
+    if call.id.is_empty() {
+        call.id = id;
+    }
+    if let Some(name) = piece.function.name.filter(|name| *name != call.name) {
+        call.name.push_str(&name);
+    }
     call.arguments.push_str(piece.function.arguments.as_deref().unwrap_or_default());
     if call.arguments.len() + call.name.len() + call.id.len() > ARGUMENTS_MAX {
         return Err(ModelFault::Tool("arguments without end".to_owned()));

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use spoken::first_sentence;
 
-use super::chat::{self, Chunk, ModelFault, PartialCall, Tool, ToolCall};
+use super::chat::{self, Chunk, ModelFault, PartialCall, Tool, ToolCall, Usage};
 use super::event_stream::EventStream;
+use super::text;
+
+/// Longest answer that is read, in bytes with all that surrounds its words: more than a model writes in a minute, with its thoughts.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 /// What a conversation may be.
 #[derive(Clone, Debug)]
@@ -30,7 +33,8 @@ pub struct Limits {
     pub turns: u32,
     /// From its beginning.
     pub time: Duration,
-    /// Tokens, as the server counts them, of questions and answers together.
+    /// Tokens of questions and answers together, as the server counts them. Where it does not, or an answer was interrupted before it
+    /// did, they are estimated: four letters are one, and each Chinese or Japanese character.
     pub tokens: u64,
     /// Words of one answer; the rest of it is left unsaid.
     pub words_an_answer: usize,
@@ -41,10 +45,13 @@ pub struct Limits {
 pub enum Line {
     /// The callee.
     Callee(String),
-    /// The model: what was heard of it.
-    Model(String),
-    /// The model wanted something done, and what came of it.
-    Done(ToolCall, String),
+    /// An answer of the model.
+    Model {
+        /// What was heard of it.
+        said: String,
+        /// What it wanted done, and what came of each.
+        did: Vec<(ToolCall, String)>,
+    },
 }
 
 /// What comes of a piece of an answer.
@@ -92,6 +99,14 @@ struct Answer {
     words: usize,
     calls: Vec<PartialCall>,
     is_cut: bool,
+    /// What was read of it.
+    bytes: usize,
+    /// Something of a completion was in it.
+    has_come: bool,
+    /// The last that the server said of its cost.
+    usage: Option<Usage>,
+    /// An estimate of the same, in quarters of tokens.
+    quarter_tokens: u64,
 }
 
 impl Dialogue {
@@ -106,13 +121,16 @@ impl Dialogue {
         self.go_on(now)
     }
 
-    /// What was asked for was done. Gives the body of the request for what the model says to it.
-    pub fn done(&mut self, now: Instant, call: ToolCall, outcome: &str) -> Result<Value, Over> {
-        self.lines.push(Line::Done(call, outcome.to_owned()));
+    /// All that the last answer wanted was done. Gives the body of the request for what the model says to it.
+    pub fn done(&mut self, now: Instant, outcomes: Vec<(ToolCall, String)>) -> Result<Value, Over> {
+        if let Some(Line::Model { did, .. }) = self.lines.last_mut() {
+            *did = outcomes;
+        }
         self.go_on(now)
     }
 
     fn go_on(&mut self, now: Instant) -> Result<Value, Over> {
+        self.settle();
         let limits = &self.rules.limits;
         let over = [
             (self.was_forbidden, Over::Forbidden),
@@ -124,8 +142,21 @@ impl Dialogue {
             return Err(over);
         }
         self.turns += 1;
-        self.answer = Some(Answer::default());
-        Ok(self.request())
+        let request = self.request();
+        let quarter_tokens = text::quarter_tokens(&request["messages"].to_string());
+        self.answer = Some(Answer { quarter_tokens, ..Answer::default() });
+        Ok(request)
+    }
+
+    /// No more of the answer is taken; what it cost is counted.
+    fn settle(&mut self) -> Option<Answer> {
+        let answer = self.answer.take()?;
+        let tokens = match answer.usage {
+            Some(usage) => usage.prompt_tokens.saturating_add(usage.completion_tokens),
+            None => answer.quarter_tokens.div_ceil(4),
+        };
+        self.tokens = self.tokens.saturating_add(tokens);
+        Some(answer)
     }
 
     fn request(&self) -> Value {
@@ -133,19 +164,16 @@ impl Dialogue {
         for line in &self.lines {
             match line {
                 Line::Callee(said) => messages.push(json!({ "role": "user", "content": said })),
-                Line::Model(said) => messages.push(json!({ "role": "assistant", "content": said })),
-                Line::Done(call, outcome) => {
-                    let arguments: serde_json::Map<_, _> = call
-                        .arguments
-                        .iter()
-                        .map(|(name, value)| (name.clone(), value.as_str().into()))
-                        .collect();
-                    let arguments = Value::Object(arguments).to_string();
-                    messages.push(json!({ "role": "assistant", "content": null, "tool_calls": [{
-                        "id": call.id, "type": "function",
-                        "function": { "name": call.tool.name(), "arguments": arguments },
-                    }] }));
-                    messages.push(json!({ "role": "tool", "tool_call_id": call.id, "content": outcome }));
+                Line::Model { said, did } => {
+                    let content = if said.is_empty() { Value::Null } else { said.as_str().into() };
+                    let mut message = json!({ "role": "assistant", "content": content });
+                    if !did.is_empty() {
+                        message["tool_calls"] = did.iter().map(|(call, _)| call.described()).collect();
+                    }
+                    messages.push(message);
+                    messages.extend(did.iter().map(|(call, outcome)| {
+                        json!({ "role": "tool", "tool_call_id": call.id, "content": outcome })
+                    }));
                 }
             }
         }
@@ -157,62 +185,131 @@ impl Dialogue {
         });
         if !self.rules.tools.is_empty() {
             body["tools"] = self.rules.tools.iter().map(|tool| tool.described()).collect();
+            body["parallel_tool_calls"] = false.into();
         }
         body
+    }
+
+    /// The same request without what some servers refuse to know. They lose little by it: tokens are estimated, tool calls taken as they
+    /// come.
+    pub fn simplify(request: &mut Value) {
+        if let Some(fields) = request.as_object_mut() {
+            fields.remove("stream_options");
+            fields.remove("parallel_tool_calls");
+        }
     }
 
     /// A piece of the answer's body. A piece of an answer that was interrupted is passed over.
     pub fn read(&mut self, piece: &[u8]) -> Result<Vec<Said>, ModelFault> {
         let Some(mut answer) = self.answer.take() else { return Ok(Vec::new()) };
+        let said = self.take_piece(&mut answer, piece);
+        self.answer = Some(answer);
+        said
+    }
+
+    fn take_piece(&mut self, answer: &mut Answer, piece: &[u8]) -> Result<Vec<Said>, ModelFault> {
+        answer.bytes += piece.len();
+        if answer.bytes > ANSWER_BYTES_MAX {
+            return Err(ModelFault::Rubbish("an answer without end".to_owned()));
+        }
         let mut events = Vec::new();
         let read = answer.stream.read(piece, |event| events.push(event.to_owned()));
         read.map_err(|_| ModelFault::Rubbish("an event without end".to_owned()))?;
         let mut said = Vec::new();
         for event in events.iter().filter(|event| *event != "[DONE]") {
-            let chunk: Chunk = serde_json::from_str(event)
-                .map_err(|error| ModelFault::Rubbish(format!("at column {}", error.column())))?;
-            if let Some(error) = chunk.error {
-                return Err(ModelFault::Refused(error.message.chars().take(200).collect()));
-            }
-            if let Some(usage) = chunk.usage {
-                self.tokens += usage.prompt_tokens + usage.completion_tokens;
-            }
-            for delta in chunk.choices.into_iter().map(|choice| choice.delta) {
-                for piece in delta.tool_calls {
-                    chat::add_piece(&mut answer.calls, piece)?;
-                }
-                answer.rest.push_str(delta.content.as_deref().unwrap_or_default());
-                self.take_sentences(&mut answer, false, &mut said);
-            }
+            self.take_chunk(answer, event.as_bytes(), &mut said)?;
         }
-        self.answer = Some(answer);
         Ok(said)
     }
 
-    /// The answer is complete.
-    pub fn end(&mut self) -> Result<Vec<Said>, ModelFault> {
+    /// The answer in one piece, of a server that streams none.
+    pub fn read_whole(&mut self, body: &[u8]) -> Result<Vec<Said>, ModelFault> {
         let Some(mut answer) = self.answer.take() else { return Ok(Vec::new()) };
         let mut said = Vec::new();
+        let taken = self.take_chunk(&mut answer, body, &mut said);
+        self.answer = Some(answer);
+        taken.map(|()| said)
+    }
+
+    fn take_chunk(
+        &mut self,
+        answer: &mut Answer,
+        chunk: &[u8],
+        said: &mut Vec<Said>,
+    ) -> Result<(), ModelFault> {
+        let chunk: Chunk = serde_json::from_slice(chunk)
+            .map_err(|error| ModelFault::Rubbish(format!("at column {}", error.column())))?;
+        if let Some(words) = chunk.error() {
+            return Err(ModelFault::Refused(words));
+        }
+        answer.has_come |= !chunk.choices.is_empty();
+        // Some servers say it with each piece, of all pieces so far.
+        answer.usage = chunk.usage.or(answer.usage);
+        for delta in chunk.choices.into_iter().map(|choice| choice.delta) {
+            for piece in delta.tool_calls {
+                let arguments = piece.function.arguments.as_deref().unwrap_or_default();
+                answer.quarter_tokens += text::quarter_tokens(arguments);
+                chat::add_piece(&mut answer.calls, piece)?;
+            }
+            let content = delta.content.unwrap_or_default();
+            answer.quarter_tokens += text::quarter_tokens(&content);
+            answer.rest.push_str(&content);
+            self.take_sentences(answer, false, said);
+        }
+        Ok(())
+    }
+
+    /// The answer is complete: a fault if there was none.
+    pub fn end(&mut self) -> Result<Vec<Said>, ModelFault> {
+        let Some(mut answer) = self.settle() else { return Ok(Vec::new()) };
+        if !answer.has_come {
+            return Err(ModelFault::Rubbish("nothing".to_owned()));
+        }
+        let mut said = Vec::new();
         self.take_sentences(&mut answer, true, &mut said);
-        if !answer.spoken.is_empty() {
-            self.lines.push(Line::Model(answer.spoken.trim().to_owned()));
+        let spoken = answer.spoken.trim().to_owned();
+        if !spoken.is_empty() || !answer.calls.is_empty() {
+            self.lines.push(Line::Model { said: spoken, did: Vec::new() });
         }
-        for call in answer.calls {
-            said.push(Said::Do(chat::complete(call, &self.rules.tools)?));
+        let mut calls = Vec::new();
+        let mut fault = None;
+        for (n, mut call) in answer.calls.into_iter().enumerate() {
+            if call.id.is_empty() {
+                call.id = format!("call_{}_{n}", self.turns);
+            }
+            match chat::complete(call, &self.rules.tools) {
+                Ok(call) => calls.push(call),
+                Err(wrong) => fault = fault.or(Some(wrong)),
+            }
         }
+        // Who wants no more calls gets none, whatever else the model got wrong.
+        if let Some(fault) = fault.filter(|_| calls.iter().all(|call| call.tool != Tool::OptOut)) {
+            return Err(fault);
+        }
+        said.extend(calls.into_iter().map(Said::Do));
         Ok(said)
     }
 
-    /// The callee spoke into the answer, which was heard so far: what was not spoken never was. Of an answer that had come to its end the
-    /// history is set right.
-    pub fn interrupt(&mut self, heard: &str) {
-        let was_coming = self.answer.take().is_some();
-        if !was_coming && matches!(self.lines.last(), Some(Line::Model(_))) {
-            self.lines.pop();
+    /// The callee spoke into what the model said since the callee's last words, of which this was heard, answer by answer. What was not
+    /// heard never was said.
+    pub fn interrupt(&mut self, heard: &[String]) {
+        let mut heard = heard.iter().map(|heard| heard.trim());
+        let began =
+            self.lines.iter().rposition(|line| matches!(line, Line::Callee(_))).map_or(0, |at| at + 1);
+        for line in &mut self.lines[began..] {
+            let heard = heard.next().unwrap_or_default();
+            if let Line::Model { said, .. } = line
+                && said != heard
+            {
+                *said = cut(heard);
+            }
         }
-        if !heard.trim().is_empty() {
-            self.lines.push(Line::Model(format!("{} —", heard.trim())));
+        if self.settle().is_some() {
+            let said = cut(heard.next().unwrap_or_default());
+            self.lines.push(Line::Model { said, did: Vec::new() });
         }
+        self.lines
+            .retain(|line| !matches!(line, Line::Model { said, did } if said.is_empty() && did.is_empty()));
     }
 
     /// What was said, in order.
@@ -225,19 +322,17 @@ impl Dialogue {
         self.tokens
     }
 
-    /// Hands out sentences that are complete. The last may go on, unless the answer is at its end.
+    /// Hands out sentences that are complete. Of an answer that was cut off, nothing is kept.
     fn take_sentences(&mut self, answer: &mut Answer, is_end: bool, said: &mut Vec<Said>) {
-        let text = std::mem::take(&mut answer.rest);
-        let mut rest = text.as_str();
-        while let Some((sentence, after)) =
-            first_sentence(rest).filter(|(_, after)| is_end || !after.trim().is_empty())
+        let all = std::mem::take(&mut answer.rest);
+        let mut rest = all.as_str();
+        while !answer.is_cut
+            && let Some((sentence, after)) = text::next_sentence(rest, is_end)
         {
             self.say(answer, sentence, said);
             rest = after;
         }
-        if is_end && !rest.trim().is_empty() {
-            self.say(answer, rest.trim(), said);
-        } else {
+        if !answer.is_cut {
             answer.rest = rest.to_owned();
         }
     }
@@ -247,7 +342,7 @@ impl Dialogue {
         if self.rules.forbidden.iter().any(|word| lower.contains(word.as_str())) {
             (self.was_forbidden, answer.is_cut) = (true, true);
         }
-        answer.words += words(sentence);
+        answer.words += text::words(sentence);
         // The first sentence is always heard, however long.
         if answer.words > self.rules.limits.words_an_answer && !answer.spoken.is_empty() {
             answer.is_cut = true;
@@ -260,156 +355,10 @@ impl Dialogue {
     }
 }
 
-/// Words of a sentence; each Chinese character is one.
-fn words(sentence: &str) -> usize {
-    let ideographs = sentence.chars().filter(|sign| ('\u{4E00}'..='\u{9FFF}').contains(sign)).count();
-    ideographs + sentence.split_whitespace().filter(|word| word.is_ascii()).count()
+/// What was heard of an answer that was to go on.
+fn cut(heard: &str) -> String {
+    if heard.is_empty() { String::new() } else { format!("{heard} —") }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules() -> Rules {
-        Rules {
-            model: "m".into(),
-            system: "You are Acme's voice. The callee is Ann.".into(),
-            tools: vec![Tool::HangUp, Tool::SetField],
-            forbidden: vec!["guarantee".into()],
-            limits: Limits { turns: 3, time: Duration::from_secs(60), tokens: 1_000, words_an_answer: 20 },
-        }
-    }
-
-    fn begin() -> (Dialogue, Instant) {
-        let now = Instant::now();
-        (Dialogue::new(rules(), now), now)
-    }
-
-    fn event(delta: Value) -> Vec<u8> {
-        format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta }] })).into_bytes()
-    }
-
-    fn words(dialogue: &mut Dialogue, pieces: &[&str]) -> Vec<Said> {
-        pieces
-            .iter()
-            .flat_map(|piece| dialogue.read(&event(json!({ "content": piece }))).expect("good"))
-            .collect()
-    }
-
-    fn sentence(text: &str) -> Said {
-        Said::Sentence(text.to_owned())
-    }
-
-    #[test]
-    fn sentences_leave_as_they_are_complete() {
-        let (mut dialogue, now) = begin();
-        let body = dialogue.ask(now, "Who are you?").expect("asked");
-        assert_eq!(body["messages"][0]["role"], "system");
-        assert_eq!(body["messages"][1], json!({ "role": "user", "content": "Who are you?" }));
-        assert_eq!(body["tools"].as_array().map(Vec::len), Some(2));
-        let said = words(&mut dialogue, &["Good morn", "ing, I am from Acme.", " How can", " I help?"]);
-        assert_eq!(said, [sentence("Good morning, I am from Acme.")]);
-        assert_eq!(dialogue.end(), Ok(vec![sentence("How can I help?")]));
-        let all = "Good morning, I am from Acme. How can I help?";
-        assert_eq!(dialogue.lines()[1], Line::Model(all.to_owned()));
-        let body = dialogue.ask(now, "Fine.").expect("asked");
-        assert_eq!(body["messages"][2]["content"], all);
-    }
-
-    #[test]
-    fn an_interruption_leaves_what_was_heard() {
-        let (mut dialogue, now) = begin();
-        dialogue.ask(now, "Tell me all.").expect("asked");
-        words(&mut dialogue, &["It is a long story, you see. It began", " in May."]);
-        dialogue.interrupt("It is a long");
-        assert_eq!(words(&mut dialogue, &[" And so on."]), []);
-        assert_eq!(dialogue.end(), Ok(vec![]));
-        assert_eq!(dialogue.lines().last(), Some(&Line::Model("It is a long —".to_owned())));
-        // After it came to its end.
-        dialogue.ask(now, "Go on.").expect("asked");
-        words(&mut dialogue, &["It began in the month of May."]);
-        dialogue.end().expect("good");
-        dialogue.interrupt("");
-        assert_eq!(dialogue.lines().last(), Some(&Line::Callee("Go on.".to_owned())));
-    }
-
-    #[test]
-    fn tools_come_in_pieces() {
-        let (mut dialogue, now) = begin();
-        dialogue.ask(now, "I'm Bob.").expect("asked");
-        for delta in [
-            json!({ "tool_calls": [{ "index": 0, "id": "c1", "type": "function", "function": { "name": "set_field", "arguments": "" } }] }),
-            json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{\"name\":\"first\"," } }] }),
-            json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "\"value\":\"Bob\"}" } }] }),
-        ] {
-            assert_eq!(dialogue.read(&event(delta)), Ok(vec![]));
-        }
-        dialogue.read(b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":40,\"completion_tokens\":9}}\n\ndata: [DONE]\n\n").expect("good");
-        let said = dialogue.end().expect("good");
-        let arguments = vec![("name".to_owned(), "first".to_owned()), ("value".to_owned(), "Bob".to_owned())];
-        let call = ToolCall { id: "c1".into(), tool: Tool::SetField, arguments };
-        assert_eq!((said, dialogue.tokens()), (vec![Said::Do(call.clone())], 49));
-        let body = dialogue.done(now, call, "ok").expect("goes on");
-        assert_eq!(body["messages"][3], json!({ "role": "tool", "tool_call_id": "c1", "content": "ok" }));
-    }
-
-    #[test]
-    fn limits_end_it() {
-        let (mut dialogue, now) = begin();
-        for _ in 0..3 {
-            dialogue.ask(now, "x").expect("asked");
-            dialogue.end().expect("nothing came");
-        }
-        assert_eq!(dialogue.ask(now, "x"), Err(Over::Turns));
-        let (mut dialogue, now) = begin();
-        assert_eq!(dialogue.ask(now + Duration::from_secs(60), "x"), Err(Over::Time));
-        let (mut dialogue, now) = begin();
-        dialogue.ask(now, "x").expect("asked");
-        dialogue.read(b"data: {\"usage\":{\"prompt_tokens\":1000}}\n\n").expect("good");
-        assert_eq!(dialogue.ask(now, "x"), Err(Over::Tokens));
-    }
-
-    #[test]
-    fn too_many_words_and_forbidden_ones_are_left_unsaid() {
-        let (mut dialogue, now) = begin();
-        dialogue.ask(now, "x").expect("asked");
-        let ten = "one two three four five six seven eight nine ten. ";
-        words(&mut dialogue, &[ten, ten, ten, ten]);
-        dialogue.end().expect("good");
-        assert_eq!(dialogue.lines()[1], Line::Model(format!("{ten}{ten}").trim().to_owned()));
-        dialogue.ask(now, "Is it safe?").expect("asked");
-        let said = words(&mut dialogue, &["It is quite safe. We GUARANTEE a profit. Trust me in this."]);
-        assert_eq!(said, [sentence("It is quite safe.")]);
-        assert_eq!(dialogue.end(), Ok(vec![]));
-        assert_eq!(dialogue.ask(now, "x"), Err(Over::Forbidden));
-    }
-
-    #[test]
-    fn rubbish_is_a_fault() {
-        for bytes in [
-            &b"data: <html>\n\n"[..],
-            b"data: {\"choices\":5}\n\n",
-            b"data: {\"error\":{\"message\":\"no\"}}\n\n",
-        ] {
-            let (mut dialogue, now) = begin();
-            dialogue.ask(now, "x").expect("asked");
-            dialogue.read(bytes).expect_err("no answer");
-        }
-        for arguments in ["{", "[]", "\"x\""] {
-            let (mut dialogue, now) = begin();
-            dialogue.ask(now, "x").expect("asked");
-            let function = json!({ "name": "hang_up", "arguments": arguments });
-            dialogue
-                .read(&event(json!({ "tool_calls": [{ "index": 0, "id": "c", "function": function }] })))
-                .expect("a piece");
-            assert!(matches!(dialogue.end(), Err(ModelFault::Tool(_))));
-        }
-        let (mut dialogue, now) = begin();
-        dialogue.ask(now, "x").expect("asked");
-        let function = json!({ "name": "format_disk", "arguments": "{}" });
-        dialogue
-            .read(&event(json!({ "tool_calls": [{ "index": 0, "id": "c", "function": function }] })))
-            .expect("a piece");
-        assert!(matches!(dialogue.end(), Err(ModelFault::Tool(_))), "not offered");
-    }
-}
+mod tests;
