@@ -12,6 +12,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, VecDeque},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,7 +21,7 @@ use common::{
     entropy::Entropy,
     slab::{Key, Slab},
 };
-use media::{DropReason, Lookup};
+use media::{DropReason, Lookup, Prompt};
 use pools::Pools;
 use sip::Endpoint;
 
@@ -76,6 +77,8 @@ pub struct Calls {
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     events: VecDeque<Event>,
     entropy: Entropy,
+    /// What callees hear while the telephone of whom they are given to rings.
+    ring_back: Arc<Prompt>,
     counters: Counters,
     next_report: Instant,
     /// Calls were here since the last report.
@@ -97,6 +100,7 @@ impl Calls {
             deadlines: BinaryHeap::new(),
             events: VecDeque::new(),
             entropy,
+            ring_back: transferring::ring_back(),
             counters: Counters::default(),
             next_report: now + REPORT_INTERVAL,
             unreported: false,

@@ -52,6 +52,7 @@ pub mod beep;
 mod codec;
 pub mod dtmf;
 pub mod g711;
+mod keys;
 pub mod latch;
 pub mod music;
 pub mod pool;

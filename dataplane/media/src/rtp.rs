@@ -183,6 +183,29 @@ impl Sender {
         end
     }
 
+    /// Writes a telephone-event in place of a frame of 20 ms, and returns the length of the packet. `timestamp` is that of the event's start,
+    /// whose packet has the marker bit (RFC 4733 section 2.5.1.1).
+    ///
+    /// # Panics
+    /// If `out` is too short for the packet.
+    pub fn write_event(
+        &mut self,
+        payload_type: u8,
+        is_first: bool,
+        timestamp: u32,
+        event: [u8; 4],
+        out: &mut [u8],
+    ) -> usize {
+        let Self { ssrc, sequence, .. } = *self;
+        Header { marker: is_first, payload_type, sequence, timestamp, ssrc }.write(out);
+        let end = HEADER_LEN + event.len();
+        out[HEADER_LEN..end].copy_from_slice(&event);
+        self.sequence = sequence.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(event.len() as u32);
+        self.skip(crate::FRAME_SAMPLES as u32);
+        end
+    }
+
     /// Lets a frame of `samples` pass without a packet.
     pub fn skip(&mut self, samples: u32) {
         self.talking = false;

@@ -17,6 +17,7 @@ use common::prefetch::prefetch;
 
 use crate::beep::Beep;
 use crate::dtmf::{self, Digit};
+use crate::keys::Keys;
 use crate::latch::{Judgement, Latch, Latching};
 use crate::music::Music;
 use crate::pool::PoolExhausted;
@@ -168,9 +169,13 @@ struct Playing {
     at: usize,
 }
 
-/// Prompts that wait for their turn. Few calls have some, so it is kept apart.
+/// What waits to be sent. Few calls have any of it, so it is kept apart.
 #[derive(Debug, Default)]
-struct Following(VecDeque<Arc<Prompt>>);
+struct Waiting {
+    /// What is played after what is playing.
+    prompts: VecDeque<Arc<Prompt>>,
+    keys: Keys,
+}
 
 /// The media of one call. What each tick and packet touches comes first: [`MediaSession::HOT_BYTES`].
 #[derive(Debug)]
@@ -185,6 +190,8 @@ pub struct MediaSession {
 struct Hot {
     /// A key is down at the far end, or digits wait to be taken.
     digits: bool,
+    /// Keys are being pressed for the far end.
+    pressing: bool,
     sender: Sender,
     playing: Option<Playing>,
     far: Option<Far>,
@@ -216,8 +223,7 @@ struct Far {
 struct Cold {
     /// The tone of an answering machine is over, and the owner has not been told.
     beeped: bool,
-    /// What is played after what is playing.
-    following: Option<Box<Following>>,
+    waiting: Option<Box<Waiting>>,
     digits: dtmf::Receiver,
     drops: [u32; DropReason::COUNT],
     exchange: Exchange,
@@ -233,6 +239,7 @@ impl MediaSession {
         MediaSession {
             hot: Hot {
                 digits: false,
+                pressing: false,
                 sender: Sender::new(config.ssrc, config.sequence, config.timestamp),
                 playing: None,
                 far: None,
@@ -252,7 +259,7 @@ impl MediaSession {
             },
             cold: Cold {
                 beeped: false,
-                following: None,
+                waiting: None,
                 digits: dtmf::Receiver::new(),
                 drops: [0; DropReason::COUNT],
                 exchange,
@@ -290,33 +297,43 @@ impl MediaSession {
     /// Plays a prompt from its beginning with the next tick, in place of whatever was playing. One that was replaced
     /// does not report its end.
     pub fn play(&mut self, prompt: Arc<Prompt>) {
-        self.hot.prompt_ended = false;
-        self.cold.following = None;
+        self.stop_playing();
         self.hot.playing = Some(Playing { prompt, at: 0 });
     }
 
     /// Plays a prompt after what is playing, without a gap, and as one with it: only the end of the last is reported.
     pub fn play_after(&mut self, prompt: Arc<Prompt>) {
         match self.hot.playing {
-            Some(_) => self.cold.following.get_or_insert_default().0.push_back(prompt),
+            Some(_) => self.cold.waiting.get_or_insert_default().prompts.push_back(prompt),
             None => self.play(prompt),
         }
     }
 
     /// Plays a frame of somebody who is talking now, after those that wait already. Of too many the oldest is left out.
     pub fn play_live(&mut self, frame: Arc<Prompt>) {
-        if let Some(following) = &mut self.cold.following
-            && following.0.len() >= LIVE_FRAMES_MAX
+        if let Some(waiting) = &mut self.cold.waiting
+            && waiting.prompts.len() >= LIVE_FRAMES_MAX
         {
-            following.0.pop_front();
+            waiting.prompts.pop_front();
         }
         self.play_after(frame);
+    }
+
+    /// Presses a key for the far end, with the next tick or after those that are being pressed; what is played goes on unheard meanwhile. Says
+    /// whether the far end takes keys, and is told of this one.
+    pub fn press(&mut self, key: common::digits::Digit) -> bool {
+        let takes_keys = self.plan().is_some_and(|plan| plan.telephone_event.is_some());
+        let is_told = takes_keys && self.cold.waiting.get_or_insert_default().keys.press(key);
+        self.hot.pressing |= is_told;
+        is_told
     }
 
     /// Stops the prompt, and says whether there was one. Its end is not reported.
     pub fn stop_playing(&mut self) -> bool {
         self.hot.prompt_ended = false;
-        self.cold.following = None;
+        if let Some(waiting) = &mut self.cold.waiting {
+            waiting.prompts.clear();
+        }
         self.hot.playing.take().is_some()
     }
 
@@ -362,11 +379,20 @@ impl MediaSession {
             }
             return None;
         };
-        let frame = next_frame(&mut hot.playing, &mut self.cold.following, &mut hot.prompt_ended);
+        let frame = next_frame(&mut hot.playing, &mut self.cold.waiting, &mut hot.prompt_ended);
         if let Some(recorder) = &mut hot.recorder {
             recorder.sent(now, frame);
         }
         let frame = frame.and_then(|(prompt, at)| prompt.frame(plan.codec, at));
+        if hot.pressing
+            && let (Some(waiting), Some(payload_type)) = (&mut self.cold.waiting, plan.telephone_event)
+            && let Some(len) = waiting.keys.write(&mut hot.sender, payload_type, out)
+        {
+            hot.echo.sent(None);
+            hot.pressing = !waiting.keys.is_idle();
+            hot.sent += 1;
+            return Some(Transmit { to: latch.destination(), len });
+        }
         hot.echo.sent(frame.map(|frame| (plan.codec, &frame[..])));
         let frame = match frame {
             Some(frame) => frame,
@@ -584,12 +610,12 @@ impl Hot {
 /// The frame to play now, if any, by its prompt and number; notes the end of the prompt in the tick after its last frame.
 fn next_frame<'a>(
     playing: &'a mut Option<Playing>,
-    following: &mut Option<Box<Following>>,
+    waiting: &mut Option<Box<Waiting>>,
     ended: &mut bool,
 ) -> Option<(&'a Arc<Prompt>, usize)> {
     let current = playing.as_mut()?;
     if current.at >= current.prompt.frames() {
-        let Some(prompt) = following.as_mut().and_then(|following| following.0.pop_front()) else {
+        let Some(prompt) = waiting.as_mut().and_then(|waiting| waiting.prompts.pop_front()) else {
             *playing = None;
             *ended = true;
             return None;

@@ -89,47 +89,53 @@ impl Calls {
     fn take_media_events(&mut self, now: Instant, key: Key) {
         loop {
             let Some(call) = self.calls.find_mut(key).filter(|call| call.given_up.is_none()) else { return };
-            let Some(media) = call.media.as_mut() else { return };
-            match media.session.poll_event() {
-                None => return,
-                Some(MediaEvent::Latched(source)) => {
+            let Some(event) = call.media.as_mut().and_then(|media| media.session.poll_event()) else {
+                return;
+            };
+            if event == MediaEvent::PromptEnded && self.ring(key) {
+                continue;
+            }
+            let Some(call) = self.calls.find_mut(key) else { return };
+            match event {
+                MediaEvent::Latched(source) => {
+                    let Some(media) = call.media.as_mut() else { return };
                     let pool = self.pools.of(call.order.port_mode);
                     // A collision here is with a call whose peer has this very address: that call keeps it.
                     if pool.settle(now, &mut media.lease, source).is_ok() {
                         media.settled = true;
                     }
                 }
-                Some(MediaEvent::PromptEnded) => {
+                MediaEvent::PromptEnded => {
                     call.dialogue.on_prompt_ended(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::SpeechBegan) => {
+                MediaEvent::SpeechBegan => {
                     call.stamps.first_speech.get_or_insert(now);
                     call.dialogue.on_speech_began(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::SpeechEnded) => {
+                MediaEvent::SpeechEnded => {
                     call.dialogue.on_speech_ended(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::MusicBegan) => {
+                MediaEvent::MusicBegan => {
                     call.dialogue.on_music_began(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::MusicEnded) => {
+                MediaEvent::MusicEnded => {
                     call.dialogue.on_music_ended(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::Beep) => {
+                MediaEvent::Beep => {
                     call.dialogue.on_beep(now);
                     self.act(now, key);
                 }
-                Some(MediaEvent::Digit(pressed)) => {
+                MediaEvent::Digit(pressed) => {
                     if let Some(digit) = Digit::from_char(pressed.symbol) {
                         self.on_digit(now, key, digit);
                     }
                 }
-                Some(MediaEvent::RecordingOverrun) => {
+                MediaEvent::RecordingOverrun => {
                     let call = call.name();
                     self.events.push_back(Event::Recording { call, part: RecordingPart::Lost });
                 }
@@ -163,6 +169,7 @@ impl Calls {
     }
 
     pub(super) fn on_digit(&mut self, now: Instant, key: Key, digit: Digit) {
+        self.pass_key_on(key, digit);
         let Some(call) = self.calls.find_mut(key).filter(|call| !call.is_leg()) else { return };
         call.dialogue.on_digit(now, digit);
         let call = call.name();

@@ -8,10 +8,12 @@
 //! The node is asked first: it knows how the line writes a number, and whether the line has a place and a slot for a second
 //! call. Whatever goes wrong, the script goes on with the callee.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use common::slab::Key;
-use media::{Codec, Relay};
+use common::{digits::Digit, slab::Key};
+use media::tone::Tone;
+use media::{Codec, Prompt, Relay, SAMPLE_RATE};
 use script::TransferMode;
 use sip::ReferProgress;
 
@@ -20,6 +22,16 @@ use crate::{
     CallName, Event, HungUpBy, Leg, Order, Tap, Target,
     call::{Bridge, Call, State, Transfer},
 };
+
+/// How long a ring and the silence after it are.
+const RING_BACK_S: usize = 5;
+
+/// One ring and the silence after it.
+pub(super) fn ring_back() -> Arc<Prompt> {
+    let mut samples = vec![0; RING_BACK_S * SAMPLE_RATE as usize];
+    Tone::ring_back().fill(&mut samples);
+    Prompt::from_pcm(&samples, SAMPLE_RATE).expect("a tone of some seconds is a prompt")
+}
 
 impl Calls {
     /// The script gives the callee away.
@@ -101,11 +113,23 @@ impl Calls {
         self.counters.setting_up += 1;
         let call = self.calls.find_mut(key).expect("just looked at");
         call.bridge = Some(Box::new(Bridge { peer, is_leg: false, on_line: false, relay: Relay::new() }));
+        self.ring(key);
         if leg.send_at <= now {
             self.dial(now, peer);
         } else {
             self.set_deadline(peer, leg.send_at);
         }
+    }
+
+    /// The callee hears that it rings somewhere, once more. Says whether it does.
+    pub(super) fn ring(&mut self, key: Key) -> bool {
+        let waits =
+            |call: &&mut Call| !call.is_joined && call.bridge.as_ref().is_some_and(|bridge| !bridge.is_leg);
+        let Some(call) = self.calls.find_mut(key).filter(waits) else { return false };
+        if let Some(media) = &mut call.media {
+            media.session.play(self.ring_back.clone());
+        }
+        true
     }
 
     /// The second call was answered, and its session can be used: from here on both hear each other.
@@ -138,6 +162,15 @@ impl Calls {
         }
         if let Some(call) = self.calls.find_mut(key) {
             call.bridge = Some(bridge);
+        }
+    }
+
+    /// A key that one of two has pressed, by whatever means, is pressed for the other.
+    pub(super) fn pass_key_on(&mut self, key: Key, digit: Digit) {
+        let joined = self.calls.find(key).filter(|call| call.is_joined);
+        let peer = joined.and_then(|call| call.bridge.as_ref()).map(|bridge| bridge.peer);
+        if let Some(media) = peer.and_then(|peer| self.calls.find_mut(peer)?.media.as_mut()) {
+            media.session.press(digit);
         }
     }
 

@@ -145,6 +145,60 @@ fn two_calls_are_joined_and_end_together() {
     pair.check_nothing_is_left(4, 2);
 }
 
+/// Codes of the keys that a far end was told of, each with its longest duration.
+fn keys(pair: &Pair, index: usize) -> Vec<(u8, u16)> {
+    let mut keys = BTreeMap::new();
+    for event in pair.carrier.calls[index].audio.iter().filter(|packet| packet.payload_type == EVENTS) {
+        let duration = u16::from_be_bytes([event.payload[2], event.payload[3]]);
+        keys.entry((event.timestamp, event.payload[0]))
+            .and_modify(|max| *max = duration.max(*max))
+            .or_insert(duration);
+    }
+    keys.into_iter().map(|((_, code), duration)| (code, duration)).collect()
+}
+
+#[test]
+fn keys_of_both_reach_the_other_however_they_are_told() {
+    let (mut pair, call) = given("bridge", [answers(), clerk()]);
+    pair.say(0, Act::Request("INFO", "", Body::Dtmf("Signal=1\r\nDuration=160\r\n")));
+    target(&mut pair, call, true);
+    pair.run(ms(1_000));
+    for (index, key) in [
+        (0, "Signal=4\r\nDuration=160\r\n"),
+        (0, "Signal=#\r\nDuration=160\r\n"),
+        (1, "Signal=7\r\nDuration=160\r\n"),
+    ] {
+        pair.say(index, Act::Request("INFO", "", Body::Dtmf(key)));
+    }
+    pair.say(1, Act::Key { code: 9, down_ms: 100, end: true, duration: 800 });
+    pair.run(ms(1_000));
+    assert_eq!(keys(&pair, 1), [(4, 800), (11, 800)]);
+    assert_eq!(keys(&pair, 0), [(7, 800), (9, 800)]);
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+}
+
+#[test]
+fn the_callee_hears_that_it_rings_until_somebody_answers() {
+    let late =
+        Callee::rings().then(12_000, Act::Reply(200, "", Body::Answer)).then(12_000, Act::Speak(CLERK));
+    let (mut pair, call) = given("bridge", [answers(), late]);
+    target(&mut pair, call, true);
+    pair.run(ms(13_000));
+    let joined = pair.now - ms(1_000);
+    let is_tone = |payload: &[u8]| payload.iter().any(|byte| *byte != payload[0]);
+    let (rings, after): (Vec<_>, Vec<_>) = pair
+        .far()
+        .audio
+        .iter()
+        .filter(|packet| is_tone(&packet.payload))
+        .partition(|packet| packet.at < joined);
+    assert!((100..=160).contains(&rings.len()), "{} packets with a tone of three rings of 1 s", rings.len());
+    assert!(after.len() <= 1, "{} packets of tone once somebody is there", after.len());
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+}
+
 #[test]
 fn the_callee_hangs_up_on_whom_it_was_given_to() {
     for after_ms in [50, 2_000] {

@@ -13,6 +13,7 @@ pub use callee::{Act, Body, Callee, offer, press};
 pub use link::Link;
 pub use orders::{asks, collect, hang_up, play, plays, prompt, script, wait, whole_script};
 pub use pair::Pair;
+pub use rtp::EVENTS;
 
 use std::net::SocketAddr;
 use std::time::Duration;
