@@ -12,6 +12,7 @@ use call::{CallName, Mail};
 use common::AttemptId;
 use crossbeam_channel::{Receiver, Select};
 use disk::{Disk, DiskConfig, DiskError, Health, Repaired, Report};
+use jiff::tz::TimeZone;
 use link::{Down, Uplink, UplinkRefused};
 use proto::v1::AssetRequest;
 use script::Sentence;
@@ -146,8 +147,8 @@ impl Shell {
                 Action::LookUp { line, address } => self.side.look_up(line, address),
                 Action::Encode { prompt, wav } => self.side.encode(prompt, wav),
                 Action::Speak(sentence) => self.speak(sentence),
-                Action::Voice { shard, call, wish } => {
-                    self.wish(shard, call, wish);
+                Action::Voice { shard, call, zone, wish } => {
+                    self.wish(shard, call, zone, wish);
                 }
                 Action::Record { attempt, job } => self.record(attempt, job),
             }
@@ -185,10 +186,10 @@ impl Shell {
     }
 
     /// What finds no room is made up for by the call's own deadline, unless it is the end of something.
-    fn wish(&mut self, shard: u16, call: CallName, wish: Wish) {
+    fn wish(&mut self, shard: u16, call: CallName, zone: TimeZone, wish: Wish) {
         let Some(voice) = &self.voice else { return };
         let is_end = matches!(wish, Wish::End | Wish::Bot { wish: BotWish::Detach, .. });
-        let Err(command) = voice.command(Command::Wish { shard, call, wish }) else { return };
+        let Err(command) = voice.command(Command::Wish { shard, call, zone, wish }) else { return };
         tracing::warn!("the voice thread does not keep up");
         if is_end {
             self.voice_ends.push_back(command);

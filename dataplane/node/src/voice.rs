@@ -33,6 +33,7 @@ use ::voice::fetch::{Fetcher, Reach};
 use call::voice::Wish;
 use call::{CallName, Mail, TapQueue};
 use crossbeam_channel::Sender;
+use jiff::tz::TimeZone;
 use prometheus::Histogram;
 use script::Sentence;
 use shard::MailSender;
@@ -55,8 +56,8 @@ const COMMANDS_MAX: usize = 65_536;
 /// What the dispatcher hands over.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// A call wants something.
-    Wish { shard: u16, call: CallName, wish: Wish },
+    /// A call wants something. The zone is that of the callee.
+    Wish { shard: u16, call: CallName, zone: TimeZone, wish: Wish },
     /// A script's sentence is spoken before its calls.
     Prepare(Sentence),
 }

@@ -61,6 +61,8 @@ pub struct PlannedOrder {
     pub script: ScriptId,
     /// Whether it is recorded.
     pub record: bool,
+    /// IANA name of the campaign's time zone; empty for UTC.
+    pub time_zone: String,
     /// How long it may ring.
     pub max_ring_ms: u32,
     /// How long it may last.

@@ -472,6 +472,7 @@ impl<'a> Round<'a> {
             caller_id,
             script,
             record: campaign.spec.record,
+            time_zone: campaign.spec.schedule.time_zone.clone(),
             max_ring_ms: campaign.spec.max_ring_ms,
             max_call_ms: campaign.spec.max_call_ms,
             max_life: MAX_LIFE_BEYOND + std::time::Duration::from_millis(life_ms),

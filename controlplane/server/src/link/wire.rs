@@ -62,6 +62,7 @@ pub(crate) fn order(
         recording: attempt.to_string(),
         tap: v1::order::Tap::Nobody.into(),
         contact: contact::variables(fields, order.number),
+        time_zone: if order.time_zone.is_empty() { "UTC".to_owned() } else { order.time_zone.clone() },
     }
 }
 

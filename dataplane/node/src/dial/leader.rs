@@ -185,6 +185,7 @@ impl Leader {
                 None => order::Tap::Nobody.into(),
             },
             contact: self.config.script.iter().flat_map(|script| script.contact.clone()).collect(),
+            time_zone: String::new(),
         }));
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use call::voice::Wish;
 use call::{CallName, Mail};
 use common::{AttemptId, Epoch, LineId, PromptId};
+use jiff::tz::TimeZone;
 use media::{Block, Prompt};
 use proto::v1::{Heartbeat, asset_request, to_node};
 use script::Sentence;
@@ -152,6 +153,8 @@ pub enum Action {
         shard: u16,
         /// Which call.
         call: CallName,
+        /// Where the callee is.
+        zone: TimeZone,
         /// What.
         wish: Wish,
     },

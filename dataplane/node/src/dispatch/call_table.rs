@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use common::{AttemptId, LineId, UnixMicros};
+use jiff::tz::TimeZone;
 
 use super::shard_table::Declined;
 use crate::seen::TryKey;
@@ -44,6 +45,8 @@ pub(super) struct Call {
     pub(super) declined_by: Declined,
     /// File name stem of its recording.
     pub(super) recording: Box<str>,
+    /// Where the callee is.
+    pub(super) zone: TimeZone,
     /// The number of its newest `Begun`.
     pub(super) begun: Option<u64>,
     /// Wall clock when it began.

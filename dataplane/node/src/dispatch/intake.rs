@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::Tap;
 use common::{AttemptId, Epoch, LineId, ScriptId, UnixMicros};
+use jiff::tz::TimeZone;
 use media::Latching;
 use proto::v1::order::Tap as WireTap;
 use proto::v1::refused::Reason;
@@ -38,9 +39,10 @@ impl Dispatch {
             Err(refusal) => return self.tell_refused(now, key, line, refusal),
         };
         let recording = order.recording.clone().into_boxed_str();
+        let zone = zone(&order.time_zone);
         let stage = Stage::Parked(Box::new(order));
         let (declined_by, begun_at) = (Declined::default(), UnixMicros(0));
-        let call = Call { line, stage, expires, declined_by, recording, begun: None, begun_at };
+        let call = Call { line, stage, expires, declined_by, recording, zone, begun: None, begun_at };
         self.calls.insert(key, call);
         self.unpark_one(now, key);
     }
@@ -172,6 +174,18 @@ impl Dispatch {
     }
 }
 
+/// A zone that this node does not know is no reason not to call.
+fn zone(name: &str) -> TimeZone {
+    match name {
+        "" => TimeZone::system(),
+        "UTC" => TimeZone::UTC,
+        name => TimeZone::get(name).unwrap_or_else(|error| {
+            tracing::warn!(name, %error, "dates are understood in UTC, for want of the order's time zone");
+            TimeZone::UTC
+        }),
+    }
+}
+
 /// Checks what depends on nothing but the order, and says until when it may wait.
 fn check(now: Now, order: &proto::v1::Order) -> Result<Instant, Refusal> {
     let bad = |what: &str| Err(Refusal::new(Reason::BadOrder, what));
@@ -240,5 +254,13 @@ mod tests {
         for bad in ["", "..", "a/b", "a.wav", "a\0"] {
             assert!(!is_stem(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_zone_is_named_or_is_utc() {
+        let shanghai = zone("Asia/Shanghai");
+        let evening = "2026-11-22T20:00:00Z".parse::<jiff::Timestamp>().expect("a time");
+        assert_eq!(evening.to_zoned(shanghai).date(), jiff::civil::date(2026, 11, 23));
+        assert_eq!([zone("UTC"), zone("Nowhere/Land")], [TimeZone::UTC, TimeZone::UTC]);
     }
 }

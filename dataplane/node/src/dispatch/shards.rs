@@ -3,6 +3,7 @@
 use call::voice::{BotTold, BotWish, Told, Wish};
 use call::{CallName, Event, HungUpBy, Mail, RecordingPart};
 use common::AttemptId;
+use jiff::tz::TimeZone;
 use proto::v1::refused::Reason;
 use proto::v1::{OptedOut, Recorded, Released, event};
 use script::Reply;
@@ -43,7 +44,8 @@ impl Dispatch {
     /// Without a voice thread nobody listens, speaks or asks, and the script goes its own way.
     fn on_wish(&mut self, shard: u16, call: CallName, wish: Wish) {
         if self.settings.has_voice {
-            self.actions.push_back(Action::Voice { shard, call, wish });
+            let zone = self.calls.find(&key(call)).map_or(TimeZone::UTC, |call| call.zone.clone());
+            self.actions.push_back(Action::Voice { shard, call, zone, wish });
             return;
         }
         let told = match wish {

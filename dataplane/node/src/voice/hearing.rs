@@ -10,6 +10,7 @@ use ::voice::session::{self, Given, Target};
 use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Permit, Piece, Protocol};
 use call::CallName;
 use call::voice::{Hearing, Prosody, Told};
+use jiff::tz::TimeZone;
 use media::{Chunk, Codec};
 use script::{Ask, Program};
 use tokio::sync::mpsc;
@@ -58,6 +59,7 @@ pub(super) struct Recognisers {
 /// How a call is listened to.
 pub(super) struct Ear {
     call: CallKey,
+    zone: TimeZone,
     gate: Gate,
     codec: Option<Codec>,
     session: Option<Session>,
@@ -101,9 +103,10 @@ struct Question {
 }
 
 impl Ear {
-    pub(super) fn new(name: CallName) -> Self {
+    pub(super) fn new(name: CallName, zone: TimeZone) -> Self {
         Self {
             call: (name.attempt, name.route_try),
+            zone,
             gate: Gate::new(GATE_HANG_MS),
             codec: None,
             session: None,
@@ -409,7 +412,7 @@ impl Recognisers {
         let question = ear.question.take()?;
         let began = Instant::now();
         let text = question.said.join(" ");
-        let today = jiff::Zoned::now().date();
+        let today = jiff::Timestamp::now().to_zoned(ear.zone.clone()).date();
         let heard = question.program.understand(question.ask.step, &text, today);
         let opts_out = understanding::opts_out(&text);
         let understanding = began.elapsed();
@@ -435,7 +438,7 @@ impl Recognisers {
             return Some(Told::Heard { number, heard, hearing });
         };
         let Question { program, ask, .. } = question;
-        let answer = Answer { call: ear.call, number, program, step: ask.step, hearing };
+        let answer = Answer { call: ear.call, number, program, step: ask.step, today, hearing };
         ear.asking = Some(self.interpreter.ask(answer, inquiry));
         None
     }

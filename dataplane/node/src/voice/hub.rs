@@ -8,6 +8,7 @@ use ::voice::{Permit, session};
 use call::voice::{Told, Wish};
 use call::{CallName, Mail, TapQueue};
 use common::AttemptId;
+use jiff::tz::TimeZone;
 use prometheus::Histogram;
 use script::{Heard, Sentence};
 use shard::{MailRefused, MailSender};
@@ -152,7 +153,7 @@ impl Hub {
             tokio::select! {
                 command = commands.recv() => match command {
                     None => return,
-                    Some(Command::Wish { shard, call, wish }) => self.on_wish(shard, call, wish),
+                    Some(Command::Wish { shard, call, zone, wish }) => self.on_wish(shard, call, zone, wish),
                     Some(Command::Prepare(sentence)) => self.prepare(sentence),
                 },
                 Some(news) = heard.recv() => self.on_news(news),
@@ -169,7 +170,7 @@ impl Hub {
         }
     }
 
-    fn on_wish(&mut self, shard: u16, name: CallName, wish: Wish) {
+    fn on_wish(&mut self, shard: u16, name: CallName, zone: TimeZone, wish: Wish) {
         let key = (name.attempt, name.route_try);
         if let Wish::End = wish {
             return self.on_call_over(key);
@@ -178,7 +179,7 @@ impl Hub {
             shard,
             name,
             is_over: false,
-            ear: Ear::new(name),
+            ear: Ear::new(name, zone),
             bot: None,
             speaking: None,
             conversation: Conversation::default(),

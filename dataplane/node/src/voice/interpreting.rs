@@ -6,6 +6,7 @@ use std::time::Instant;
 use ::voice::fetch::{ANSWER_BYTES_MAX, Fetcher, Question};
 use ::voice::model::{Choosing, chosen};
 use call::voice::{Hearing, Told};
+use jiff::civil::Date;
 use script::{Choice, Heard, Inquiry, Oracle, Program, StepIndex};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -31,6 +32,8 @@ pub(super) struct Answer {
     pub(super) number: u32,
     pub(super) program: Arc<Program>,
     pub(super) step: StepIndex,
+    /// Where the callee is.
+    pub(super) today: Date,
     pub(super) hearing: Hearing,
 }
 
@@ -48,9 +51,9 @@ impl Interpreter {
     pub(super) fn ask(&self, answer: Answer, inquiry: Inquiry) -> AbortHandle {
         let interpreter = self.clone();
         let task = tokio::spawn(async move {
-            let Answer { call, number, program, step, mut hearing } = answer;
+            let Answer { call, number, program, step, today, mut hearing } = answer;
             let began = Instant::now();
-            let meant = tokio::time::timeout(inquiry.timeout, interpreter.meant(call, &inquiry)).await;
+            let meant = tokio::time::timeout(inquiry.timeout, interpreter.meant(call, &inquiry, today)).await;
             let meant = meant.unwrap_or_else(|_| Err("no answer in time".to_owned()));
             hearing.understanding += began.elapsed();
             let heard = match &meant {
@@ -74,7 +77,7 @@ impl Interpreter {
         task.abort_handle()
     }
 
-    async fn meant(&self, call: CallKey, inquiry: &Inquiry) -> Result<Value, String> {
+    async fn meant(&self, call: CallKey, inquiry: &Inquiry, today: Date) -> Result<Value, String> {
         match &inquiry.oracle {
             Oracle::Server { url, headers } => {
                 let question = Question {
@@ -87,7 +90,7 @@ impl Interpreter {
                 self.fetcher.ask(&question).await.map_err(|error| error.to_string())
             }
             Oracle::Model(name) => {
-                let choosing = choosing(inquiry, self.models.name(name)?);
+                let choosing = choosing(inquiry, self.models.name(name)?, today);
                 let until = tokio::time::Instant::now() + inquiry.timeout;
                 let answer = self.models.ask_once(name, &choosing.body(), until, ANSWER_BYTES_MAX).await?;
                 chosen(&answer).ok_or_else(|| "the model's answer is no choice".to_owned())
@@ -103,7 +106,7 @@ fn by(oracle: &Oracle) -> &'static str {
     }
 }
 
-fn choosing(inquiry: &Inquiry, model: &str) -> Choosing {
+fn choosing(inquiry: &Inquiry, model: &str, today: Date) -> Choosing {
     let line = |Choice { description, examples, .. }: &Choice| {
         let examples = (!examples.is_empty()).then(|| format!("such as \"{}\"", examples.join("\", \"")));
         description.clone().into_iter().chain(examples).collect::<Vec<_>>().join(", ")
@@ -115,7 +118,7 @@ fn choosing(inquiry: &Inquiry, model: &str) -> Choosing {
         question: inquiry.question.clone(),
         names: inquiry.intents.iter().map(|choice| (choice.intent.clone(), line(choice))).collect(),
         value: inquiry.expect.map(str::to_owned),
-        today: jiff::Zoned::now().date().to_string(),
+        today: today.to_string(),
     }
 }
 
@@ -183,7 +186,8 @@ mod tests {
         let inquiry = program.inquiry(step, &inquiry).expect("nobody knows");
         let hearing = Hearing { understanding: Duration::from_micros(7), ..Hearing::default() };
         let call = (common::AttemptId::new(1, &[0; 10]), 1);
-        interpreter.ask(Answer { call, number: 3, program, step, hearing }, inquiry);
+        let today = jiff::civil::date(2026, 11, 22);
+        interpreter.ask(Answer { call, number: 3, program, step, today, hearing }, inquiry);
         let Some(News::Call { told: Told::Heard { number: 3, heard, hearing }, .. }) = heard.recv().await
         else {
             panic!("an answer to the wish");

@@ -221,6 +221,7 @@ impl ControlPlane {
             recording: format!("call-{dial}"),
             tap: wire::order::Tap::Nobody.into(),
             contact: Default::default(),
+            time_zone: String::new(),
         }));
     }
 }

@@ -318,6 +318,7 @@ pub fn order(n: u32) -> wire::Order {
         recording: String::new(),
         tap: wire::order::Tap::Nobody.into(),
         contact: Default::default(),
+        time_zone: String::new(),
     }
 }
 
