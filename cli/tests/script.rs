@@ -58,8 +58,18 @@ fn a_dialogue_in_the_terminal() {
     }
     let output = with_input(&["--json", "script", "run", &script], "don't call me again\n");
     let last = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(last.contains(r#""event":"opted_out","said":"don't call me again""#), "{last}");
     let last: serde_json::Value = serde_json::from_str(last.lines().last().expect("events")).expect("JSON");
     assert_eq!((&last["event"], &last["disposition"]), (&"end".into(), &"opted out".into()));
+}
+
+#[test]
+fn who_wants_no_more_calls_is_shown_once() {
+    for (typed, lines) in [("#9\n", 1), ("stop calling me\n", 1), ("no\n", 0)] {
+        let output = with_input(&["script", "run", &example("survey.yaml")], typed);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(text.matches("[the callee is never called again]").count(), lines, "{typed}: {text}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub use ask::{Collect, Expect, Intent, Ladder, Listen, Menu, Understand};
 pub use bot::Bot;
 pub use converse::{Converse, ModelTool};
 pub use played::Played;
-pub use say::{BargeIn, LeaveMessage, Play, Record, Say, Speech};
+pub use say::{BargeIn, LeaveMessage, OptOut, Play, Record, Say, Speech};
 pub use serve::{Headers, Http, Method, Transfer, TransferMode, Webhook};
 
 use crate::condition::Condition;
@@ -90,6 +90,8 @@ pub enum StepKind {
     Bot(Bot),
     /// Begin to record the call, or stop.
     Record(Record),
+    /// Never call the callee again.
+    OptOut(OptOut),
     /// Wait for the tone of an answering machine, and speak after it.
     LeaveMessage(LeaveMessage),
     /// Give the callee to somebody else.
@@ -147,6 +149,7 @@ impl StepKind {
             Self::Converse(_) => "converse",
             Self::Bot(_) => "bot",
             Self::Record(_) => "record",
+            Self::OptOut(_) => "opt_out",
             Self::LeaveMessage(_) => "leave_message",
             Self::Transfer(_) => "transfer",
             Self::Wait(_) => "wait",

@@ -27,8 +27,8 @@ pub use check::Fault;
 pub use condition::{Condition, Test};
 pub use document::{
     BargeIn, Bot, Branch, Case, Collect, Converse, Document, Expect, HangUp, Headers, Http, Intent, Ladder,
-    LeaveMessage, Listen, Menu, Method, ModelTool, Play, Played, Record, Say, Set, Speech, Step, StepKind,
-    Transfer, TransferMode, Understand, Wait, Webhook,
+    LeaveMessage, Listen, Menu, Method, ModelTool, OptOut, Play, Played, Record, Say, Set, Speech, Step,
+    StepKind, Transfer, TransferMode, Understand, Wait, Webhook,
 };
 pub use program::{Choice, Inquiry, Oracle, Program, Sentence, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};

@@ -112,6 +112,11 @@ pub enum Action {
     TellKey(Digit),
     /// Take the call from the bot, and silence it.
     Detach,
+    /// The callee wants no more calls. Once a run at most.
+    OptOut {
+        /// In their words, or `pressed 9`; empty if they said and pressed nothing.
+        said: String,
+    },
     /// Begin to record, or stop.
     Record(bool),
     /// Watch for the tone of an answering machine until [`Input::Beep`], or until something is said.
@@ -276,6 +281,9 @@ pub struct Run {
     silences: usize,
     misses: usize,
     typed_ahead: String,
+    /// What the callee said or pressed last, in words.
+    answer: String,
+    opted_out: bool,
     actions: VecDeque<Action>,
     entries: Vec<String>,
     steps_done: u32,
@@ -300,6 +308,8 @@ impl Run {
             silences: 0,
             misses: 0,
             typed_ahead: String::new(),
+            answer: String::new(),
+            opted_out: false,
             actions: VecDeque::new(),
             entries: Vec::new(),
             steps_done: 0,
@@ -474,6 +484,10 @@ impl Run {
             }
             Op::Http(http) => self.begin_http(now, http),
             Op::Webhook(webhook) => self.begin_webhook(now, webhook),
+            Op::OptOut => {
+                self.opt_out();
+                return Some(node.next);
+            }
             Op::Record(on) => {
                 self.actions.push_back(Action::Record(*on));
                 return Some(node.next);
@@ -494,6 +508,14 @@ impl Run {
             }
         }
         None
+    }
+
+    /// The callee wants no more calls.
+    fn opt_out(&mut self) {
+        let is_over = matches!(self.state, State::Over);
+        if !is_over && !std::mem::replace(&mut self.opted_out, true) {
+            self.actions.push_back(Action::OptOut { said: self.answer.clone() });
+        }
     }
 
     fn end(&mut self, end: End) {

@@ -15,8 +15,8 @@ use utoipa::{
 };
 
 use crate::document::{
-    BargeIn, Bot, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, Play,
-    Record, Say, Set, Step, Transfer, Wait, Webhook,
+    BargeIn, Bot, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, OptOut,
+    Play, Record, Say, Set, Step, Transfer, Wait, Webhook,
 };
 
 /// The JSON Schema by which editors and other programs judge a script. What only [`Program::new`](crate::Program::new) can
@@ -70,6 +70,7 @@ impl PartialSchema for Step {
             .item(kind::<Converse>("converse"))
             .item(kind::<Bot>("bot"))
             .item(kind::<Record>("record"))
+            .item(kind::<OptOut>("opt_out"))
             .item(kind::<LeaveMessage>("leave_message"))
             .item(kind::<Transfer>("transfer"))
             .item(kind::<Wait>("wait"))
@@ -96,6 +97,7 @@ impl ToSchema for Step {
         Converse::schemas(schemas);
         Bot::schemas(schemas);
         Record::schemas(schemas);
+        OptOut::schemas(schemas);
         LeaveMessage::schemas(schemas);
         Transfer::schemas(schemas);
         Wait::schemas(schemas);

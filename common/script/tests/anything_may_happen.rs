@@ -11,7 +11,7 @@ const ALL_STEPS: &str = "
 name: all
 steps:
 - {do: say, id: hello, text: 'Hi {{contact.name}}', barge_in: any}
-- {do: listen, id: ask, ask: Yes?, intents: {yes: menu, no: code}, keys: {'1': yes}, save: s, no_input: {again: [Hm?]}, gone: menu}
+- {do: listen, id: ask, ask: Yes?, intents: {yes: menu, no: code, opt_out: bye}, keys: {'1': yes, '9': opt_out}, save: s, no_input: {again: [Hm?]}, gone: menu}
 - {do: menu, id: menu, ask: {prompt: 1}, keys: {'1': code, '2': hello}, no_match: {again: [No.]}}
 - {do: collect, id: code, max_digits: 3, save: code}
 - {do: record, on: true}
@@ -22,6 +22,7 @@ steps:
 - {do: wait, ms: 10}
 - {do: bot, parameters: {s: '{{s}}'}, seconds_max: 5, failed: hello}
 - {do: transfer, to: '+4989', failed: hook}
+- {do: opt_out, id: bye}
 - {do: webhook, id: hook, url: 'http://h/', failed: hello}
 ";
 

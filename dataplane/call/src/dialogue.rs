@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use common::digits::Digit;
 use media::Prompt;
-use script::{Action, Awaits, Input, ModelDeed, ModelTool, Run, TransferMode};
+use script::{Action, Awaits, Input, ModelDeed, Run, TransferMode};
 
 pub use record::{Counts, Latency, Record, Speaker, Turn};
 
@@ -53,7 +53,7 @@ pub(crate) enum Effect {
     AwaitBeep,
     /// Hand out what the callee says, and watch for music there, until the end of the call.
     Overhear,
-    /// The callee wants no more calls; in their words.
+    /// The callee wants no more calls; in their words, or `pressed 9`.
     OptedOut(String),
     /// Give the callee to somebody else, who must have answered by then.
     Transfer {
@@ -155,9 +155,8 @@ impl Dialogue {
     /// The voice thread tells something.
     pub(crate) fn on_told(&mut self, now: Instant, told: Told) {
         // Whether or not anything else is made of it.
-        if let Some(said) = told.opt_out().filter(|_| !self.opted_out) {
-            self.opted_out = true;
-            self.effects.push_back(Effect::OptedOut(said.to_owned()));
+        if let Some(said) = told.opt_out() {
+            self.opt_out(said.to_owned());
         }
         match told {
             Told::Speech { number, prompt, is_last } => self.on_speech_made(now, number, prompt, is_last),
@@ -244,6 +243,7 @@ impl Dialogue {
                 Action::Attach(attend) => self.attach(now, attend),
                 Action::TellKey(digit) => self.tell_key(digit),
                 Action::Detach => self.detach(now),
+                Action::OptOut { said } => self.opt_out(said),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
                 Action::AwaitBeep => self.effects.push_back(Effect::AwaitBeep),
                 Action::Transfer { to, mode, timeout } => {
@@ -260,19 +260,20 @@ impl Dialogue {
         self.catch_up_with_callee(now);
     }
 
+    /// The callee wants no more calls.
+    fn opt_out(&mut self, said: String) {
+        if !std::mem::replace(&mut self.opted_out, true) {
+            self.effects.push_back(Effect::OptedOut(said));
+        }
+    }
+
     /// The model does something beside speaking.
     fn on_deed(&mut self, now: Instant, number: u32, deed: ModelDeed) {
         if self.speaking.as_ref().is_none_or(|speaking| !speaking.is_of(number)) {
             return;
         }
-        match &deed {
-            ModelDeed::Tool(ModelTool::OptOut, _) if !self.opted_out => {
-                self.opted_out = true;
-                let said = self.run.value("said").to_owned();
-                self.effects.push_back(Effect::OptedOut(said));
-            }
-            ModelDeed::Failed => self.record.counts.server_errors += 1,
-            _ => {}
+        if deed == ModelDeed::Failed {
+            self.record.counts.server_errors += 1;
         }
         self.hand(now, Input::Deed(deed));
     }

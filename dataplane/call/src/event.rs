@@ -67,14 +67,14 @@ pub enum Event {
         /// As the [`Leg`](crate::Leg) said.
         on_line: bool,
     },
-    /// The callee said that they want no more calls. At once, before the end; after it, and even after [`Event::Released`], only if they
+    /// The callee said, or pressed, that they want no more calls. At once, before the end; after it, and even after [`Event::Released`], only if they
     /// hung up before it was understood.
     OptedOut {
         /// Which call.
         call: CallName,
         /// When.
         at: Instant,
-        /// In their words.
+        /// In their words, or `pressed 9`.
         said: String,
     },
     /// The counters: once a second, and at once when the last call is gone.

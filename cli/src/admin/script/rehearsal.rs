@@ -32,6 +32,7 @@ pub(super) fn run(
         request: None,
         asked: None,
         talks: false,
+        opted_out: false,
         inquiry: None,
         json,
         prompts: std::io::stdin().is_terminal() && !json,
@@ -72,6 +73,8 @@ struct Rehearsal<'v> {
     asked: Option<Ask>,
     /// The model has the word.
     talks: bool,
+    /// The callee wants no more calls.
+    opted_out: bool,
     /// Somebody is asked what the callee meant in this step.
     inquiry: Option<(StepIndex, Inquiry)>,
     json: bool,
@@ -197,6 +200,9 @@ impl Rehearsal<'_> {
             self.tell("not_listening", "nobody listens", json!({}));
             return Ok(());
         };
+        if understanding::opts_out(text) {
+            self.opt_out(text);
+        }
         // The terminal's day; a call has its campaign's.
         let today = jiff::Zoned::now().date();
         let heard = self.run.program().understand(step, text, today);
@@ -318,6 +324,7 @@ impl Rehearsal<'_> {
                 );
             }
             Action::Detach => self.tell("bot_over", "[the bot's time is over]", json!({})),
+            Action::OptOut { said } => self.opt_out(&said),
             Action::Record(on) => {
                 self.tell(
                     "record",
@@ -335,6 +342,13 @@ impl Rehearsal<'_> {
                 let value = json!({ "disposition": end.disposition, "error": end.error, "digits": self.run.entries() });
                 self.tell("end", &format!("[end: {disposition}{error}]"), value);
             }
+        }
+    }
+
+    /// In a call the number would be suppressed.
+    fn opt_out(&mut self, said: &str) {
+        if !std::mem::replace(&mut self.opted_out, true) {
+            self.tell("opted_out", "[the callee is never called again]", json!({ "said": said }));
         }
     }
 

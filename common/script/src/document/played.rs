@@ -65,6 +65,7 @@ impl Document {
                 | StepKind::Http(_)
                 | StepKind::Webhook(_)
                 | StepKind::Record(_)
+                | StepKind::OptOut(_)
                 | StepKind::Transfer(_)
                 | StepKind::Wait(_)
                 | StepKind::Bot(_)

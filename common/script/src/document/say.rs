@@ -129,6 +129,13 @@ pub struct Record {
     pub on: bool,
 }
 
+/// Keep that the callee wants no more calls: no campaign of the tenant calls the number again. Answers that mean `opt_out` do so
+/// without this step; it is for `menu`, `collect` and what else leads here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OptOut {}
+
 /// Wait for the tone of an answering machine, and speak after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

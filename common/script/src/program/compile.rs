@@ -150,6 +150,7 @@ impl<'a> Compiler<'a> {
             StepKind::Converse(converse) => Op::Converse(Box::new(self.converse(converse, next)?)),
             StepKind::Bot(bot) => Op::Bot(Box::new(self.bot(bot, next)?)),
             StepKind::Record(record) => Op::Record(record.on),
+            StepKind::OptOut(_) => Op::OptOut,
             StepKind::LeaveMessage(leave) => {
                 self.faults.range("beep_ms_max", leave.beep_ms_max as usize, 1_000..=60_000);
                 Op::LeaveMessage {

@@ -35,6 +35,7 @@ fn targets(node: &Node) -> Vec<Target> {
         | Op::Collect(_)
         | Op::Set(_)
         | Op::Record(_)
+        | Op::OptOut
         | Op::LeaveMessage { .. }
         | Op::Wait(_) => {
             vec![node.next]
@@ -86,7 +87,8 @@ fn reach(
 
 /// A step of a circle in which nobody waits, if there is one.
 fn restless(steps: &[Node], targets: &[Vec<Target>]) -> Option<usize> {
-    let is_instant = |index: usize| matches!(steps[index].op, Op::Set(_) | Op::Branch(_) | Op::Record(_));
+    let is_instant =
+        |index: usize| matches!(steps[index].op, Op::Set(_) | Op::Branch(_) | Op::Record(_) | Op::OptOut);
     let instant_targets = |index: usize| -> Vec<usize> {
         let to = targets[index].iter().flatten().map(|to| usize::from(to.0));
         to.filter(|to| is_instant(*to)).collect()

@@ -102,6 +102,9 @@ impl Run {
         let Op::Converse(converse) = &program.steps[usize::from(self.step.0)].op else { return };
         match deed {
             ModelDeed::Tool(tool, word) => {
+                if tool == ModelTool::OptOut {
+                    self.opt_out();
+                }
                 let Some((_, to)) = converse.tools.iter().find(|(known, _)| *known == tool) else { return };
                 self.set_built_in("intent", tool.name());
                 self.set_built_in("said", word);

@@ -55,7 +55,7 @@ impl Run {
                 if speaks {
                     self.actions.push_back(Action::StopSpeaking);
                 }
-                self.set_built_in("digits", digit.to_string());
+                self.take_keys(digit.to_string());
                 match menu.keys.iter().find(|(key, _)| *key == digit) {
                     Some((_, to)) => self.enter(now, *to),
                     None => self.on_miss(now),
@@ -70,7 +70,7 @@ impl Run {
                 if speaks {
                     self.actions.push_back(Action::StopSpeaking);
                 }
-                self.set_built_in("digits", digit.to_string());
+                self.take_keys(digit.to_string());
                 match listen.keys.iter().find(|(key, _)| *key == digit) {
                     Some((_, intent)) => {
                         let (intent, to) = &listen.intents[*intent];
@@ -108,9 +108,14 @@ impl Run {
         {
             self.values[slot].clone_from(&entry);
         }
-        self.set_built_in("digits", entry.clone());
+        self.take_keys(entry.clone());
         self.entries.push(entry);
         self.enter_next(now);
+    }
+
+    fn take_keys(&mut self, keys: String) {
+        self.answer = format!("pressed {keys}");
+        self.set_built_in("digits", keys);
     }
 
     fn type_ahead(&mut self, digit: Digit) {

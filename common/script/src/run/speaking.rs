@@ -5,6 +5,9 @@ use std::time::Instant;
 use super::{ANSWER_GRACE, Action, Ask, Heard, Run, State};
 use crate::program::{Listen, Op, Target};
 
+/// The intent of callees who want no more calls, however it was known: by a phrase, a key, a server or a model.
+const OPT_OUT: &str = "opt_out";
+
 impl Run {
     pub(super) fn begin_listen(&mut self, now: Instant, listen: &Listen) {
         if listen.ask.is_none() || listen.barge_in.by_speech() {
@@ -137,6 +140,7 @@ impl Run {
         if matches!(self.state, State::Speaking) {
             self.actions.push_back(Action::StopSpeaking);
         }
+        self.answer.clone_from(&heard.text);
         if let Op::Converse(converse) = &program.steps[usize::from(self.step.0)].op {
             return self.say_to_model(converse, heard.text);
         }
@@ -156,6 +160,9 @@ impl Run {
     }
 
     pub(super) fn take_intent(&mut self, now: Instant, intent: &str, to: Target) {
+        if intent == OPT_OUT {
+            self.opt_out();
+        }
         self.set_built_in("intent", intent);
         self.stop_listening();
         self.enter(now, to);

@@ -248,6 +248,34 @@ fn who_wants_no_more_calls_and_hangs_up_at_once_is_told_of_too() {
     pair.run_until_idle();
 }
 
+/// A question to which opting out is an answer.
+fn with_a_way_out() -> Arc<Script> {
+    let document = json!({ "name": "q", "steps": [
+        { "do": "listen", "ask": "Yes or no?", "intents": { "yes": "bye", "opt_out": "never" }, "keys": { "9": "opt_out" } },
+        { "do": "opt_out", "id": "never" },
+        { "do": "hang_up", "id": "bye" },
+    ] });
+    whole_script(&document, BTreeMap::new(), &[("Yes or no?", prompt(100))])
+}
+
+#[test]
+fn who_wants_no_more_calls_by_a_key_is_told_of_once() {
+    let press = Act::Key { code: 9, down_ms: 100, end: true, duration: 800 };
+    let (mut pair, attempt) = call(answers().then(1_500, press), with_a_way_out());
+    pair.run_until_idle();
+    assert_eq!(pair.record(attempt).opted_out, ["pressed 9"]);
+}
+
+#[test]
+fn who_wants_no_more_calls_in_the_scripts_words_or_somebody_elses_is_told_of() {
+    let callee = answers().then(3_500, Act::Speak(SOUND)).then(4_500, Act::Speak(SILENCE));
+    let (mut pair, attempt) = call(callee, with_a_way_out());
+    pair.run(ms(5_300));
+    tell(&mut pair, attempt, heard(1, "strike me off", Some("opt_out")));
+    pair.run_until_idle();
+    assert_eq!(pair.record(attempt).opted_out, ["strike me off"]);
+}
+
 #[test]
 fn what_comes_too_late_changes_nothing() {
     let (mut pair, attempt) = call(answers(), question());
