@@ -50,12 +50,14 @@ pub struct Understand {
     /// The server that is posted `{"text", "language", "intents", "step", …}` and answers `{"intent", "value"}`: an `http` or `https` URL, no
     /// template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub url: Option<String>,
     /// Header fields for the server, as they are. At most 20.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: Headers,
     /// The language model, as the configuration names it; `default` is the only one there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub model: Option<String>,
     /// How long it may take: 100 to 10,000.
     #[serde(default = "two_seconds")]
@@ -92,9 +94,11 @@ pub struct Listen {
     pub barge_in: BargeIn,
     /// The recogniser, as the configuration names it; its default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub recogniser: Option<String>,
     /// BCP 47; the script's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 35))]
     pub language: Option<String>,
     /// Each intent that may be meant, and the step that it leads to. Without any, and without `expect`, whatever was said is an answer and the
     /// step's `next` follows. At most 50.
@@ -122,7 +126,7 @@ pub struct Listen {
     pub speech_ms_max: u32,
     /// Silence that ends what was said: 200 to 5,000.
     #[serde(default = "seven_hundred_ms")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 5000, default = 700))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 200, maximum = 5000, default = 700))]
     pub end_silence_ms: u32,
     /// How long to wait for somebody to come back when music is heard instead of an answer; then the question is asked again. 0 to 600,000.
     #[serde(default = "minute")]

@@ -14,8 +14,10 @@ use super::say::{BargeIn, Speech};
 pub struct Converse {
     /// The model, as the configuration names it; its default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub model: Option<String>,
     /// Who it is, how it speaks, what it knows and wants: a template, at most 20,000 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20000))]
     pub prompt: String,
     /// What is said first. Without it the callee is listened to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,52 +28,68 @@ pub struct Converse {
     pub tools: BTreeMap<ModelTool, String>,
     /// Variables that the model may set. At most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 20))]
     pub fields: Vec<String>,
     /// Where the model may look something up: the URL of a GET, in which `{{query}}` stands for what it looks for. The answer, JSON, is for the
     /// model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub look_up: Option<String>,
-    /// Words and phrases that it must not say: a sentence with one is left unsaid, and the conversation is over. At most 100.
+    /// Words and phrases that it must not say: a sentence with one is left unsaid, and the conversation is over. At most 100, each of at most 200
+    /// characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub forbidden: Vec<String>,
-    /// What is said when the model takes long, such as "One moment, please."
+    /// What is said when the model takes long, such as "One moment, please." No template. At most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub slow_line: Option<String>,
     /// How long it may take before that is said: 300 to 10,000.
     #[serde(default = "slow_ms")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 300, maximum = 10000, default = 1500))]
     pub slow_ms: u32,
     /// How long it may take to begin an answer: 1,000 to 30,000.
     #[serde(default = "answer_ms_max")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1000, maximum = 30000, default = 8000))]
     pub answer_ms_max: u32,
     /// Answers of the model: 1 to 200.
     #[serde(default = "turns_max")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 200, default = 30))]
     pub turns_max: u32,
     /// How long the conversation may last: 10 to 3,600.
     #[serde(default = "seconds_max")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 10, maximum = 3600, default = 300))]
     pub seconds_max: u32,
     /// Tokens of questions and answers together, 100 to 1,000,000: as the server counts them, or estimated where it does not.
     #[serde(default = "tokens_max")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 1000000, default = 50000))]
     pub tokens_max: u32,
     /// Words of one answer; the rest of it is left unsaid: 5 to 1,000.
     #[serde(default = "words_max")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 5, maximum = 1000, default = 80))]
     pub words_max: u32,
     /// BCP 47; the script's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 35))]
     pub language: Option<String>,
     /// Who speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub voice: Option<String>,
     /// The recogniser, as the configuration names it; its default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub recogniser: Option<String>,
     /// What stops the model's speech.
     #[serde(default = "any")]
     pub barge_in: BargeIn,
     /// How long the callee may say nothing: 500 to 60,000.
     #[serde(default = "eight_seconds")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 500, maximum = 60000, default = 8000))]
     pub silence_ms_max: u32,
     /// Silence that ends what was said: 200 to 5,000.
     #[serde(default = "end_silence")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 200, maximum = 5000, default = 700))]
     pub end_silence_ms: u32,
     /// When nothing was said.
     #[serde(default)]

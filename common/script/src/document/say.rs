@@ -96,9 +96,11 @@ pub struct Say {
     pub text: String,
     /// Who speaks, as the speech connector names it; its own choice when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub voice: Option<String>,
     /// BCP 47; the script's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 35))]
     pub language: Option<String>,
     /// What stops it.
     #[serde(default, skip_serializing_if = "BargeIn::is_nothing")]

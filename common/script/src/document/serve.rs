@@ -27,7 +27,8 @@ pub enum Method {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// Where: a template of an `http` or `https` URL, at most 2,000 characters. What a variable puts in is escaped, and never
-    /// changes the host.
+    /// changes the host, nor the path as `..` would: the request fails then.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub url: String,
     /// How.
     #[serde(default)]
@@ -35,8 +36,11 @@ pub struct Http {
     /// Header fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: Headers,
-    /// A template of the body, JSON unless a header says otherwise, at most 20,000 characters.
+    /// A template of the body, JSON unless a header says otherwise, at most 20,000 characters. Variables are escaped: between the quotes of a
+    /// JSON string, or as a whole JSON value; as in a form with `content-type: application/x-www-form-urlencoded`. Bodies of other types
+    /// have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20000))]
     pub body: Option<String>,
     /// How long the whole may take: 100 to 30,000.
     #[serde(default = "two_seconds")]
@@ -61,6 +65,7 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     /// Where the event is posted: an `http` or `https` URL, no template, so that no callee can choose it.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
     pub url: String,
     /// How long one try may take: 100 to 10,000.
     #[serde(default = "two_seconds")]
@@ -70,7 +75,7 @@ pub struct Webhook {
     #[serde(default = "one")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 3, default = 1))]
     pub retries: u32,
-    /// The step to go to when no try gave usable steps; the call ends when absent.
+    /// The step to go to when no try gave usable steps, or they play a prompt that the script does not; the call ends when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
@@ -92,7 +97,10 @@ pub enum TransferMode {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// To whom: a `sip:` URI, or a number in E.164.
+    /// To whom: a number in E.164, constant or one variable of the contact's (`{{contact.agent}}`) and nothing beside it; or a `sip:` URI,
+    /// whose user may have variables of the contact's. At most 200 characters. No other variables: nothing that a callee says or presses
+    /// chooses whom we pay to call.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub to: String,
     /// How.
     #[serde(default)]
