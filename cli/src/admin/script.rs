@@ -75,12 +75,10 @@ impl Script {
             }
             Self::Run(arguments) => {
                 let (_, program) = read(&arguments.file)?;
-                let contact = |name: &str| {
-                    let known = arguments.contact.iter().rfind(|(known, _)| known == name);
-                    known.map(|(_, value)| value.clone())
-                };
+                // The last of a name counts.
+                let contact = arguments.contact.iter().rev().cloned().collect();
                 let voice = crate::config::load(arguments.config.as_deref())?.node.voice;
-                rehearsal::run(Arc::new(program), &contact, &voice, &arguments.hear, json)
+                rehearsal::run(Arc::new(program), contact, &voice, &arguments.hear, json)
             }
         }
     }

@@ -1,27 +1,31 @@
 //! A script that was checked: names are places, texts are templates, and it is known that every step can be reached and leads to
 //! an end.
 
+mod callee;
 mod compile;
 mod graph;
 mod inquiry;
+mod vocabulary;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::PromptId;
 use common::digits::Digit;
 use jiff::civil::Date;
-use understanding::Grammar;
 
+pub(crate) use callee::Whom;
 pub(crate) use compile::BUILT_IN;
 pub(crate) use inquiry::Understand;
 pub use inquiry::{Choice, Inquiry, Oracle};
+pub(crate) use vocabulary::Vocabulary;
 
 use crate::Heard;
 use crate::check::Fault;
 use crate::condition::Test;
 use crate::document::{BargeIn, Document, Expect, Method, ModelTool, TransferMode};
-use crate::template::Template;
+use crate::template::{Escape, Template};
 
 /// Place of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,12 +148,7 @@ pub(crate) struct Listen {
     pub(crate) recogniser: Option<String>,
     pub(crate) language: String,
     pub(crate) intents: Box<[(String, Target)]>,
-    /// Of the intents, in their order.
-    pub(crate) grammar: Grammar,
-    /// What the answer is likely to be made of.
-    pub(crate) phrases: Box<[String]>,
-    /// So many of them, from the first, are the script's own or of the step's language.
-    pub(crate) likely_phrases: usize,
+    pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) expect: Option<Expect>,
     pub(crate) understand: Option<Box<Understand>>,
     pub(crate) keys: Box<[(Digit, usize)]>,
@@ -183,7 +182,8 @@ pub(crate) struct Converse {
     pub(crate) look_up: Option<Template>,
     /// In lower case.
     pub(crate) forbidden: Box<[String]>,
-    pub(crate) slow: Option<(u32, String)>,
+    /// After how many milliseconds, and what is said then.
+    pub(crate) slow: Option<(u32, Utterance)>,
     pub(crate) answer_ms_max: u32,
     pub(crate) turns_max: u32,
     pub(crate) seconds_max: u32,
@@ -225,9 +225,8 @@ pub(crate) struct Http {
     pub(crate) url: Template,
     pub(crate) method: Method,
     pub(crate) headers: Box<[(String, Template)]>,
-    pub(crate) body: Option<Template>,
-    /// What a variable puts into the body is escaped as JSON asks.
-    pub(crate) is_json: bool,
+    /// And how what a variable puts into it is escaped.
+    pub(crate) body: Option<(Template, Escape)>,
     pub(crate) timeout: Duration,
     pub(crate) keep: Duration,
     pub(crate) save: Box<[(usize, String)]>,
@@ -244,7 +243,7 @@ pub(crate) struct Webhook {
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Transfer {
-    pub(crate) to: Template,
+    pub(crate) to: Whom,
     pub(crate) mode: TransferMode,
     pub(crate) timeout: Duration,
     pub(crate) failed: Target,
@@ -291,7 +290,8 @@ impl Program {
     pub fn understand(&self, step: StepIndex, text: &str, today: Date) -> Heard {
         let mut heard = Heard { text: text.to_owned(), ..Heard::default() };
         let Some(listen) = self.question(step) else { return heard };
-        heard.intent = listen.grammar.understand(text).map(|meant| listen.intents[meant.intent].0.clone());
+        heard.intent =
+            listen.vocabulary.grammar.understand(text).map(|meant| listen.intents[meant.intent].0.clone());
         heard.value = match listen.expect {
             None => None,
             Some(Expect::Number) => understanding::number(text).map(|number| number.to_string()),
@@ -305,12 +305,12 @@ impl Program {
     /// callees opt out are among them. The script's own come first, then those of the step's language. None where answers have other
     /// words too: in conversations, for dates, and where whatever is said is an answer.
     pub fn expected_phrases(&self, step: StepIndex) -> &[String] {
-        self.question(step).map_or(&[], |listen| &listen.phrases)
+        self.question(step).map_or(&[], |listen| &listen.vocabulary.phrases)
     }
 
     /// How many of the [expected phrases](Self::expected_phrases), from the first, are the script's own or of the step's language.
     pub fn likely_phrases(&self, step: StepIndex) -> usize {
-        self.question(step).map_or(0, |listen| listen.likely_phrases)
+        self.question(step).map_or(0, |listen| listen.vocabulary.likely_phrases)
     }
 
     /// The kinds of its steps, by their names in a script; `play` and `say` are one, `say`.
@@ -342,7 +342,13 @@ impl Program {
                 Op::Menu(menu) => (menu.ask.as_ref(), [Some(&menu.no_input), Some(&menu.no_match)]),
                 _ => (None, [None; 2]),
             };
-            one.into_iter().chain(ladders.into_iter().flatten().flat_map(|ladder| ladder.again.iter()))
+            let slow = match &node.op {
+                Op::Converse(converse) => converse.slow.as_ref().map(|(_, line)| line),
+                _ => None,
+            };
+            one.into_iter()
+                .chain(slow)
+                .chain(ladders.into_iter().flatten().flat_map(|ladder| ladder.again.iter()))
         })
     }
 

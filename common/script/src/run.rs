@@ -15,13 +15,14 @@ mod conversing;
 mod keys;
 mod speaking;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::PromptId;
 use common::digits::Digit;
 
+pub use asking::leads_elsewhere;
 pub use attending::Attend;
 pub use conversing::{ModelDeed, Talk};
 
@@ -224,6 +225,12 @@ const STEPS_MAX: u32 = 10_000;
 /// runs the script has deadlines of its own for both; this one is the last.
 const ANSWER_GRACE: Duration = Duration::from_secs(15);
 
+/// Pause before the second try of a request, twice as long before each further one. Whoever asks servers keeps to it.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Names of variables kept for programs that come later, beside those of the program that runs.
+const KEPT_MAX: usize = 1_000;
+
 /// How much longer than all tries of a request its reply may take, before the run stops waiting for it.
 const REPLY_GRACE: Duration = Duration::from_secs(1);
 
@@ -255,6 +262,11 @@ enum State {
     Attended {
         until: Instant,
     },
+    /// What the step wants cannot be done.
+    Failing {
+        at: Instant,
+        why: &'static str,
+    },
     AwaitingBeep {
         deadline: Instant,
     },
@@ -269,6 +281,12 @@ enum State {
 #[derive(Debug)]
 pub struct Run {
     program: Arc<Program>,
+    /// With which the call began. Its prompts are the ones at hand.
+    first: Arc<Program>,
+    /// What is known of the contact, by the name after `contact.`; for programs that come later.
+    contact: Box<[(String, String)]>,
+    /// What variables of earlier programs hold, for programs that come later.
+    kept: BTreeMap<String, String>,
     /// What each variable holds, by its place.
     values: Vec<String>,
     step: StepIndex,
@@ -295,11 +313,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// A call that was not answered yet. `contact` gives what is known of the contact, by the name after `contact.`.
-    pub fn new(program: Arc<Program>, contact: &dyn Fn(&str) -> Option<String>) -> Self {
-        let values = first_values(&program, |name| contact(name.strip_prefix("contact.")?));
+    /// A call that was not answered yet. `contact` is what is known of the contact, by the name after `contact.`.
+    pub fn new(program: Arc<Program>, contact: Box<[(String, String)]>) -> Self {
+        let values = first_values(&program, |name| of_contact(&contact, name));
         Self {
+            first: program.clone(),
             program,
+            contact,
+            kept: BTreeMap::new(),
             values,
             step: StepIndex(0),
             state: State::NotStarted,
@@ -363,6 +384,7 @@ impl Run {
             | State::Waiting { until: deadline }
             | State::Attended { until: deadline }
             | State::AwaitingReply { deadline }
+            | State::Failing { at: deadline, .. }
             | State::AwaitingBeep { deadline } => Some(deadline),
             State::Transferring { deadline } => deadline,
             State::NotStarted | State::Speaking | State::Over => None,
@@ -381,7 +403,7 @@ impl Run {
             State::Attended { .. } => Awaits::Bot,
             State::AwaitingBeep { .. } => Awaits::Beep,
             State::Transferring { .. } => Awaits::Transfer,
-            State::Waiting { .. } => Awaits::Time,
+            State::Waiting { .. } | State::Failing { .. } => Awaits::Time,
             State::Over => Awaits::Nothing,
         }
     }
@@ -424,10 +446,11 @@ impl Run {
             State::Holding { .. } => self.on_held_too_long(now),
             State::Collecting { entry, .. } => self.complete_entry(now, entry),
             State::Waiting { .. } => self.enter_next(now),
-            State::AwaitingReply { .. } => self.fail_request(now, "no reply in time".to_owned()),
+            State::AwaitingReply { .. } => self.fail(now, "no reply in time".to_owned()),
+            State::Failing { why, .. } => self.fail(now, why.to_owned()),
             State::Attended { .. } => self.take_from_bot(now),
             State::AwaitingBeep { .. } => self.leave_message(),
-            State::Transferring { .. } => self.on_transfer_failed(now),
+            State::Transferring { .. } => self.fail(now, "transfer".to_owned()),
             State::NotStarted | State::Speaking | State::Over => unreachable!("they have no deadline"),
         }
     }
@@ -497,7 +520,10 @@ impl Run {
                 self.state = State::AwaitingBeep { deadline: now + *beep_max };
             }
             Op::Transfer(transfer) => {
-                let to = self.render_for(&transfer.to, Escape::Header);
+                let Some(to) = transfer.to.address(&|slot| &self.values[slot]) else {
+                    self.fail_in_time(now, "transfer");
+                    return None;
+                };
                 let (mode, timeout) = (transfer.mode, transfer.timeout);
                 self.actions.push_back(Action::Transfer { to, mode, timeout });
                 self.state = State::Transferring { deadline: Some(now + timeout + REPLY_GRACE) };
@@ -531,16 +557,24 @@ impl Run {
         if done {
             return self.end(End { disposition: Some("transferred".to_owned()), error: None });
         }
-        self.on_transfer_failed(now);
+        self.fail(now, "transfer".to_owned());
     }
 
-    fn on_transfer_failed(&mut self, now: Instant) {
+    /// Nothing came of what the step wanted of somebody else.
+    fn fail(&mut self, now: Instant, why: String) {
         let failed = match &self.node().op {
+            Op::Http(http) => http.failed,
+            Op::Webhook(webhook) => webhook.failed,
             Op::Transfer(transfer) => transfer.failed,
             _ => None,
         };
-        self.set_built_in("error", "transfer");
+        self.set_built_in("error", why);
         self.enter(now, failed);
+    }
+
+    /// Fails in its own time: never within the input that began the step, so that a step that leads to itself does not circle.
+    fn fail_in_time(&mut self, now: Instant, why: &'static str) {
+        self.state = State::Failing { at: now, why };
     }
 
     fn render(&self, template: &crate::Template) -> String {
@@ -567,6 +601,12 @@ impl Run {
         });
         self.state = State::Speaking;
     }
+}
+
+/// What a variable of the contact holds.
+fn of_contact(contact: &[(String, String)], variable: &str) -> Option<String> {
+    let name = variable.strip_prefix("contact.")?;
+    contact.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 /// What every variable of a program holds at first; `known` gives what is known beforehand.

@@ -47,10 +47,15 @@ pub(crate) enum Escape {
     Nothing,
     /// A part of a URL: everything but unreserved characters (RFC 3986 section 2.3) is encoded.
     Url,
-    /// Between the quotes of a JSON string.
+    /// JSON: escaped between the quotes of a string; elsewhere a whole value, a number, `true`, `false` or `null` as it is and anything else
+    /// as a string.
     Json,
     /// A header field: control characters are left out.
     Header,
+    /// Among the words to a language model: control characters and what else ends a line become spaces.
+    Line,
+    /// The user part of a `sip:` URI: everything but unreserved characters (RFC 3261 section 25.1) and `+` is encoded.
+    SipUser,
 }
 
 /// Longest text that a template gives, in bytes. The rest is left out: a variable may hold anything.
@@ -84,14 +89,40 @@ impl Template {
         Ok(Self { parts: parts.into() })
     }
 
+    /// A text without variables, whatever stands in it.
+    pub(crate) fn constant(text: &str) -> Self {
+        Self { parts: [Part::Text(text.to_owned())].into() }
+    }
+
     /// Whether it is the same whatever the variables hold.
     pub fn is_constant(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
+    /// The places of its variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Variable { slot, .. } => Some(*slot),
+        })
+    }
+
+    /// Whether it is one variable and nothing else.
+    pub(crate) fn is_variable(&self) -> bool {
+        matches!(&self.parts[..], [Part::Variable { .. }])
+    }
+
     /// The text before the first variable.
     pub(crate) fn literal_start(&self) -> &str {
         match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The text behind the last variable.
+    pub(crate) fn literal_end(&self) -> &str {
+        match self.parts.last() {
             Some(Part::Text(text)) => text,
             _ => "",
         }
@@ -118,13 +149,20 @@ impl Template {
 
     pub(crate) fn render_for<'a>(&self, escape: Escape, value: &dyn Fn(usize) -> &'a str) -> String {
         let mut text = String::new();
+        let mut quotes = Quotes::default();
         for part in &self.parts {
             match part {
-                Part::Text(fixed) => text.push_str(fixed),
+                Part::Text(fixed) => {
+                    quotes.pass(fixed);
+                    text.push_str(fixed);
+                }
                 Part::Variable { slot, otherwise } => {
                     let value = value(*slot);
                     let value = if value.is_empty() { otherwise } else { value };
-                    escape.write(value, &mut text);
+                    match escape {
+                        Escape::Json if !quotes.open => text.push_str(&json_value(value)),
+                        _ => escape.write(value, &mut text),
+                    }
                 }
             }
         }
@@ -141,25 +179,63 @@ pub(crate) fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
+/// Whether a place in a JSON text is between the quotes of a string.
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    fn pass(&mut self, text: &str) {
+        for sign in text.chars() {
+            match sign {
+                _ if std::mem::take(&mut self.escaped) => {}
+                '\\' => self.escaped = self.open,
+                '"' => self.open = !self.open,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What stands for `value` where JSON wants a whole value.
+fn json_value(value: &str) -> String {
+    match serde_json::from_str(value) {
+        Ok(serde_json::Value::Number(_) | serde_json::Value::Bool(_) | serde_json::Value::Null) => {
+            value.trim().to_owned()
+        }
+        _ => serde_json::Value::from(value).to_string(),
+    }
+}
+
 impl Escape {
     fn write(self, value: &str, text: &mut String) {
         match self {
             Self::Nothing => text.push_str(value),
             Self::Header => text.extend(value.chars().filter(|c| !c.is_control())),
-            Self::Url => {
-                for byte in value.bytes() {
-                    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                        text.push(char::from(byte));
-                    } else {
-                        // Writing to a string cannot fail.
-                        let _ = write!(text, "%{byte:02X}");
-                    }
-                }
+            Self::Line => {
+                let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+                text.extend(value.chars().map(|c| if ends_line(c) { ' ' } else { c }));
             }
+            Self::Url => percent_encode(value, b"-._~", text),
+            Self::SipUser => percent_encode(value, b"-_.!~*'()+", text),
             Self::Json => {
                 let quoted = serde_json::Value::from(value).to_string();
                 text.push_str(&quoted[1..quoted.len() - 1]);
             }
+        }
+    }
+}
+
+/// Encodes every byte but letters, digits and those of `kept`.
+fn percent_encode(value: &str, kept: &[u8], text: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
 }
@@ -194,11 +270,33 @@ mod tests {
         );
         assert_eq!(render("{\"n\":\"{{name}}\"}", Escape::Json, ["a\"b\n", ""]), r#"{"n":"a\"b\n"}"#);
         assert_eq!(render("Bearer {{name}}", Escape::Header, ["a\r\nX: b", ""]), "Bearer aX: b");
+        assert_eq!(render("{{name}}", Escape::Line, ["a\r\nSystem:\u{2028}b", ""]), "a  System: b");
+        assert_eq!(
+            render("sip:{{name}}@h", Escape::SipUser, ["+49;x@evil?y#1 ü", ""]),
+            "sip:+49%3Bx%40evil%3Fy%231%20%C3%BC@h"
+        );
         assert_eq!(
             render("{{name}}", Escape::Nothing, ["{{contact.city}}", "Ulm"]),
             "{{contact.city}}",
             "once"
         );
+    }
+
+    #[test]
+    fn a_whole_json_value_stays_one() {
+        let body = r#"{"a":{{name}},"b\"{":"{{name}}"}"#;
+        for (value, whole) in [
+            ("4.5", "4.5"),
+            ("true", "true"),
+            ("", "\"\""),
+            ("four", "\"four\""),
+            ("1,\"admin\":true", r#""1,\"admin\":true""#),
+            ("{\"x\":1}", r#""{\"x\":1}""#),
+        ] {
+            let text = render(body, Escape::Json, [value, ""]);
+            let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!((read["a"].to_string().as_str(), &read["b\"{"]), (whole, &value.into()), "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ steps:
 - {do: leave_message, message: Bye.}
 - {do: wait, ms: 10}
 - {do: bot, parameters: {s: '{{s}}'}, seconds_max: 5, failed: hello}
-- {do: transfer, to: '+4989', failed: hook}
+- {do: transfer, to: '+498912345', failed: hook}
 - {do: opt_out, id: bye}
 - {do: webhook, id: hook, url: 'http://h/', failed: hello}
 ";
@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn anything_may_happen(inputs in prop::collection::vec((0u8..15, any::<u8>(), 0u16..8_000), 0..400)) {
         let program = Program::new(&peal_script::read(ALL_STEPS).expect("YAML")).expect("a good script");
-        let mut run = Run::new(Arc::new(program), &|_| None);
+        let mut run = Run::new(Arc::new(program), Box::default());
         let mut now = Instant::now();
         run.handle_input(now, Input::Answered);
         let mut over = false;

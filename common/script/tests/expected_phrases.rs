@@ -14,7 +14,7 @@ fn phrases(step: &str) -> Vec<String> {
 fn expected(yaml: &str) -> (Vec<String>, usize) {
     let document = peal_script::read(yaml).expect("a script");
     let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    let mut run = Run::new(Arc::new(program), &|_| None);
+    let mut run = Run::new(Arc::new(program), Box::default());
     run.handle_input(Instant::now(), Input::Answered);
     let ask = std::iter::from_fn(|| run.poll_action()).find_map(|action| match action {
         Action::Listen(ask) => Some(ask),
@@ -32,6 +32,17 @@ fn a_question_with_intents_expects_their_phrases_and_opting_out() {
     }
     assert!(!yes_or_no.iter().any(|known| known == "seven"));
     assert!(phrases("{do: listen, expect: number}").iter().any(|known| known == "seven"));
+}
+
+#[test]
+fn numbers_are_made_of_words_of_the_questions_language() {
+    let has = |language: &str, word: &str| {
+        let step = format!("{{do: listen, language: {language}, expect: digits}}");
+        phrases(&step).iter().any(|known| known == word)
+    };
+    assert!(has("en", "seven") && !has("en", "七"));
+    assert!(has("zh-CN", "七") && !has("zh-CN", "seven"));
+    assert!(!has("de", "seven") && !has("de", "七"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ steps:
 - {do: http, url: 'https://{{contact.host}}', method: POST, keep_s: 5, headers: {'a b': x}, save: {v: tier}}
 - {do: http, url: 'https://user:password@h/x'}
 - {do: webhook, url: 'ftp://h/', timeout_ms: 1, retries: 9}
-- {do: transfer, to: '{{contact.name}}'}
+- {do: transfer, to: '+{{digits}}'}
 - {do: collect, max_digits: 99, terminator: x}
 - {do: menu, keys: {}}
 - {do: hang_up, next: nowhere, disposition: ' '}

@@ -16,7 +16,7 @@ impl Call {
     fn of(yaml: &str) -> Self {
         let document = peal_script::read(yaml).unwrap_or_else(|error| panic!("{error}"));
         let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        let mut call = Self { run: Run::new(Arc::new(program), &|_| None), opted_out: Vec::new() };
+        let mut call = Self { run: Run::new(Arc::new(program), Box::default()), opted_out: Vec::new() };
         call.hand(Input::Answered);
         call
     }

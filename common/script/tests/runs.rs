@@ -17,9 +17,9 @@ impl Call {
     fn of(yaml: &str) -> Self {
         let document = peal_script::read(yaml).unwrap_or_else(|error| panic!("{error}"));
         let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        let contact = |name: &str| (name == "name").then(|| "Ann".to_owned());
-        let mut call =
-            Self { run: Run::new(Arc::new(program), &contact), now: Instant::now(), did: Vec::new() };
+        let contact = [("name".to_owned(), "Ann".to_owned())];
+        let run = Run::new(Arc::new(program), contact.into());
+        let mut call = Self { run, now: Instant::now(), did: Vec::new() };
         call.hand(Input::Answered);
         call
     }
@@ -231,6 +231,49 @@ steps:
     assert_eq!(call.did(), "say It is red.", "what was known stays known");
 }
 
+/// The program of a webhook's answer.
+fn steps(yaml: &str) -> Input {
+    let document = peal_script::read(yaml).unwrap_or_else(|error| panic!("{error}"));
+    let program = Program::new(&document).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    Input::Reply(Reply::Steps(Arc::new(program)))
+}
+
+const HOOKED: &str = "
+name: hooked
+variables: {colour: red}
+steps:
+- {do: play, prompt: 1}
+- {do: webhook, url: 'https://app.example/hook', failed: sorry}
+- {do: say, id: sorry, text: 'Sorry: {{error}}.'}
+";
+
+#[test]
+fn what_is_known_stays_known_in_steps_that_come_later() {
+    let mut call = Call::of(HOOKED);
+    call.hand(Input::Spoken).did();
+    // The script names neither the contact's name nor a size, and the next program no colour.
+    call.hand(steps("name: a\nsteps: [{do: set, values: {size: small}}, {do: webhook, url: 'https://h/'}]"));
+    call.did();
+    call.hand(steps(
+        "name: b\nvariables: {size: none, colour: none}\nsteps: [{do: say, text: '{{contact.name}}: {{size}}, {{colour}}'}]",
+    ));
+    assert_eq!(call.did(), "say Ann: small, red");
+}
+
+#[test]
+fn a_server_plays_no_prompt_that_is_not_at_hand() {
+    let mut call = Call::of(HOOKED);
+    call.hand(Input::Spoken).did();
+    call.hand(steps("name: a\nsteps: [{do: play, prompt: 1}, {do: menu, ask: {prompt: 7}, keys: {'1': b}}, {do: wait, id: b, ms: 1}]"));
+    assert_eq!(call.did(), "say Sorry: the answer plays prompt 7, which the script does not.");
+
+    let mut call = Call::of(HOOKED);
+    call.hand(Input::Spoken).did();
+    call.hand(steps("name: a\nsteps: [{do: webhook, url: 'https://h/'}]")).did();
+    call.hand(steps("name: b\nsteps: [{do: play, prompt: 1}]"));
+    assert_eq!(call.did(), "play 1", "at hand is what the first script plays");
+}
+
 #[test]
 fn a_message_waits_for_the_beep_but_not_for_ever() {
     let yaml = "{\"name\":\"vm\",\"steps\":[{\"do\":\"leave_message\",\"message\":\"Call us.\",\"beep_ms_max\":5000}]}";
@@ -340,6 +383,42 @@ fn a_model_that_fails_and_one_that_is_at_its_limit_lead_on() {
         call.hand(Input::Deed(deed)).hand(Input::Spoken);
         assert_eq!(call.did(), end);
     }
+}
+
+#[test]
+fn what_is_said_for_a_slow_model_is_made_before_calls() {
+    let yaml = "
+name: talk
+language: en-GB
+steps: [{do: converse, prompt: p, slow_line: 'One moment, {{please}}.', voice: amy, tools: {hang_up: bye}}, {do: hang_up, id: bye}]
+";
+    let program = Program::new(&peal_script::read(yaml).expect("YAML")).expect("a script");
+    let line = peal_script::Sentence {
+        text: "One moment, {{please}}.".into(),
+        voice: Some("amy".into()),
+        language: "en-GB".into(),
+    };
+    assert!(program.constant_sentences().contains(&line), "{:?}", program.constant_sentences());
+}
+
+#[test]
+fn silence_in_a_conversation_is_counted_anew_after_each_answer() {
+    let yaml = "
+name: talk
+steps:
+- {do: converse, prompt: p, no_input: {again: ['Hello?'], to: bye}}
+- {do: hang_up, id: bye}
+";
+    let mut call = Call::of(yaml);
+    for _ in 0..3 {
+        call.did();
+        call.wait();
+        assert_eq!(call.did(), "deaf | listen | say Hello?");
+        call.hand(Input::Spoken).hears("I am here", None).hand(Input::Spoken);
+    }
+    call.wait().hand(Input::Spoken).did();
+    call.wait();
+    assert_eq!(call.did(), "deaf | end ", "twice in a row");
 }
 
 const ATTENDED: &str = "

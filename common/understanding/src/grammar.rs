@@ -1,5 +1,7 @@
 //! Intents: what may be meant, by phrases and patterns.
 
+use std::borrow::Borrow;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::{RegexSet, RegexSetBuilder};
 
@@ -33,24 +35,15 @@ pub struct Meant {
     pub share: f32,
 }
 
-/// Why there is no such grammar.
+/// Why there is no such intent, or no such grammar.
 #[derive(Debug, thiserror::Error)]
 pub enum GrammarError {
     /// A phrase without a letter, or one that is too long.
-    #[error(
-        "intent {intent}: the phrase {phrase:?} must have 1 to {PHRASE_MAX} characters, a letter or a digit among them"
-    )]
-    Phrase {
-        /// Which intent, counted from 0.
-        intent: usize,
-        /// The phrase.
-        phrase: String,
-    },
+    #[error("the phrase {0:?} must have 1 to {PHRASE_MAX} characters, a letter or a digit among them")]
+    Phrase(String),
     /// Too many.
-    #[error("intent {intent} has {count} {what}; at most {max} are allowed")]
+    #[error("has {count} {what}; at most {max} are allowed")]
     TooMany {
-        /// Which intent, counted from 0.
-        intent: usize,
         /// Of what.
         what: &'static str,
         /// How many there are.
@@ -59,13 +52,8 @@ pub enum GrammarError {
         max: usize,
     },
     /// A pattern that is none, or that is too large.
-    #[error("intent {intent}: {problem}")]
-    Pattern {
-        /// Which intent, counted from 0.
-        intent: usize,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error("{0}")]
+    Pattern(String),
     /// All phrases together take too much memory.
     #[error("the phrases are too many: {0}")]
     Size(#[from] aho_corasick::BuildError),
@@ -75,9 +63,45 @@ const PHRASES_MAX: usize = 1_000;
 const PHRASE_MAX: usize = 200;
 const PATTERNS_MAX: usize = 50;
 /// Memory of all patterns of an intent, compiled.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// A sentence is looked at so far: nobody says more in one breath.
 const SENTENCE_BYTES_MAX: usize = 4 << 10;
+
+/// An intent that was read, for any number of grammars.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// As they stand in plain sentences.
+    phrases: Box<[String]>,
+    patterns: Option<RegexSet>,
+}
+
+impl Intent {
+    /// Reads the intent. Its patterns, compiled, may take so many bytes, at most [`PATTERN_BYTES_MAX`].
+    pub fn ready(&self, pattern_bytes_max: usize) -> Result<Ready, GrammarError> {
+        let too_many = |what, count, max| GrammarError::TooMany { what, count, max };
+        if self.phrases.len() > PHRASES_MAX {
+            return Err(too_many("phrases", self.phrases.len(), PHRASES_MAX));
+        }
+        if self.patterns.len() > PATTERNS_MAX {
+            return Err(too_many("patterns", self.patterns.len(), PATTERNS_MAX));
+        }
+        let phrase = |phrase: &String| {
+            let text = words(phrase);
+            if text.trim().is_empty() || phrase.chars().count() > PHRASE_MAX {
+                return Err(GrammarError::Phrase(phrase.clone()));
+            }
+            Ok(at_words(&text).to_owned())
+        };
+        let phrases = self.phrases.iter().map(phrase).collect::<Result<_, _>>()?;
+        let compile = |patterns: &Vec<String>| {
+            let size_limit = pattern_bytes_max.min(PATTERN_BYTES_MAX);
+            RegexSetBuilder::new(patterns).size_limit(size_limit).build()
+        };
+        let patterns = Some(&self.patterns).filter(|patterns| !patterns.is_empty()).map(compile).transpose();
+        let patterns = patterns.map_err(|error| GrammarError::Pattern(error.to_string()))?;
+        Ok(Ready { phrases, patterns })
+    }
+}
 
 /// What may be meant by the answer to one question.
 #[derive(Clone, Debug)]
@@ -92,31 +116,20 @@ pub struct Grammar {
 impl Grammar {
     /// A grammar of these intents. Where the same phrase is in two, the first has it.
     pub fn new(intents: &[Intent]) -> Result<Self, GrammarError> {
+        let ready: Vec<_> =
+            intents.iter().map(|intent| intent.ready(PATTERN_BYTES_MAX)).collect::<Result<_, _>>()?;
+        Self::of(&ready)
+    }
+
+    /// A grammar of intents that were read before. Where the same phrase is in two, the first has it.
+    pub fn of<R: Borrow<Ready>>(intents: &[R]) -> Result<Self, GrammarError> {
         let (mut texts, mut owners, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, intent) in intents.iter().enumerate() {
-            let too_many = |what, count, max| GrammarError::TooMany { intent: index, what, count, max };
-            if intent.phrases.len() > PHRASES_MAX {
-                return Err(too_many("phrases", intent.phrases.len(), PHRASES_MAX));
-            }
-            if intent.patterns.len() > PATTERNS_MAX {
-                return Err(too_many("patterns", intent.patterns.len(), PATTERNS_MAX));
-            }
-            for phrase in &intent.phrases {
-                let text = words(phrase);
-                if text.trim().is_empty() || phrase.chars().count() > PHRASE_MAX {
-                    return Err(GrammarError::Phrase { intent: index, phrase: phrase.clone() });
-                }
-                texts.push(at_words(&text).to_owned());
-                owners.push(index);
-            }
-            if !intent.patterns.is_empty() {
-                let set = RegexSetBuilder::new(&intent.patterns).size_limit(PATTERN_BYTES_MAX).build();
-                let problem =
-                    |error: regex::Error| GrammarError::Pattern { intent: index, problem: error.to_string() };
-                patterns.push((index, set.map_err(problem)?));
-            }
+        for (index, intent) in intents.iter().map(Borrow::borrow).enumerate() {
+            texts.extend(intent.phrases.iter());
+            owners.extend(intent.phrases.iter().map(|_| index));
+            patterns.extend(intent.patterns.clone().map(|set| (index, set)));
         }
-        let phrases = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts)?;
+        let phrases = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts)?;
         Ok(Self { phrases, intents: owners, patterns })
     }
 
@@ -196,10 +209,10 @@ mod tests {
 
     #[test]
     fn a_bad_grammar_is_refused() {
-        assert!(matches!(Grammar::new(&[intent(&["?!"])]), Err(GrammarError::Phrase { intent: 0, .. })));
+        assert!(matches!(Grammar::new(&[intent(&["?!"])]), Err(GrammarError::Phrase(_))));
         let pattern = |text: &str| Intent { phrases: vec![], patterns: vec![text.to_owned()] };
-        assert!(matches!(Grammar::new(&[pattern("(")]), Err(GrammarError::Pattern { .. })));
-        assert!(matches!(Grammar::new(&[pattern(r"\w{5000}{5000}")]), Err(GrammarError::Pattern { .. })));
+        assert!(matches!(Grammar::new(&[pattern("(")]), Err(GrammarError::Pattern(_))));
+        assert!(matches!(Grammar::new(&[pattern(r"\w{5000}{5000}")]), Err(GrammarError::Pattern(_))));
         assert!(matches!(Grammar::new(&[intent(&["a"; 1_001])]), Err(GrammarError::TooMany { .. })));
     }
 }

@@ -20,6 +20,6 @@ mod phrases;
 mod text;
 
 pub use date::date;
-pub use grammar::{Grammar, GrammarError, Intent, Meant};
+pub use grammar::{Grammar, GrammarError, Intent, Meant, PATTERN_BYTES_MAX, Ready};
 pub use number::{digits, number, number_words};
 pub use phrases::opts_out;

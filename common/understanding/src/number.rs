@@ -39,9 +39,13 @@ fn written(word: &str) -> Option<f64> {
 
 const MAX: f64 = 1e15;
 
-/// The English words that numbers are made of, for recognisers that listen for expected words.
-pub fn number_words() -> impl Iterator<Item = &'static str> {
-    english::words()
+/// The words that numbers are made of in a language (BCP 47), for recognisers that listen for expected words; none where they are not known.
+pub fn number_words(language: &str) -> Vec<&'static str> {
+    match language.split('-').next() {
+        Some("en") => english::words().collect(),
+        Some("zh" | "cmn" | "yue") => chinese::WORDS.to_vec(),
+        _ => Vec::new(),
+    }
 }
 
 /// All digits of a sentence one after the other, as one says a telephone number or a code: `one three double eight`, `幺三八`. Words

@@ -112,8 +112,9 @@ pub(crate) struct Bridge {
 }
 
 impl Call {
-    pub(crate) fn new(order: Box<Order>) -> Self {
-        let dialogue = Box::new(Dialogue::new(order.script.clone(), &order.contact));
+    pub(crate) fn new(mut order: Box<Order>) -> Self {
+        let contact = std::mem::take(&mut order.contact);
+        let dialogue = Box::new(Dialogue::new(order.script.clone(), contact));
         Self {
             script_at: None,
             given_up: None,

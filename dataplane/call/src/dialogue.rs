@@ -94,11 +94,9 @@ pub(crate) struct Dialogue {
 }
 
 impl Dialogue {
-    pub(crate) fn new(script: Arc<Script>, contact: &[(String, String)]) -> Self {
-        let known =
-            |name: &str| contact.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    pub(crate) fn new(script: Arc<Script>, contact: Box<[(String, String)]>) -> Self {
         Self {
-            run: Run::new(script.program.clone(), &known),
+            run: Run::new(script.program.clone(), contact),
             script,
             speaking: None,
             listening: None,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// Runs a script until it ends or the input does.
 pub(super) fn run(
     program: Arc<Program>,
-    contact: &dyn Fn(&str) -> Option<String>,
+    contact: Box<[(String, String)]>,
     voice: &VoiceConfig,
     hear: &[PathBuf],
     json: bool,

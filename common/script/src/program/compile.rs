@@ -1,18 +1,20 @@
 //! From what a person wrote to a program, with every fault on the way.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::digits::Digit;
-use understanding::Grammar;
 
+use super::callee::Whom;
+use super::vocabulary::{Others, Vocabularies, Vocabulary, Wanted};
 use super::{
     Bot, Collect, Converse, Http, Ladder, Listen, Menu, Node, Op, Oracle, Program, StepIndex, Target,
     Transfer, Understand, Utterance, Webhook,
 };
 use crate::check::{Fault, Faults};
 use crate::document::{self, Document, Expect, Speech, Step, StepKind};
-use crate::template::{Template, is_variable};
+use crate::template::{Escape, Template, is_variable};
 
 /// Variables that every call has: the last intent, what was last said, the last key or digits, why the last request failed.
 pub(crate) const BUILT_IN: [&str; 4] = ["intent", "said", "digits", "error"];
@@ -61,6 +63,7 @@ struct Compiler<'a> {
     steps: usize,
     by_id: HashMap<&'a str, StepIndex>,
     variables: Vec<String>,
+    vocabularies: Vocabularies<'a>,
     faults: Faults,
 }
 
@@ -82,6 +85,7 @@ impl<'a> Compiler<'a> {
             steps: document.steps.len(),
             by_id,
             variables: names,
+            vocabularies: Vocabularies::new(&document.intents),
             faults: Faults::default(),
         }
     }
@@ -308,20 +312,10 @@ impl<'a> Compiler<'a> {
                 (intent.clone(), self.target(&format!("intents.{intent}"), to))
             })
             .collect();
-        let (grammar, own, mut built_in) = self.grammar(listen.intents.keys(), listen.understand.is_some());
+        let vocabulary = self.vocabulary(listen, &language);
         let understand = match &listen.understand {
             None => None,
             Some(understand) => Some(Box::new(self.understand(understand, listen)?)),
-        };
-        if let Some(Expect::Number | Expect::Digits) = listen.expect {
-            built_in.extend(understanding::number_words().map(str::to_owned));
-        }
-        let is_open = listen.intents.is_empty() && listen.expect.is_none();
-        let (phrases, likely_phrases) = if is_open || listen.expect == Some(Expect::Date) {
-            // Answers have other words too, and some recognisers hear nothing but the phrases.
-            (Vec::new(), 0)
-        } else {
-            expected(own, built_in, &language)
         };
         let mut keys = Vec::new();
         for (key, intent) in &listen.keys {
@@ -348,9 +342,7 @@ impl<'a> Compiler<'a> {
             recogniser: listen.recogniser.clone(),
             language,
             intents: intents.into(),
-            grammar: grammar?,
-            phrases: phrases.into(),
-            likely_phrases,
+            vocabulary: vocabulary?,
             expect: listen.expect,
             understand,
             keys: keys.into(),
@@ -444,6 +436,12 @@ impl<'a> Compiler<'a> {
         if let Some(line) = &converse.slow_line {
             self.faults.text("slow_line", line, SENTENCE_MAX);
         }
+        let slow_line = |line: &String| Utterance::Sentence {
+            text: Template::constant(line),
+            voice: converse.voice.clone(),
+            language: converse.language.as_deref().unwrap_or(self.language).to_owned(),
+        };
+        let slow = converse.slow_line.as_ref().map(|line| (converse.slow_ms, slow_line(line)));
         let over = self.target_or("over", converse.over.as_ref(), next);
         let failed = self.target_or("failed", converse.failed.as_ref(), over);
         let tools: Vec<_> = converse
@@ -489,7 +487,7 @@ impl<'a> Compiler<'a> {
             fields: fields?.into(),
             look_up,
             forbidden: converse.forbidden.iter().map(|word| word.to_lowercase()).collect(),
-            slow: converse.slow_line.clone().map(|line| (converse.slow_ms, line)),
+            slow,
             answer_ms_max: converse.answer_ms_max,
             turns_max: converse.turns_max,
             seconds_max: converse.seconds_max,
@@ -536,38 +534,32 @@ impl<'a> Compiler<'a> {
         Some(template)
     }
 
-    /// The grammar of the intents of a step, in their order; their phrases that are the script's own, and those that everybody knows,
-    /// with those of opting out.
-    fn grammar<'n>(
-        &mut self,
-        names: impl Iterator<Item = &'n String>,
-        others_understand: bool,
-    ) -> (Option<Grammar>, Vec<String>, Vec<String>) {
-        let mut intents = Vec::new();
-        let (mut own_phrases, mut known_phrases) = (Vec::new(), Vec::new());
-        for name in names {
-            let built_in = understanding::Intent::built_in(name);
-            let own = self.intents.get(name);
-            if built_in.is_none() && own.is_none() && !others_understand {
-                self.faults.add(
-                    format!("intents.{name}"),
-                    format!(
-                        "nobody knows what means `{name}`: give its phrases under the script's `intents`"
-                    ),
+    /// What the answer to a question may be made of.
+    fn vocabulary(&mut self, listen: &document::Listen, language: &str) -> Option<Arc<Vocabulary>> {
+        for name in listen.intents.keys() {
+            let is_known = understanding::Intent::built_in(name).is_some() || self.intents.contains_key(name);
+            if !is_known && listen.understand.is_none() {
+                let problem = format!(
+                    "nobody knows what means `{name}`: give its phrases under the script's `intents`"
                 );
+                self.faults.add(format!("intents.{name}"), problem);
             }
-            let mut intent = built_in.unwrap_or_default();
-            known_phrases.extend(intent.phrases.iter().cloned());
-            if let Some(own) = own {
-                own_phrases.extend(own.phrases.iter().cloned());
-                intent.phrases.extend(own.phrases.iter().cloned());
-                intent.patterns.extend(own.patterns.iter().cloned());
-            }
-            intents.push(intent);
         }
-        known_phrases.extend(understanding::Intent::built_in("opt_out").unwrap_or_default().phrases);
-        let grammar = Grammar::new(&intents).map_err(|error| self.faults.add("intents", error.to_string()));
-        (grammar.ok(), own_phrases, known_phrases)
+        let others = match listen.expect {
+            None if listen.intents.is_empty() => Others::Anything,
+            None => Others::Nothing,
+            Some(Expect::Number | Expect::Digits) => Others::Numbers,
+            Some(Expect::Date) => Others::Anything,
+        };
+        let wanted = Wanted {
+            intents: listen.intents.keys().cloned().collect(),
+            language: language.to_owned(),
+            others,
+        };
+        let vocabulary = self.vocabularies.get(wanted);
+        vocabulary
+            .map_err(|wrong| wrong.into_iter().for_each(|(field, problem)| self.faults.add(field, problem)))
+            .ok()
     }
 
     fn menu(&mut self, menu: &document::Menu, next: Target) -> Option<Menu> {
@@ -631,14 +623,20 @@ impl<'a> Compiler<'a> {
             self.header_name(field.clone(), name);
             headers.push((name.clone(), self.template(&field, value, URL_MAX)?));
         }
-        let says_type = |(name, value): (&String, &String)| {
-            name.eq_ignore_ascii_case("content-type") && !value.to_ascii_lowercase().contains("json")
-        };
-        let is_json = !http.headers.iter().any(says_type);
         let body = match &http.body {
             None => None,
-            Some(body) => Some(self.template("body", body, BODY_MAX)?),
+            Some(body) => Some((self.template("body", body, BODY_MAX)?, body_escape(&http.headers))),
         };
+        if let Some((template, None)) = &body
+            && !template.is_constant()
+        {
+            self.faults.add(
+                "body",
+                "has variables, whose content cannot be escaped in this `content-type`: only JSON and \
+                 `application/x-www-form-urlencoded` take variables",
+            );
+        }
+        let body = body.map(|(template, escape)| (template, escape.unwrap_or(Escape::Nothing)));
         let mut save = Vec::new();
         for (name, pointer) in &http.save {
             let field = format!("save.{name}");
@@ -652,7 +650,6 @@ impl<'a> Compiler<'a> {
             method: http.method,
             headers: headers.into(),
             body,
-            is_json,
             timeout: ms(http.timeout_ms),
             keep: Duration::from_secs(http.keep_s.into()),
             save: save.into(),
@@ -693,14 +690,9 @@ impl<'a> Compiler<'a> {
     fn transfer(&mut self, transfer: &document::Transfer, next: Target) -> Option<Transfer> {
         self.faults.range("timeout_ms", transfer.timeout_ms as usize, 1_000..=120_000);
         let to = self.template("to", &transfer.to, 200)?;
-        let start = to.literal_start();
-        if !start.starts_with("sip:") && !start.starts_with('+') {
-            // Otherwise a contact's data, or a callee's words, would choose whom we pay to call.
-            self.faults
-                .add("to", "must begin with `sip:` or with `+` and the country code, before any variable");
-        }
+        let whom = Whom::new(to, |slot| self.variables[slot].starts_with(CONTACT));
         Some(Transfer {
-            to,
+            to: whom.map_err(|problem| self.faults.add("to", problem)).ok()?,
             mode: transfer.mode,
             timeout: ms(transfer.timeout_ms),
             failed: self.target_or("failed", transfer.failed.as_ref(), next),
@@ -720,6 +712,20 @@ fn place(variables: &mut Vec<String>, name: &str) -> Option<usize> {
     Some(variables.len() - 1)
 }
 
+/// How a variable is escaped in the body of a request with these header fields; `None` if nobody knows.
+fn body_escape(headers: &document::Headers) -> Option<Escape> {
+    let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let Some((_, content_type)) = content_type else { return Some(Escape::Json) };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        "application/x-www-form-urlencoded" => Some(Escape::Url),
+        "application/json" | "text/json" => Some(Escape::Json),
+        // RFC 6839 section 3.1.
+        other if other.ends_with("+json") && !other.contains('{') => Some(Escape::Json),
+        _ => None,
+    }
+}
+
 /// Variables that a step writes.
 fn saved(step: &Step) -> Vec<&str> {
     match &step.kind {
@@ -730,23 +736,6 @@ fn saved(step: &Step) -> Vec<&str> {
         StepKind::Converse(converse) => converse.fields.iter().map(String::as_str).collect(),
         _ => Vec::new(),
     }
-}
-
-/// Each phrase once: the script's own, those that everybody knows in the step's language, and the others; and how many the first two are.
-fn expected(own: Vec<String>, built_in: Vec<String>, language: &str) -> (Vec<String>, usize) {
-    // What is built in is English and Chinese.
-    let is_of_language = |phrase: &String| match language.split('-').next() {
-        Some("en") => phrase.is_ascii(),
-        Some("zh" | "cmn" | "yue") => !phrase.is_ascii(),
-        _ => false,
-    };
-    let (near, others): (Vec<_>, Vec<_>) = built_in.into_iter().partition(is_of_language);
-    let mut known = HashSet::new();
-    let mut phrases: Vec<_> =
-        own.into_iter().chain(near).filter(|phrase| known.insert(phrase.clone())).collect();
-    let likely = phrases.len();
-    phrases.extend(others.into_iter().filter(|phrase| known.insert(phrase.clone())));
-    (phrases, likely)
 }
 
 fn ms(ms: u32) -> Duration {

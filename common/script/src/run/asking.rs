@@ -3,29 +3,45 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Action, REPLY_GRACE, Reply, Request, Run, State, first_values};
+use super::{
+    Action, KEPT_MAX, REPLY_GRACE, RETRY_PAUSE, Reply, Request, Run, State, first_values, of_contact,
+};
 use crate::StepIndex;
 use crate::document::Method;
 use crate::program::{BUILT_IN, Http, Op, Program, Webhook};
 use crate::template::Escape;
+
+/// Whether the path of a URL has a segment `.` or `..` (RFC 3986 section 5.2.4).
+pub fn leads_elsewhere(url: &str) -> bool {
+    let mut segments = url.split(['?', '#']).next().unwrap_or_default().split('/');
+    segments.any(|segment| matches!(segment, "." | ".."))
+}
 
 impl Run {
     pub(super) fn begin_http(&mut self, now: Instant, http: &Http) {
         let header = |(name, value): &(String, crate::Template)| {
             (name.clone(), self.render_for(value, Escape::Header))
         };
-        let body_escape = if http.is_json { Escape::Json } else { Escape::Nothing };
+        let Some(url) = self.url(&http.url) else {
+            return self.fail_in_time(now, "a variable makes another path of the URL");
+        };
         let request = Request {
-            url: self.render_for(&http.url, Escape::Url),
+            url,
             method: http.method,
             headers: http.headers.iter().map(header).collect(),
-            body: http.body.as_ref().map(|body| self.render_for(body, body_escape)),
+            body: http.body.as_ref().map(|(body, escape)| self.render_for(body, *escape)),
             timeout: http.timeout,
             retries: 0,
             keep: http.keep,
             save: Some(http.save.iter().map(|(_, pointer)| pointer.clone()).collect()),
         };
         self.request(now, request);
+    }
+
+    /// `None` if a variable makes the path lead elsewhere.
+    pub(super) fn url(&self, template: &crate::Template) -> Option<String> {
+        let url = self.render_for(template, Escape::Url);
+        (template.is_constant() || !leads_elsewhere(&url)).then_some(url)
     }
 
     pub(super) fn begin_webhook(&mut self, now: Instant, webhook: &Webhook) {
@@ -51,7 +67,9 @@ impl Run {
     }
 
     fn request(&mut self, now: Instant, request: Request) {
-        let deadline = now + request.timeout * (request.retries + 1) + REPLY_GRACE;
+        // 200, 400, 800 ms: one less than twice the last.
+        let pauses = RETRY_PAUSE * ((1 << request.retries) - 1);
+        let deadline = now + request.timeout * (request.retries + 1) + pauses + REPLY_GRACE;
         self.actions.push_back(Action::Request(Box::new(request)));
         self.state = State::AwaitingReply { deadline };
     }
@@ -71,31 +89,32 @@ impl Run {
                 self.enter_next(now);
             }
             (Op::Webhook(_), Reply::Steps(steps)) => {
+                if let Some(prompt) = steps.prompts().difference(&self.first.prompts()).next() {
+                    return self
+                        .fail(now, format!("the answer plays prompt {prompt}, which the script does not"));
+                }
                 self.change_program(steps);
                 self.enter(now, Some(StepIndex(0)));
             }
-            (_, Reply::Failed(why)) => self.fail_request(now, why),
+            (_, Reply::Failed(why)) => self.fail(now, why),
             (_, Reply::Saved(_) | Reply::Steps(_)) => {
-                self.fail_request(now, "a reply of another kind".to_owned());
+                self.fail(now, "a reply of another kind".to_owned());
             }
         }
     }
 
-    pub(super) fn fail_request(&mut self, now: Instant, why: String) {
-        let failed = match &self.node().op {
-            Op::Http(http) => http.failed,
-            Op::Webhook(webhook) => webhook.failed,
-            _ => None,
-        };
-        self.set_built_in("error", why);
-        self.enter(now, failed);
-    }
-
-    /// Goes on in another program. What a variable holds stays with its name.
+    /// Goes on in another program. What a variable holds stays with its name, also where a program between does not name it.
     fn change_program(&mut self, program: Arc<Program>) {
-        let old = (self.program.clone(), std::mem::take(&mut self.values));
-        let value = |name: &str| old.0.variable(name).map(|slot| old.1[slot].clone());
-        self.values = first_values(&program, |name| value(name).filter(|value| !value.is_empty()));
+        let values = std::mem::take(&mut self.values);
+        for (name, value) in self.program.variables.iter().zip(values) {
+            if self.kept.len() < KEPT_MAX || self.kept.contains_key(name) {
+                self.kept.insert(name.clone(), value);
+            }
+        }
+        self.values = first_values(&program, |name| {
+            let kept = self.kept.get(name).filter(|value| !value.is_empty()).cloned();
+            kept.or_else(|| of_contact(&self.contact, name))
+        });
         debug_assert!(BUILT_IN.iter().all(|name| program.variable(name).is_some()));
         self.program = program;
     }

@@ -6,6 +6,7 @@ use common::digits::Digit;
 
 use super::{Action, Run, State};
 use crate::program::{Bot, Op};
+use crate::template::Escape;
 
 /// A bot that is to have the call, and what it may know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,9 @@ impl Run {
         let parameters = bot.parameters.iter();
         self.actions.push_back(Action::Attach(Box::new(Attend {
             bot: bot.bot.clone(),
-            parameters: parameters.map(|(name, text)| (name.clone(), self.render(text))).collect(),
+            parameters: parameters
+                .map(|(name, text)| (name.clone(), self.render_for(text, Escape::Line)))
+                .collect(),
             language: self.program.language.clone(),
         })));
         self.state = State::Attended { until: now + bot.time_max };

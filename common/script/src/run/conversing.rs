@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Action, Awaits, End, Run, State};
 use crate::document::ModelTool;
-use crate::program::{Converse, Op, Target};
+use crate::program::{Converse, Op, Target, Utterance};
 use crate::template::Escape;
 
 /// A turn of a conversation: what the callee said, and all that the model has to know.
@@ -69,21 +69,22 @@ impl Run {
     /// The callee said something to the model.
     pub(super) fn say_to_model(&mut self, converse: &Converse, said: String) {
         self.set_built_in("said", said.clone());
-        let opening = match &converse.listen.ask {
-            Some(crate::Utterance::Sentence { text, .. }) => Some(self.render(text)),
-            Some(crate::Utterance::Prompt(_)) | None => None,
+        let begins = !std::mem::replace(&mut self.conversed, true);
+        let words = |utterance: &Utterance| match utterance {
+            Utterance::Sentence { text, .. } => Some(self.render(text)),
+            Utterance::Prompt(_) => None,
         };
         let talk = Talk {
             said: Some(said),
-            begins: !std::mem::replace(&mut self.conversed, true),
+            begins,
             model: converse.model.clone(),
-            prompt: self.render(&converse.prompt),
-            opening,
+            prompt: self.render_for(&converse.prompt, Escape::Line),
+            opening: converse.listen.ask.as_ref().and_then(words),
             tools: converse.tools.iter().map(|(tool, _)| *tool).collect(),
             fields: converse.fields.iter().map(|(name, _)| name.clone()).collect(),
-            look_up: converse.look_up.as_ref().map(|url| self.render_for(url, Escape::Url)),
+            look_up: converse.look_up.as_ref().and_then(|url| self.url(url)),
             forbidden: converse.forbidden.to_vec(),
-            slow: converse.slow.clone(),
+            slow: converse.slow.as_ref().and_then(|(ms, line)| Some((*ms, words(line)?))),
             answer_ms_max: converse.answer_ms_max,
             turns_max: converse.turns_max,
             seconds_max: converse.seconds_max,

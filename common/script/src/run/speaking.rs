@@ -142,6 +142,8 @@ impl Run {
         }
         self.answer.clone_from(&heard.text);
         if let Op::Converse(converse) = &program.steps[usize::from(self.step.0)].op {
+            // The next silence is the first again: a conversation has many turns.
+            self.silences = 0;
             return self.say_to_model(converse, heard.text);
         }
         let meant = heard.intent.and_then(|meant| listen.intents.iter().find(|(intent, _)| *intent == meant));

@@ -56,6 +56,12 @@ pub(super) fn unit_behind(rest: &str) -> f64 {
     rest.chars().map_while(unit).fold(1.0, |product, unit| product * unit as f64)
 }
 
+/// The characters that numbers are made of when they are said.
+pub(super) const WORDS: [&str; 18] = [
+    "零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "百", "千", "万", "亿", "两", "幺",
+    "点",
+];
+
 /// The digit that a character is; `幺` is said for 1 in telephone numbers.
 pub(super) fn digit(sign: char) -> Option<char> {
     if sign.is_ascii_digit() {

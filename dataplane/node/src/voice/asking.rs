@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use ::voice::fetch::{FetchError, Fetcher, Question, sign};
 use call::voice::Told;
-use script::{Method, Program, Reply, Request, value_at};
+use script::{Method, Program, RETRY_PAUSE, Reply, Request, value_at};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -16,8 +16,6 @@ use super::hub::{CallKey, News};
 /// Answers kept at once, and their length in JSON; the table is emptied when it is full.
 const KEPT_MAX: usize = 10_000;
 const KEPT_BYTES_MAX: usize = 64 << 20;
-/// Pause before the second try, twice as long before each further one.
-const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 struct Kept {
@@ -78,7 +76,7 @@ impl Asker {
         if let Some(kept) = key.as_ref().and_then(|key| self.kept(key)) {
             return Ok(kept);
         }
-        let mut pause = PAUSE;
+        let mut pause = RETRY_PAUSE;
         let mut tries = 0;
         let answer = loop {
             match self.fetcher.ask(&self.question(id, request)).await {

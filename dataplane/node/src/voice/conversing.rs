@@ -266,9 +266,13 @@ impl Turn<'_> {
         let query =
             call.arguments.first().map(|(_, query)| super::hearing::escaped(query)).unwrap_or_default();
         let Some(url) = &self.talk.look_up else { return "nothing can be looked up".to_owned() };
+        let url = url.replace("{}", &query);
+        if script::leads_elsewhere(&url) {
+            return "it failed: nothing is called that".to_owned();
+        }
         let question = ::voice::fetch::Question {
             method: ::http::Method::GET,
-            url: url.replace("{}", &query),
+            url,
             headers: Vec::new(),
             body: None,
             timeout,
