@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
             }
         }
         if cut % 2 == 0 {
-            dialogue.interrupt("x");
+            dialogue.interrupt(&["x".to_owned()]);
         } else if let Ok(more) = dialogue.end() {
             said.extend(more);
         }
