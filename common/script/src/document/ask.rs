@@ -31,7 +31,8 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub phrases: Vec<String>,
-    /// Regular expressions over what was said in lower case, without punctuation, with a space at either end. At most 50.
+    /// Regular expressions over what was said in lower case, without punctuation, with a space at either end. At most 50, and compiled
+    /// no more than 1 MiB; those of all intents together no more than 8 MiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub patterns: Vec<String>,
