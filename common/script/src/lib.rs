@@ -33,8 +33,8 @@ pub use document::{
 pub use program::{Choice, Inquiry, Oracle, Program, Sentence, StepIndex, Utterance};
 pub use read::{ReadError, read, value_at};
 pub use run::{
-    Action, Ask, Attend, Awaits, End, Heard, Input, ModelDeed, RETRY_PAUSE, Reply, Request, Run, Talk, Tally,
-    leads_elsewhere,
+    Action, Ask, Attend, Awaits, End, Heard, Input, ModelDeed, OPT_OUT, RETRY_PAUSE, Reply, Request, Run,
+    Talk, Tally, leads_elsewhere,
 };
 #[cfg(feature = "openapi")]
 pub use schema::json_schema;

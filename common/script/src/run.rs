@@ -24,6 +24,7 @@ pub use asking::leads_elsewhere;
 pub use attending::Attend;
 pub use conversing::{ModelDeed, Talk};
 pub use exchange::{Action, Ask, Awaits, End, Heard, Input, Reply, Request, Tally};
+pub use speaking::OPT_OUT;
 
 use crate::program::{Op, Program, Sentence, StepIndex, Target, Utterance};
 use crate::template::Escape;

@@ -65,6 +65,14 @@ fn all_is_asked_where_the_script_says_so() {
 }
 
 #[test]
+fn nobody_is_asked_what_opting_out_means() {
+    let program = program("intents: {opt_out: bye}, understand: {model: small, always: true}");
+    let heard = understood(&program, "take me off your list");
+    assert_eq!(heard.intent.as_deref(), Some("opt_out"));
+    assert_eq!(program.inquiry(StepIndex(0), &heard), None);
+}
+
+#[test]
 fn only_intents_of_the_step_count() {
     let program = program(&format!("{INTENTS}, save: what, understand: {{model: default}}"));
     let order = Some("order".to_owned());

@@ -169,7 +169,10 @@ impl Told {
     /// In which words the callee has said that they want no more calls, if they have.
     pub(crate) fn opt_out(&self) -> Option<&str> {
         match self {
-            Self::Heard { heard, hearing, .. } => hearing.opts_out.then_some(&heard.text),
+            Self::Heard { heard, hearing, .. } => {
+                let is_meant = heard.intent.as_deref() == Some(script::OPT_OUT);
+                (hearing.opts_out || is_meant).then_some(&heard.text)
+            }
             Self::Bot { told: BotTold::Said { text, opts_out, .. }, .. } => opts_out.then_some(text),
             _ => None,
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Listen, Program, StepIndex, Utterance};
 use crate::document::Expect;
-use crate::{Heard, value_at};
+use crate::{Heard, OPT_OUT, value_at};
 
 /// Who is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,9 @@ impl Program {
         let listen = self.question(step)?;
         let understand = listen.understand.as_ref()?;
         let is_understood = heard.intent.is_some() || heard.value.is_some();
-        if heard.text.trim().is_empty() || is_understood && !understand.always {
+        // What opts out is taken at its word: the callee may hang up before anybody has answered.
+        let opts_out = heard.intent.as_deref() == Some(OPT_OUT);
+        if heard.text.trim().is_empty() || opts_out || is_understood && !understand.always {
             return None;
         }
         let question = match &listen.ask {

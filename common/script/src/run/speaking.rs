@@ -6,7 +6,7 @@ use super::{ANSWER_GRACE, Action, Ask, Heard, Run, State};
 use crate::program::{Listen, Op, Target};
 
 /// The intent of callees who want no more calls, however it was known: by a phrase, a key, a server or a model.
-const OPT_OUT: &str = "opt_out";
+pub const OPT_OUT: &str = "opt_out";
 
 impl Run {
     pub(super) fn begin_listen(&mut self, now: Instant, listen: &Listen) {
