@@ -454,7 +454,10 @@ impl MediaSession {
         match received {
             Received::Audio { codec, .. } => {
                 if self.hot.answered {
-                    self.hot.vad.hear_above(codec, payload, self.hot.echo.least());
+                    let least = self.hot.echo.least();
+                    if let Some(level) = self.hot.vad.hear_above(codec, payload, least) {
+                        self.hot.echo.came(level);
+                    }
                 }
                 if let Some(recorder) = &mut self.hot.recorder {
                     recorder.received(now, &header, codec, payload);

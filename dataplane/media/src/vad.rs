@@ -105,16 +105,19 @@ impl Vad {
         self.hear_above(codec, frame, 0);
     }
 
-    /// The next frame of a stream in which what is quieter than `least` is not the far end's own: see [`Echo`].
-    pub fn hear_above(&mut self, codec: Codec, frame: &[u8], least: u16) {
+    /// The next frame of a stream in which what is quieter than `least` is not the far end's own: see [`Echo`]. Gives the level of what was
+    /// judged; frames that are too short are judged with the next.
+    pub fn hear_above(&mut self, codec: Codec, frame: &[u8], least: u16) -> Option<u16> {
         self.sum += magnitude_codes(codec, frame);
         self.samples += frame.len() as u16;
-        if self.samples >= JUDGED_SAMPLES {
-            let samples = u32::from(std::mem::take(&mut self.samples));
-            let level = half_decibels_of(codec, std::mem::take(&mut self.sum), samples);
-            let level = u16::from(level) * (DB / 2);
-            self.judge(level, (samples * 1000 / SAMPLE_RATE) as u16, least);
+        if self.samples < JUDGED_SAMPLES {
+            return None;
         }
+        let samples = u32::from(std::mem::take(&mut self.samples));
+        let level = half_decibels_of(codec, std::mem::take(&mut self.sum), samples);
+        let level = u16::from(level) * (DB / 2);
+        self.judge(level, (samples * 1000 / SAMPLE_RATE) as u16, least);
+        Some(level)
     }
 
     /// The far end has said that it is silent, or has stopped sending.
@@ -205,40 +208,108 @@ impl Vad {
 /// What comes back of what we send: a far end's hybrid or loudspeaker returns our own prompt, fainter and later, and that is nobody who
 /// interrupts us.
 ///
-/// Remembers how loud we have lately been. What returns 25 dB fainter, up to a third of a second late, is not heard; nor is a callee who speaks so faintly into our prompt,
-/// until it is over.
-#[derive(Debug, Default)]
+/// Remembers how loud we have lately been. What returns 25 dB fainter, up to a third of a second late, is not heard; nor is a callee who speaks
+/// so faintly into our prompt, until a second of it has shown that less comes back. If more does later, that is heard once.
+///
+/// Levels are in half decibels from −66 dBm0, to be small.
+#[derive(Debug)]
 pub struct Echo {
     /// The loudest frame of this window and of the one before.
-    loudest: u16,
-    loudest_before: u16,
+    loudest: u8,
+    loudest_before: u8,
+    /// The loudest in this window that may have come back.
+    back: u8,
+    /// What the far end takes from our level before it returns it, at least.
+    loss: u8,
+    /// The least loss of the windows that are counted.
+    least_loss: u8,
+    windows: u8,
     frames: u8,
+    /// Somebody spoke in this window, who certainly is not our echo.
+    is_spoken_into: bool,
 }
 
 /// What a far end takes from our level before it returns it, at least: 25 dB, less the 12 dB by which levels of a voice lie closer together where it is faint, since
 /// the lowest steps of G.711 are linear and a mean of logarithms is then one of magnitudes.
-const ECHO_LOSS: u16 = 13 * DB;
+const ECHO_LOSS: u8 = 2 * 13;
 /// Length of the window: 320 ms, so that what was sent is remembered for so long at least and for twice as long at most. Who answers when a sentence is
 /// over is not measured by it.
 const ECHO_FRAMES: u8 = 16;
+/// Windows of sound from us, a second of it, after which what came back meanwhile is believed, but for this.
+const BELIEVED_WINDOWS: u8 = 3;
+const BELIEVED_MARGIN: u8 = 2 * 6;
+/// From here on what we send would be heard coming back: −30 dBm0.
+const TELLING: u8 = 2 * 36;
 
 impl Echo {
     /// The next 20 ms that we send; `None` for nothing.
     pub fn sent(&mut self, frame: Option<(Codec, &[u8])>) {
         if self.frames == ECHO_FRAMES {
-            self.loudest_before = std::mem::take(&mut self.loudest);
-            self.frames = 0;
+            self.end_window();
         }
         self.frames += 1;
         if let Some((codec, frame)) = frame {
             let level = half_decibels_of(codec, magnitude_codes(codec, frame), frame.len() as u32);
-            self.loudest = self.loudest.max(u16::from(level) * (DB / 2));
+            self.loudest = self.loudest.max(level);
+        }
+    }
+
+    /// A frame of this level came, as [`Vad::hear_above`] gives it.
+    pub fn came(&mut self, level: u16) {
+        let level = (level / (DB / 2)) as u8;
+        if level > self.loud().saturating_sub(ECHO_LOSS) {
+            self.is_spoken_into = true;
+        } else {
+            self.back = self.back.max(level);
         }
     }
 
     /// What is quieter may be our own, as [`Vad::hear_above`] takes it.
     pub fn least(&self) -> u16 {
-        self.loudest.max(self.loudest_before).saturating_sub(ECHO_LOSS)
+        u16::from(self.loud().saturating_sub(self.loss)) * (DB / 2)
+    }
+
+    fn loud(&self) -> u8 {
+        self.loudest.max(self.loudest_before)
+    }
+
+    fn end_window(&mut self) {
+        let loud = self.loud();
+        if loud >= TELLING && !self.is_spoken_into {
+            self.count(loud - self.back);
+        }
+        self.loudest_before = std::mem::take(&mut self.loudest);
+        (self.back, self.frames, self.is_spoken_into) = (0, 0, false);
+    }
+
+    /// So much was lost on the way back, or more, in a window.
+    fn count(&mut self, loss: u8) {
+        let believed = |loss: u8| loss.saturating_sub(BELIEVED_MARGIN).max(ECHO_LOSS);
+        self.least_loss = self.least_loss.min(loss);
+        self.windows += 1;
+        if loss < self.loss {
+            self.loss = believed(loss);
+        } else if self.windows >= BELIEVED_WINDOWS {
+            self.loss = self.loss.max(believed(self.least_loss));
+        } else {
+            return;
+        }
+        (self.least_loss, self.windows) = (u8::MAX, 0);
+    }
+}
+
+impl Default for Echo {
+    fn default() -> Echo {
+        Echo {
+            loudest: 0,
+            loudest_before: 0,
+            back: 0,
+            loss: ECHO_LOSS,
+            least_loss: u8::MAX,
+            windows: 0,
+            frames: 0,
+            is_spoken_into: false,
+        }
     }
 }
 

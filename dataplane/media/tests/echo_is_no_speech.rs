@@ -10,13 +10,26 @@ use peal_media::*;
 
 /// What is sent comes back this much fainter and later; over a line that murmurs at −62 dBm0.
 fn speech_in_echo(loss_db: f64, late_ticks: usize, callee: Option<f64>) -> Vec<MediaEvent> {
+    speech_in_echo_from(0, loss_db, late_ticks, callee)
+}
+
+/// The same from this tick on; nothing comes back before.
+fn speech_in_echo_from(
+    first_tick: usize,
+    loss_db: f64,
+    late_ticks: usize,
+    callee: Option<f64>,
+) -> Vec<MediaEvent> {
     let mut ours = Sound::new(7);
-    ours.add(4_000, |sound, n| sound.noise_at(-60.0) + sound.voice_at(n, -16.0));
+    for _ in 0..2 {
+        ours.add(4_000, |sound, n| sound.noise_at(-60.0) + sound.voice_at(n, -16.0));
+        ours.add(1_000, |sound, _| sound.noise_at(-60.0));
+    }
     let prompt = Prompt::from_pcm(&ours.samples, SAMPLE_RATE).expect("a prompt");
     let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
     session.play(prompt);
     let mut line = Sound::new(9);
-    line.add(5_000, |sound, n| {
+    line.add(11_000, |sound, n| {
         // The callee from 2 s on, for a second.
         let callee = callee.filter(|_| (16_000..24_000).contains(&n));
         sound.noise_at(-62.0) + callee.map_or(0.0, |level| sound.voice_at(n, level))
@@ -24,8 +37,10 @@ fn speech_in_echo(loss_db: f64, late_ticks: usize, callee: Option<f64>) -> Vec<M
     let gain = 10f64.powf(-loss_db / 20.0);
     let mut told = Vec::new();
     for (n, frame) in line.samples.chunks_exact(FRAME_SAMPLES).enumerate() {
-        let returned =
-            n.checked_sub(late_ticks).and_then(|n| ours.samples.chunks_exact(FRAME_SAMPLES).nth(n));
+        let returned = n
+            .checked_sub(late_ticks)
+            .filter(|n| *n >= first_tick)
+            .and_then(|n| ours.samples.chunks_exact(FRAME_SAMPLES).nth(n));
         let payload: Vec<u8> = (0..FRAME_SAMPLES)
             .map(|i| {
                 let echo = returned.map_or(0.0, |frame| f64::from(frame[i]) * gain);
@@ -52,6 +67,20 @@ fn who_speaks_into_it_is_heard() {
     for level in [-30.0, -24.0, -18.0] {
         assert!(!speech_in_echo(25.0, 8, Some(level)).is_empty(), "{level} dBm0");
     }
+}
+
+#[test]
+fn who_whispers_into_it_is_heard_where_nothing_comes_back() {
+    for level in [-48.0, -44.0] {
+        assert_eq!(speech_in_echo(25.0, 8, Some(level)), [], "{level} dBm0 could be an echo");
+        assert!(!speech_in_echo(70.0, 8, Some(level)).is_empty(), "{level} dBm0");
+    }
+}
+
+#[test]
+fn what_begins_to_come_back_interrupts_once() {
+    let told = speech_in_echo_from(150, 25.0, 8, None);
+    assert_eq!(told, [MediaEvent::SpeechBegan]);
 }
 
 #[test]
