@@ -12,6 +12,7 @@ use std::{mem::offset_of, time::Instant};
 
 use common::{Outcome, slab::Key};
 use media::{MediaSession, PortLease, Relay};
+use script::TransferMode;
 use sip::{CallHandle, ForkId};
 
 use crate::{
@@ -91,8 +92,13 @@ pub(crate) struct Media {
 }
 
 /// A callee is being given to somebody else.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Transfer {
+    /// Which of the call's transfers it is.
+    pub number: u32,
+    /// To whom.
+    pub to: String,
+    pub mode: TransferMode,
     /// Who must have answered by then.
     pub by: Instant,
     /// The far end will do it, as it says.
@@ -112,6 +118,11 @@ pub(crate) struct Bridge {
 }
 
 impl Call {
+    /// The transfer for which the script still waits.
+    pub(crate) fn awaited_transfer(&mut self) -> Option<&mut Transfer> {
+        self.transfer.as_mut().filter(|_| self.dialogue.awaits_transfer())
+    }
+
     pub(crate) fn new(mut order: Box<Order>) -> Self {
         let contact = std::mem::take(&mut order.contact);
         let dialogue = Box::new(Dialogue::new(order.script.clone(), contact));

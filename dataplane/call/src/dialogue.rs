@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use common::digits::Digit;
 use media::Prompt;
-use script::{Action, Awaits, Input, ModelDeed, Run, TransferMode};
+use script::{Action, Awaits, Input, ModelDeed, ModelTool, Run, TransferMode};
 
 pub use record::{Counts, Latency, Record, Speaker, Turn};
 
@@ -153,7 +153,7 @@ impl Dialogue {
     /// The voice thread tells something.
     pub(crate) fn on_told(&mut self, now: Instant, told: Told) {
         // Whether or not anything else is made of it.
-        if let Some(said) = told.opt_out() {
+        if let Some(said) = told.opt_out().filter(|_| !matches!(told, Told::Deed { .. })) {
             self.opt_out(said.to_owned());
         }
         match told {
@@ -218,6 +218,11 @@ impl Dialogue {
         self.wishes > 0 || self.overhears
     }
 
+    /// Whether the script waits for somebody to take the callee.
+    pub(crate) fn awaits_transfer(&self) -> bool {
+        self.run.awaits() == Awaits::Transfer
+    }
+
     fn hand(&mut self, now: Instant, input: Input) {
         self.run.handle_input(now, input);
         self.follow(now);
@@ -255,6 +260,10 @@ impl Dialogue {
                 }
             }
         }
+        // Whoever comes next, it is no answer to what the callee said: the script waits on purpose.
+        if matches!(self.run.awaits(), Awaits::Transfer | Awaits::Beep | Awaits::Time) {
+            self.record.await_nothing();
+        }
         self.catch_up_with_callee(now);
     }
 
@@ -268,6 +277,9 @@ impl Dialogue {
     /// The model does something beside speaking.
     fn on_deed(&mut self, now: Instant, number: u32, deed: ModelDeed) {
         if self.speaking.as_ref().is_none_or(|speaking| !speaking.is_of(number)) {
+            if matches!(deed, ModelDeed::Tool(ModelTool::OptOut, _)) {
+                self.opt_out(String::new());
+            }
             return;
         }
         if deed == ModelDeed::Failed {

@@ -55,6 +55,8 @@ pub enum Event {
     Transfer {
         /// Which call.
         call: CallName,
+        /// Which of its transfers; the same again when what was answered came to nothing.
+        number: u32,
         /// A `sip:` URI or a number in E.164.
         to: String,
         /// How.

@@ -89,6 +89,8 @@ pub enum Mail {
     Transfer {
         /// Which call.
         call: CallName,
+        /// Which of its transfers.
+        number: u32,
         /// To whom.
         target: Option<Target>,
     },

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::digits::Digit;
 use media::Prompt;
-use script::{Ask, Attend, Heard, ModelDeed, Program, Reply, Request, Sentence, Talk};
+use script::{Ask, Attend, Heard, ModelDeed, ModelTool, OPT_OUT, Program, Reply, Request, Sentence, Talk};
 
 use crate::Speaker;
 
@@ -166,13 +166,14 @@ pub enum Told {
 }
 
 impl Told {
-    /// In which words the callee has said that they want no more calls, if they have.
-    pub(crate) fn opt_out(&self) -> Option<&str> {
+    /// In which words the callee has said that they want no more calls, if they have. A model that says so tells no words.
+    pub fn opt_out(&self) -> Option<&str> {
         match self {
             Self::Heard { heard, hearing, .. } => {
-                let is_meant = heard.intent.as_deref() == Some(script::OPT_OUT);
-                (hearing.opts_out || is_meant).then_some(&heard.text)
+                let is_meant = hearing.opts_out || heard.intent.as_deref() == Some(OPT_OUT);
+                is_meant.then_some(&heard.text)
             }
+            Self::Deed { deed: ModelDeed::Tool(ModelTool::OptOut, _), .. } => Some(""),
             Self::Bot { told: BotTold::Said { text, opts_out, .. }, .. } => opts_out.then_some(text),
             _ => None,
         }

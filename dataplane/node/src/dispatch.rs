@@ -109,6 +109,8 @@ pub struct Dispatch {
     unreleased: VecDeque<(Instant, TryKey, LineId)>,
     /// Second calls that wait for an address.
     transfers: Vec<transferring::Waiting>,
+    /// Second calls that shards have.
+    legs: usize,
     heartbeat_at: Instant,
     last_turn: Instant,
     actions: VecDeque<Action>,
@@ -142,6 +144,7 @@ impl Dispatch {
             recordings: BTreeMap::new(),
             unreleased: VecDeque::new(),
             transfers: Vec::new(),
+            legs: 0,
             heartbeat_at: now.at,
             last_turn: now.at,
             actions: VecDeque::new(),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use ::voice::fetch::Reach;
 use call::TapQueue;
 use crossbeam_channel::{Receiver, Sender};
 use disk::{DiskConfig, DiskError, JournalError};
@@ -231,6 +232,7 @@ impl Node {
             day_folders: link.is_some(),
             listens: listener.is_some(),
             has_voice,
+            reach: Reach::with(config.voice.own_networks()?),
         };
         let shell = Shell {
             dispatch: Dispatch::new(Now::read(), settings, metrics, parts.recovered),

@@ -12,13 +12,17 @@ use world::World;
 
 /// What the shard is answered.
 fn asks(world: &mut World, n: u32, to: &str, mode: TransferMode) -> Option<Target> {
-    world.shard_says(Event::Transfer { call: world::name(n), to: to.to_owned(), mode });
+    ask(world, n, to, mode);
     answer(world, n)
+}
+
+fn ask(world: &mut World, n: u32, to: &str, mode: TransferMode) {
+    world.shard_says(Event::Transfer { call: world::name(n), number: 1, to: to.to_owned(), mode });
 }
 
 fn answer(world: &World, n: u32) -> Option<Target> {
     match world.mailed.last() {
-        Some((_, 0, Mail::Transfer { call, target })) if *call == world::name(n) => target.clone(),
+        Some((_, 0, Mail::Transfer { call, target, .. })) if *call == world::name(n) => target.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -76,24 +80,24 @@ fn second_calls_and_orders_share_the_rate() {
 fn a_host_elsewhere_is_looked_up_and_is_not_the_lines_business() {
     let mut world = with_line(1);
     let to = "sip:queue@pbx.example:5062";
-    world.shard_says(Event::Transfer { call: world::name(1), to: to.to_owned(), mode: TransferMode::Bridge });
+    ask(&mut world, 1, to, TransferMode::Bridge);
     let address = "pbx.example:5062".to_owned();
     assert_eq!(world.look_ups.last(), Some(&(LineId(1), address.clone())));
-    let found = Ok("192.0.2.7:5062".parse().expect("an address"));
+    let found = Ok("93.184.216.34:5062".parse().expect("an address"));
     world.feed(Input::LookedUp { line: LineId(1), address: address.clone(), found });
     let leg = answer(&world, 1).and_then(|target| target.leg).expect("it was found");
     assert!(!leg.on_line && leg.credentials.is_none());
-    assert_eq!(leg.destination, "192.0.2.7:5062".parse().expect("an address"));
+    assert_eq!(leg.destination, "93.184.216.34:5062".parse().expect("an address"));
     world.shard_says(Event::LegOver { call: world::name(1), on_line: false });
 
-    world.shard_says(Event::Transfer { call: world::name(1), to: to.to_owned(), mode: TransferMode::Bridge });
+    ask(&mut world, 1, to, TransferMode::Bridge);
     world.feed(Input::LookedUp { line: LineId(1), address, found: Err("no such host".to_owned()) });
     assert!(answer(&world, 1).is_none());
     assert!(
         asks(&mut world, 1, "sip:a@[2001:db8::1]", TransferMode::Bridge).is_none(),
         "our sockets are IPv4"
     );
-    let leg = asks(&mut world, 1, "sip:a@192.0.2.9", TransferMode::Bridge).and_then(|target| target.leg);
+    let leg = asks(&mut world, 1, "sip:a@93.184.216.35", TransferMode::Bridge).and_then(|target| target.leg);
     assert_eq!(leg.map(|leg| leg.destination.port()), Some(5060));
 }
 
@@ -105,4 +109,35 @@ fn without_a_lease_no_second_call_is_made() {
     assert!(asks(&mut world, 1, "+4930123456", TransferMode::Bridge).is_none());
     assert!(asks(&mut world, 1, "+4930123456", TransferMode::Refer).is_some());
     assert!(asks(&mut world, 1, "a number", TransferMode::Refer).is_none());
+}
+
+#[test]
+fn whoever_waits_for_the_same_host_waits_together_and_few_hosts_are_looked_up_at_once() {
+    let mut world = with_line(1);
+    let to = |host: u32| format!("sip:queue@pbx{host}.example");
+    for _ in 0..2 {
+        (1..=4).for_each(|host| ask(&mut world, 1, &to(host), TransferMode::Bridge));
+    }
+    assert_eq!(world.look_ups.len(), 4);
+    assert!(asks(&mut world, 1, &to(5), TransferMode::Bridge).is_none(), "the fifth");
+    let found = Ok("93.184.216.34:5060".parse().expect("an address"));
+    let before = world.mailed.len();
+    world.feed(Input::LookedUp { line: LineId(1), address: "pbx1.example".to_owned(), found });
+    assert_eq!(world.mailed.len() - before, 2);
+    ask(&mut world, 1, &to(5), TransferMode::Bridge);
+    assert_eq!(world.look_ups.len(), 5);
+}
+
+#[test]
+fn no_call_goes_where_scripts_must_not_reach() {
+    let mut world = with_line(1);
+    for host in ["127.0.0.1", "10.0.0.7:5070", "169.254.169.254"] {
+        let to = format!("sip:a@{host}");
+        assert!(asks(&mut world, 1, &to, TransferMode::Bridge).is_none(), "{host}");
+    }
+    ask(&mut world, 1, "sip:a@pbx.example", TransferMode::Bridge);
+    let found = Ok("10.0.0.7:5060".parse().expect("an address"));
+    world.feed(Input::LookedUp { line: LineId(1), address: "pbx.example".to_owned(), found });
+    assert!(answer(&world, 1).is_none(), "a name for an address inside");
+    assert!(asks(&mut world, 1, "sip:a@127.0.0.1:5060", TransferMode::Refer).is_some(), "the carrier's");
 }

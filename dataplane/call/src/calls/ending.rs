@@ -111,7 +111,9 @@ impl Calls {
         self.counters.setting_up -= u64::from(call.is_being_set_up());
         call.state = State::Over;
         call.deadline = None;
-        if call.transfer.take_if(|transfer| transfer.accepted).is_some() {
+        if call.is_joined && call.transfer.take().is_some() {
+            call.dialogue.on_transferred(now, true);
+        } else if call.awaited_transfer().is_some_and(|transfer| transfer.accepted) {
             // It was about to take the callee, and needs us no more.
             call.dialogue.on_transferred(now, ended.hung_up_by == Some(HungUpBy::Callee));
         }

@@ -59,7 +59,7 @@ impl Calls {
         let call = self.calls.find(key).expect("only calls that are here are dialled");
         if now > call.order.send_by {
             if call.is_leg() {
-                return self.refuse(now, key, Outcome::Shed, "");
+                return self.miss_leg(now, key);
             }
             self.counters.missed_orders += 1;
             let call = self.remove(now, key);

@@ -37,14 +37,33 @@ impl Calls {
     /// The script gives the callee away.
     pub(super) fn ask_for_target(&mut self, key: Key, to: String, mode: TransferMode, by: Instant) {
         let Some(call) = self.calls.find_mut(key) else { return };
-        call.transfer = Some(Transfer { by, accepted: false });
+        let number = call.transfer.as_ref().map_or(1, |before| before.number + 1);
+        call.transfer = Some(Transfer { number, to: to.clone(), mode, by, accepted: false });
         let call = call.name();
-        self.events.push_back(Event::Transfer { call, to, mode });
+        self.events.push_back(Event::Transfer { call, number, to, mode });
+    }
+
+    /// The second call has missed the window that the node had for it: the node is asked for another.
+    pub(super) fn miss_leg(&mut self, now: Instant, leg: Key) {
+        let over = self.remove(now, leg);
+        self.events.extend(Self::leg_over(&over));
+        let first = over.bridge.as_ref().and_then(|bridge| self.calls.find_mut(bridge.peer));
+        let Some(first) = first else { return };
+        if first.bridge.take_if(|bridge| bridge.peer == leg).is_none() {
+            return;
+        }
+        if let Some(media) = &mut first.media {
+            media.session.stop_playing();
+        }
+        let call = first.name();
+        if let Some(Transfer { number, to, mode, .. }) = first.awaited_transfer().cloned() {
+            self.events.push_back(Event::Transfer { call, number, to, mode });
+        }
     }
 
     /// The node has looked into it.
-    pub(super) fn on_target(&mut self, now: Instant, name: CallName, target: Option<Target>) {
-        let waiting = self.waits_for_target(name);
+    pub(super) fn on_target(&mut self, now: Instant, name: CallName, number: u32, target: Option<Target>) {
+        let waiting = self.waits_for_target(name, number);
         match (target, waiting) {
             (Some(Target { uri, leg: Some(leg) }), Some(key)) => self.dial_leg(now, key, uri, leg),
             (Some(Target { leg: Some(leg), .. }), None) => {
@@ -56,11 +75,13 @@ impl Calls {
         }
     }
 
-    fn waits_for_target(&self, name: CallName) -> Option<Key> {
+    fn waits_for_target(&mut self, name: CallName, number: u32) -> Option<Key> {
         let key = *self.by_attempt.get(&name.attempt)?;
-        let call = self.calls.find(key)?;
+        let call = self.calls.find_mut(key)?;
         let talks = matches!(call.state, State::Talking { .. }) && call.given_up.is_none();
-        (talks && call.name() == name && call.transfer.is_some() && call.bridge.is_none()).then_some(key)
+        let is_free = talks && call.name() == name && call.bridge.is_none();
+        let waits = call.awaited_transfer().is_some_and(|transfer| transfer.number == number);
+        (is_free && waits).then_some(key)
     }
 
     fn refer(&mut self, now: Instant, key: Key, uri: &str) {
@@ -75,7 +96,7 @@ impl Calls {
         let Some(call) = self.calls.find_mut(key).filter(|call| call.bridge.is_none()) else { return };
         match progress {
             ReferProgress::Accepted => {
-                if let Some(transfer) = &mut call.transfer {
+                if let Some(transfer) = call.awaited_transfer() {
                     transfer.accepted = true;
                 }
             }
@@ -87,7 +108,7 @@ impl Calls {
     /// Calls whom the callee shall talk with.
     fn dial_leg(&mut self, now: Instant, key: Key, uri: String, leg: Leg) {
         let call = self.calls.find(key).expect("just looked at");
-        let by = call.transfer.map_or(now, |transfer| transfer.by);
+        let by = call.transfer.as_ref().map_or(now, |transfer| transfer.by);
         if self.overload().is_some() || by <= leg.send_at {
             let call = call.name();
             self.events.push_back(Event::LegOver { call, on_line: leg.on_line });

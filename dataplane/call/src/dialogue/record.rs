@@ -250,6 +250,11 @@ impl Recorder {
         self.counts.barge_in_max = self.counts.barge_in_max.max(after);
     }
 
+    /// What we say next is no answer to what the callee has said.
+    pub(super) fn await_nothing(&mut self) {
+        self.waiting = None;
+    }
+
     /// The callee has come to an end, which was believed at `endpointed`.
     pub(super) fn callee_said(
         &mut self,

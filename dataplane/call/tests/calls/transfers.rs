@@ -38,7 +38,7 @@ fn target(pair: &mut Pair, call: CallName, leg: bool) {
     let (send_at, send_by) = (pair.now, pair.now + ms(100));
     let leg =
         leg.then(|| Leg { on_line: true, destination: addr(LINE), credentials: None, send_at, send_by });
-    pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
+    pair.mail(Mail::Transfer { call, number: 1, target: Some(Target { uri: AGENT.to_owned(), leg }) });
 }
 
 fn notify(pair: &mut Pair, headers: &'static str, line: &'static str) {
@@ -116,7 +116,7 @@ fn whoever_cannot_be_given_away_is_told_so() {
     let (mut silent, _) = given("refer", [answers()]);
     target(&mut silent, call, false);
     let (mut no_target, _) = given("bridge", [answers()]);
-    no_target.mail(Mail::Transfer { call, target: None });
+    no_target.mail(Mail::Transfer { call, number: 1, target: None });
     for mut pair in [refused, busy, silent, no_target] {
         pair.run_until_idle();
         assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
@@ -209,7 +209,8 @@ fn the_callee_hangs_up_on_whom_it_was_given_to() {
         pair.run_until_idle();
         pair.run(ms(100));
         assert_eq!(pair.record(call.attempt).end().hung_up_by, Some(HungUpBy::Callee));
-        let last = if after_ms < 500 { "CANCEL" } else { "BYE" };
+        let (last, expected) = if after_ms < 500 { ("CANCEL", None) } else { ("BYE", Some("transferred")) };
+        assert_eq!(disposition(&pair, call.attempt), expected);
         assert!(pair.carrier.calls[1].kinds().contains(&last), "{:?}", pair.carrier.calls[1].kinds());
         assert_eq!(pair.books.legs, (1, 1));
         pair.check_nothing_is_left(4, 2);
@@ -239,14 +240,22 @@ fn leave_that_comes_too_late_is_given_back() {
     pair.run_until_idle();
     target(&mut pair, call, true);
     assert_eq!(pair.books.legs, (1, 1));
+}
 
+#[test]
+fn a_slot_that_was_missed_is_asked_for_again() {
     let (mut pair, call) = given("bridge", [answers(), clerk()]);
     let (send_at, send_by) = (pair.now - ms(50), pair.now - ms(10));
     let leg = Some(Leg { on_line: true, destination: addr(LINE), credentials: None, send_at, send_by });
-    pair.mail(Mail::Transfer { call, target: Some(Target { uri: AGENT.to_owned(), leg }) });
-    pair.run_until_idle();
+    pair.mail(Mail::Transfer { call, number: 1, target: Some(Target { uri: AGENT.to_owned(), leg }) });
     assert_eq!((pair.books.legs, pair.carrier.calls.len()), ((1, 1), 1));
-    assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
+    assert_eq!(pair.record(call.attempt).transfers, [AGENT, AGENT]);
+    target(&mut pair, call, true);
+    pair.run(ms(2_000));
+    assert!(heard(&pair, 0, CLERK) > 50);
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+    assert_eq!((pair.books.legs, disposition(&pair, call.attempt)), ((2, 2), Some("transferred")));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::voice::fetch::Reach;
 use call::voice::Wish;
 use call::{CallName, Mail};
 use common::{AttemptId, Epoch, LineId, PromptId};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub listens: bool,
     /// Whether there is a voice thread.
     pub has_voice: bool,
+    /// Which addresses scripts may reach.
+    pub reach: Reach,
 }
 
 /// What happened outside.

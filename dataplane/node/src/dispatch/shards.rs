@@ -30,7 +30,9 @@ impl Dispatch {
             Event::Declined { order, why } => self.on_declined(now, shard, order, why),
             Event::Recording { call, part } => self.on_recording(call, part),
             Event::Voice { call, wish } => self.on_wish(shard, call, wish),
-            Event::Transfer { call, to, mode } => self.on_transfer(now, shard, call, &to, mode),
+            Event::Transfer { call, number, to, mode } => {
+                self.on_transfer(now, shard, (call, number), &to, mode);
+            }
             Event::LegOver { call, on_line } => self.on_leg_over(call, on_line),
             Event::OptedOut { call, at, said } => {
                 self.metrics.dialogues().opted_out();

@@ -1,12 +1,13 @@
 //! Callees that are given to somebody else: how to reach those, and whether the line has a place and a slot for a second call.
 //!
 //! A number, and a `sip:` URI in the line's own domain, are reached over the line, within its limits. Any other `sip:` URI is
-//! called where its host says, which is none of the line's business; REFER leaves that to the carrier.
+//! called where its host says, which is none of the line's business, if scripts may reach it at all; REFER leaves that to the carrier.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use call::{CallName, Leg, Mail, Target};
-use common::E164;
+use common::{E164, LineId};
 use script::TransferMode;
 use sip::message::Uri;
 
@@ -15,30 +16,51 @@ use crate::clock::Now;
 use crate::gate::GRACE;
 use crate::line::{LineSpec, Place, literal, split_address};
 
-/// Callees whose new partner's host is being looked up, at once.
-const LOOK_UPS_MAX: usize = 1_000;
+/// Callees whose new partner's host is being looked up, at once, and hosts. A name server that does not answer holds a thread for each host.
+const WAITING_MAX: usize = 1_000;
+const LOOK_UPS_MAX: usize = 4;
 
 /// A second call that waits for the address of its host.
 #[derive(Debug)]
 pub(super) struct Waiting {
     shard: u16,
     call: CallName,
+    number: u32,
     uri: String,
     address: String,
 }
 
 impl Dispatch {
-    pub(super) fn on_transfer(&mut self, now: Now, shard: u16, call: CallName, to: &str, mode: TransferMode) {
+    pub(super) fn on_transfer(
+        &mut self,
+        now: Now,
+        shard: u16,
+        (call, number): (CallName, u32),
+        to: &str,
+        mode: TransferMode,
+    ) {
         let target = match self.target(now, call, to, mode) {
             Ok(Found::Target(target)) => Ok(target),
-            Ok(Found::Host { uri, address }) if self.transfers.len() < LOOK_UPS_MAX => {
-                self.actions.push_back(Action::LookUp { line: call.line, address: address.clone() });
-                return self.transfers.push(Waiting { shard, call, uri, address });
-            }
-            Ok(Found::Host { .. }) => Err(Obstacle::Busy),
+            Ok(Found::Host { uri, address }) => match self.look_up_target(call.line, &address) {
+                Ok(()) => return self.transfers.push(Waiting { shard, call, number, uri, address }),
+                Err(obstacle) => Err(obstacle),
+            },
             Err(obstacle) => Err(obstacle),
         };
-        self.answer_transfer(shard, call, target);
+        self.answer_transfer(shard, call, number, target);
+    }
+
+    /// Has a host looked up, unless somebody waits for it already.
+    fn look_up_target(&mut self, line: LineId, address: &str) -> Result<(), Obstacle> {
+        let hosts: BTreeSet<_> = self.transfers.iter().map(|waiting| waiting.address.as_str()).collect();
+        let is_new = !hosts.contains(address);
+        if self.transfers.len() >= WAITING_MAX || is_new && hosts.len() >= LOOK_UPS_MAX {
+            return Err(Obstacle::Busy);
+        }
+        if is_new {
+            self.actions.push_back(Action::LookUp { line, address: address.to_owned() });
+        }
+        Ok(())
     }
 
     /// A host was looked up: for whoever waits for it.
@@ -46,36 +68,46 @@ impl Dispatch {
         let (found_now, waiting) =
             self.transfers.drain(..).partition::<Vec<_>, _>(|waiting| waiting.address == address);
         self.transfers = waiting;
-        for Waiting { shard, call, uri, .. } in found_now {
+        let may_dial = self.may_dial(now);
+        for Waiting { shard, call, number, uri, .. } in found_now {
             let leg = match found {
+                Ok(_) if !may_dial => Err(Obstacle::Lease),
                 Ok(destination) => self.leg_elsewhere(now, destination),
                 Err(why) => {
                     tracing::warn!(address, why, "a callee cannot be transferred: the host does not resolve");
                     Err(Obstacle::Address)
                 }
             };
-            self.answer_transfer(shard, call, leg.map(|leg| Target { uri, leg: Some(leg) }));
+            self.answer_transfer(shard, call, number, leg.map(|leg| Target { uri, leg: Some(leg) }));
         }
     }
 
     pub(super) fn on_leg_over(&mut self, call: CallName, on_line: bool) {
+        debug_assert!(self.legs > 0, "each leg is given once");
+        self.legs = self.legs.saturating_sub(1);
         if on_line && let Some(line) = self.lines.get_mut(&call.line) {
             line.gate.leave();
         }
     }
 
-    fn answer_transfer(&mut self, shard: u16, call: CallName, target: Result<Target, Obstacle>) {
+    fn may_dial(&self, now: Now) -> bool {
+        matches!(self.phase, Phase::Running) && self.has_lease(now.at)
+    }
+
+    fn answer_transfer(&mut self, shard: u16, call: CallName, number: u32, target: Result<Target, Obstacle>) {
+        self.legs += usize::from(matches!(target, Ok(Target { leg: Some(_), .. })));
         let result = match &target {
             Ok(Target { leg: Some(_), .. }) => "bridge",
             Ok(Target { leg: None, .. }) => "refer",
             Err(obstacle) => obstacle.as_str(),
         };
         self.metrics.dialogues().transfer(result);
-        self.actions.push_back(Action::Mail { shard, mail: Mail::Transfer { call, target: target.ok() } });
+        self.actions
+            .push_back(Action::Mail { shard, mail: Mail::Transfer { call, number, target: target.ok() } });
     }
 
     fn target(&mut self, now: Now, call: CallName, to: &str, mode: TransferMode) -> Result<Found, Obstacle> {
-        let may_dial = matches!(self.phase, Phase::Running) && self.has_lease(now.at);
+        let may_dial = self.may_dial(now);
         let ipv6 = self.settings.ipv6;
         let line = self.lines.get_mut(&call.line).filter(|line| line.listed).ok_or(Obstacle::Line)?;
         let (uri, elsewhere) = uri(&line.spec, to).ok_or(Obstacle::Address)?;
@@ -116,6 +148,9 @@ impl Dispatch {
         if destination.is_ipv6() != self.settings.ipv6 {
             return Err(Obstacle::Address);
         }
+        if !self.settings.reach.allows(destination.ip()) {
+            return Err(Obstacle::Forbidden);
+        }
         let (send_at, send_by) = (now.at, now.at + 5 * GRACE);
         Ok(Leg { on_line: false, destination, credentials: None, send_at, send_by })
     }
@@ -141,6 +176,8 @@ enum Obstacle {
     Lease,
     /// It is no number and no URI of an address that can be reached.
     Address,
+    /// It is an address that scripts must not reach.
+    Forbidden,
 }
 
 impl Obstacle {
@@ -150,6 +187,7 @@ impl Obstacle {
             Self::Busy => "line_full",
             Self::Lease => "no_lease",
             Self::Address => "bad_address",
+            Self::Forbidden => "forbidden_address",
         }
     }
 }

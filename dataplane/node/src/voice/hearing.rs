@@ -137,7 +137,12 @@ impl Ear {
 
     /// Whether an answer is still to come.
     pub(super) fn is_listening(&self) -> bool {
-        self.question.is_some()
+        self.question.is_some() || self.asking.is_some()
+    }
+
+    /// Whoever was asked what the answer means has said so.
+    pub(super) fn on_understood(&mut self) {
+        self.asking = None;
     }
 
     /// Nothing more of it is wanted.
@@ -303,7 +308,8 @@ impl Recognisers {
         let open = ear.question.as_ref().filter(|question| question.is_heard && ear.session.is_some());
         match open.map(|question| (question.number, question.asked_at)) {
             None => {
-                ear.leave();
+                ear.question = None;
+                ear.end_session();
                 None
             }
             Some((number, None)) => self.end_of_speech(ear, number),

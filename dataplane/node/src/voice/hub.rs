@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const LOOKS_A_COUNT: u32 = 10;
 /// Chunks taken of one shard before other work has its turn.
 const BITE: usize = 1_024;
+/// How long a callee who has hung up is waited for: a recogniser's last word, and whoever says what it means.
+const LAST_WORD_MAX: Duration = Duration::from_secs(15);
 
 pub(super) type CallKey = (AttemptId, u32);
 
@@ -76,8 +78,8 @@ pub(super) struct Hub {
 struct Call {
     shard: u16,
     name: CallName,
-    /// It is over, but for what the callee said last.
-    is_over: bool,
+    /// It is over since then, but for what the callee said last.
+    over_at: Option<Instant>,
     ear: Ear,
     bot: Option<Stream>,
     /// What is being spoken or asked; ended with the call.
@@ -97,7 +99,25 @@ impl Call {
 
     /// Whether nothing more will come of it.
     fn is_done(&self) -> bool {
-        self.is_over && !self.ear.is_listening()
+        let Some(over_at) = self.over_at else { return false };
+        let works =
+            self.ear.is_listening() || self.speaking.as_ref().is_some_and(|(_, task)| !task.is_finished());
+        !works || over_at.elapsed() >= LAST_WORD_MAX
+    }
+
+    /// The call is over: nothing is spoken or asked for it any more. A model that has not come to its end may still understand that the
+    /// callee wants no more calls.
+    fn on_over(&mut self) {
+        self.over_at = Some(Instant::now());
+        let is_models = |(number, _): &(u32, AbortHandle)| self.model_turn == Some(*number);
+        let speaking = self.speaking.take();
+        let (kept, ended) = match speaking {
+            Some(speaking) if is_models(&speaking) => (Some(speaking), None),
+            other => (None, other),
+        };
+        self.speaking = kept;
+        let ended = ended.map(|(_, task)| task).into_iter().chain(self.asking.take());
+        ended.for_each(|task| task.abort());
     }
 }
 
@@ -178,7 +198,7 @@ impl Hub {
         let call = self.calls.entry(key).or_insert_with(|| Call {
             shard,
             name,
-            is_over: false,
+            over_at: None,
             ear: Ear::new(name, zone),
             bot: None,
             speaking: None,
@@ -247,9 +267,8 @@ impl Hub {
         // What was handed to the tap before.
         self.hear();
         let Some(call) = self.calls.get_mut(&key) else { return };
-        call.stop_working();
+        call.on_over();
         self.bots.leave(&mut call.bot);
-        call.is_over = true;
         let told = self.recognisers.on_call_over(&mut call.ear);
         self.tell_last(key, told);
     }
@@ -271,10 +290,13 @@ impl Hub {
                 self.bots.on_session(&mut call.bot, number, told, &mut tell);
                 tell.into_iter().for_each(|told| self.tell(key, told));
             }
-            News::Call { call, told } => {
-                if self.calls.get(&call).is_some_and(|call| !call.is_over) {
-                    self.tell(call, told);
+            News::Call { call: key, told } => {
+                let Some(call) = self.calls.get_mut(&key) else { return };
+                if let Told::Heard { .. } = told {
+                    call.ear.on_understood();
                 }
+                let counts = call.over_at.is_none() || told.opt_out().is_some();
+                self.tell_last(key, Some(told).filter(|_| counts));
             }
             News::Prepared { sentence, result } => {
                 // The dispatcher may have ended meanwhile.

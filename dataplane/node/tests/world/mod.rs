@@ -64,6 +64,7 @@ impl World {
             day_folders: true,
             listens: false,
             has_voice: false,
+            reach: Default::default(),
         };
         let mut world = Self {
             now,
