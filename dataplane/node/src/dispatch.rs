@@ -109,8 +109,7 @@ pub struct Dispatch {
     unreleased: VecDeque<(Instant, TryKey, LineId)>,
     /// Second calls that wait for an address.
     transfers: Vec<transferring::Waiting>,
-    /// Second calls that shards have.
-    legs: usize,
+    legs: transferring::Legs,
     heartbeat_at: Instant,
     last_turn: Instant,
     actions: VecDeque<Action>,
@@ -144,7 +143,7 @@ impl Dispatch {
             recordings: BTreeMap::new(),
             unreleased: VecDeque::new(),
             transfers: Vec::new(),
-            legs: 0,
+            legs: transferring::Legs::default(),
             heartbeat_at: now.at,
             last_turn: now.at,
             actions: VecDeque::new(),
@@ -352,6 +351,8 @@ impl Dispatch {
             journal_fill: self.journal_fill,
             recording_failed: self.recording_failed,
             free_recognisers: self.free_recognisers.clone(),
+            legs: self.legs.all(),
+            line_legs: self.legs.on_lines(),
         }));
     }
 

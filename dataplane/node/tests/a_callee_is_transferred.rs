@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call::{Event, Mail, Target};
 use common::LineId;
-use peal_node::dispatch::Input;
+use peal_node::dispatch::{Input, Phase};
 use script::TransferMode;
 use world::World;
 
@@ -58,6 +58,28 @@ fn a_second_call_takes_a_place_and_gives_it_back() {
     world.shard_says(Event::LegOver { call: world::name(1), on_line: true });
     world.run(Duration::from_secs(2));
     assert_eq!(world.orders().len(), 2);
+}
+
+#[test]
+fn second_calls_are_told_of_and_waited_for() {
+    let mut world = with_line(5);
+    world.acks = true;
+    let to = "sip:a@93.184.216.35";
+    for to in ["+4930123456", "+4930123457", to] {
+        asks(&mut world, 1, to, TransferMode::Bridge).expect("there is a place");
+    }
+    world.run(Duration::from_secs(2));
+    let told = |world: &World| (world.heartbeat.legs, world.heartbeat.line_legs.get(&1).copied());
+    assert_eq!(told(&world), (3, Some(2)));
+    world.feed(Input::Stop);
+    world.end(1);
+    for on_line in [true, true, false] {
+        world.run(Duration::from_secs(2));
+        assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }), "one more hangs up");
+        world.shard_says(Event::LegOver { call: world::name(1), on_line });
+    }
+    world.run(Duration::from_secs(2));
+    assert_eq!((told(&world), *world.dispatch.phase()), ((0, None), Phase::Left));
 }
 
 #[test]

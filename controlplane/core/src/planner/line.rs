@@ -28,7 +28,20 @@ pub(super) struct LineState {
 #[derive(Debug)]
 struct AtNode {
     held: u32,
+    /// Second calls of the calls that hold slots, by the node's last word: they take places too.
+    legs: u32,
     pace: Pace,
+}
+
+impl AtNode {
+    fn new(rate: u32) -> Self {
+        Self { held: 0, legs: 0, pace: Pace::new(rate) }
+    }
+
+    /// Places taken. A second call ends with the first, also when the node can tell nothing any more.
+    fn taken(&self) -> u32 {
+        self.held + self.legs.min(self.held)
+    }
 }
 
 impl LineState {
@@ -56,11 +69,7 @@ impl LineState {
         let rates = self.rates.divide(now, self.line.spec.max_cps.get(), nodes);
         for node in nodes {
             let rate = self.rates.of(node);
-            self.at_nodes
-                .entry(node.clone())
-                .or_insert_with(|| AtNode { held: 0, pace: Pace::new(0) })
-                .pace
-                .set_rate(rate);
+            self.at_nodes.entry(node.clone()).or_insert_with(|| AtNode::new(0)).pace.set_rate(rate);
         }
         self.at_nodes.retain(|node, at| nodes.contains(node) || at.held > 0);
         calls || rates
@@ -76,8 +85,20 @@ impl LineState {
 
     /// Calls that may be added at this node.
     pub(super) fn room_at(&self, node: &NodeId) -> u32 {
-        let held = self.at_nodes.get(node).map_or(0, |at| at.held);
-        self.calls.of(node).saturating_sub(held)
+        let taken = self.at_nodes.get(node).map_or(0, AtNode::taken);
+        self.calls.of(node).saturating_sub(taken)
+    }
+
+    /// Places taken, over all nodes: by calls, and by the second calls of their transfers.
+    pub(super) fn taken(&self) -> u32 {
+        self.held + self.at_nodes.values().map(|at| at.taken() - at.held).sum::<u32>()
+    }
+
+    /// The node tells how many second calls it has on the line.
+    pub(super) fn set_legs(&mut self, node: &NodeId, legs: u32) {
+        if let Some(at) = self.at_nodes.get_mut(node) {
+            at.legs = legs;
+        }
     }
 
     /// Calls that may start now at this node.
@@ -96,10 +117,7 @@ impl LineState {
     /// A slot is held, of a call that started at some other time.
     pub(super) fn hold(&mut self, node: &NodeId) {
         self.held += 1;
-        self.at_nodes
-            .entry(node.clone())
-            .or_insert_with(|| AtNode { held: 0, pace: Pace::new(self.rates.of(node)) })
-            .held += 1;
+        self.at_nodes.entry(node.clone()).or_insert_with(|| AtNode::new(self.rates.of(node))).held += 1;
     }
 
     pub(super) fn release(&mut self, node: &NodeId) {
@@ -122,6 +140,8 @@ pub(super) struct NodeState {
     pub(super) connected: bool,
     /// Slots held at it, over all lines.
     pub(super) held: u32,
+    /// Second calls of transfers, by its last word.
+    pub(super) legs: u32,
 }
 
 /// Sessions of a recogniser at a node.
@@ -140,6 +160,6 @@ impl NodeState {
     }
 
     pub(super) fn room(&self) -> u32 {
-        self.max_calls.saturating_sub(self.held)
+        self.max_calls.saturating_sub(self.held).saturating_sub(self.legs)
     }
 }

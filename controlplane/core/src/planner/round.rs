@@ -172,7 +172,7 @@ impl<'a> Round<'a> {
             .map(|(&id, state)| LineRoom {
                 id,
                 state,
-                room: state.line.spec.max_calls.saturating_sub(state.held),
+                room: state.line.spec.max_calls.saturating_sub(state.taken()),
                 budget: state.pace.budget(now.mono, slowed),
                 at_nodes: nodes
                     .iter()

@@ -74,7 +74,7 @@ pub struct Share {
 pub struct LineUse<'a> {
     /// The line.
     pub line: &'a Line,
-    /// Slots held, over all nodes.
+    /// Places taken, over all nodes: by attempts, and by second calls of transfers.
     pub held: u32,
     /// How long it is left alone; `None` when it is not.
     pub rests_for: Option<Duration>,
@@ -251,6 +251,7 @@ impl Snapshot {
             resting_until: None,
             connected: false,
             held,
+            legs: 0,
         });
         let came = !state.connected;
         state.max_calls = status.max_calls;
@@ -272,6 +273,15 @@ impl Snapshot {
             let sessions = state.recognisers.entry(name.to_owned()).or_default();
             sessions.free = free;
             sessions.most = sessions.most.max(free);
+        }
+    }
+
+    /// A connected node tells how many second calls its transfers have made, and how many of those take a place of which line.
+    pub fn node_legs(&mut self, node: &NodeId, legs: u32, on_lines: &BTreeMap<LineId, u32>) {
+        let Some(state) = self.nodes.get_mut(node) else { return };
+        state.legs = legs;
+        for (id, line) in &mut self.lines {
+            line.set_legs(node, on_lines.get(id).copied().unwrap_or(0));
         }
     }
 
@@ -561,7 +571,7 @@ impl Snapshot {
     pub fn line_use(&self, now: Instant) -> impl Iterator<Item = LineUse<'_>> {
         self.lines.values().map(move |state| LineUse {
             line: &state.line,
-            held: state.held,
+            held: state.taken(),
             rests_for: state.resting_until.and_then(|until| until.checked_duration_since(now)),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use common::NodeId;
+use common::{LineId, NodeId};
 use peal_core::planner::NodeStatus;
 use proto::v1::{Heartbeat, Hello, Welcome, to_node};
 use store::StoreError;
@@ -107,6 +107,8 @@ impl Term {
         self.snapshot.node_changed(clock::now().mono, node, status);
         let free = known.heartbeat.free_recognisers.iter().map(|(name, free)| (name.as_str(), *free));
         self.snapshot.node_recognisers(node, free);
+        let on_lines = known.heartbeat.line_legs.iter().map(|(line, legs)| (LineId(*line), *legs)).collect();
+        self.snapshot.node_legs(node, known.heartbeat.legs, &on_lines);
     }
 
     /// Every node gets all lines with its shares.

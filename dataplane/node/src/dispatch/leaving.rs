@@ -86,7 +86,9 @@ impl Dispatch {
 
     pub(super) fn leave_when_empty(&mut self, now: Now) {
         match self.phase {
-            Phase::Draining { .. } | Phase::HangingUp { .. } if self.calls.is_empty() && self.legs == 0 => {
+            Phase::Draining { .. } | Phase::HangingUp { .. }
+                if self.calls.is_empty() && self.legs.all() == 0 =>
+            {
                 self.phase = Phase::Settling { until: now.at + SETTLE_WITHIN };
                 self.leave_when_empty(now);
             }

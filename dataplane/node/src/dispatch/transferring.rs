@@ -3,7 +3,7 @@
 //! A number, and a `sip:` URI in the line's own domain, are reached over the line, within its limits. Any other `sip:` URI is
 //! called where its host says, which is none of the line's business, if scripts may reach it at all; REFER leaves that to the carrier.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use call::{CallName, Leg, Mail, Target};
@@ -19,6 +19,40 @@ use crate::line::{LineSpec, Place, literal, split_address};
 /// Callees whose new partner's host is being looked up, at once, and hosts. A name server that does not answer holds a thread for each host.
 const WAITING_MAX: usize = 1_000;
 const LOOK_UPS_MAX: usize = 4;
+
+/// Second calls that shards have.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    all: u32,
+    /// Those that take a place of a line.
+    on_lines: BTreeMap<LineId, u32>,
+}
+
+impl Legs {
+    fn enter(&mut self, line: Option<LineId>) {
+        self.all += 1;
+        line.into_iter().for_each(|line| *self.on_lines.entry(line).or_default() += 1);
+    }
+
+    fn leave(&mut self, line: Option<LineId>) {
+        debug_assert!(self.all > 0, "each leg is given once");
+        self.all = self.all.saturating_sub(1);
+        let Some(line) = line else { return };
+        if let Some(legs) = self.on_lines.get_mut(&line) {
+            *legs = legs.saturating_sub(1);
+            self.on_lines.retain(|_, legs| *legs > 0);
+        }
+    }
+
+    pub(super) fn all(&self) -> u32 {
+        self.all
+    }
+
+    /// As heartbeats tell it.
+    pub(super) fn on_lines(&self) -> HashMap<i64, u32> {
+        self.on_lines.iter().map(|(line, legs)| (line.0, *legs)).collect()
+    }
+}
 
 /// A second call that waits for the address of its host.
 #[derive(Debug)]
@@ -83,8 +117,7 @@ impl Dispatch {
     }
 
     pub(super) fn on_leg_over(&mut self, call: CallName, on_line: bool) {
-        debug_assert!(self.legs > 0, "each leg is given once");
-        self.legs = self.legs.saturating_sub(1);
+        self.legs.leave(on_line.then_some(call.line));
         if on_line && let Some(line) = self.lines.get_mut(&call.line) {
             line.gate.leave();
         }
@@ -95,7 +128,9 @@ impl Dispatch {
     }
 
     fn answer_transfer(&mut self, shard: u16, call: CallName, number: u32, target: Result<Target, Obstacle>) {
-        self.legs += usize::from(matches!(target, Ok(Target { leg: Some(_), .. })));
+        if let Ok(Target { leg: Some(leg), .. }) = &target {
+            self.legs.enter(leg.on_line.then_some(call.line));
+        }
         let result = match &target {
             Ok(Target { leg: Some(_), .. }) => "bridge",
             Ok(Target { leg: None, .. }) => "refer",

@@ -31,6 +31,8 @@ pub struct World {
     pub sent: Vec<wire::Event>,
     pub asked: Vec<wire::asset_request::Asset>,
     pub look_ups: Vec<(common::LineId, String)>,
+    /// The last.
+    pub heartbeat: wire::Heartbeat,
     pub recordings: Vec<(AttemptId, peal_node::dispatch::RecordingJob)>,
     /// Whether events are acknowledged as they are sent.
     pub acks: bool,
@@ -75,6 +77,7 @@ impl World {
             mailed: Vec::new(),
             sent: Vec::new(),
             asked: Vec::new(),
+            heartbeat: wire::Heartbeat::default(),
             look_ups: Vec::new(),
             recordings: Vec::new(),
             acks: false,
@@ -200,7 +203,7 @@ impl World {
                 }
                 Action::Truncate(seq) => self.truncated = seq,
                 Action::Mail { shard, mail } => self.mailed.push((self.now.at, shard, mail)),
-                Action::SayHeartbeat(_) => {}
+                Action::SayHeartbeat(heartbeat) => self.heartbeat = heartbeat,
                 Action::Ask(asset) => self.asked.push(asset),
                 Action::LookUp { line, address } => self.look_ups.push((line, address)),
                 Action::Encode { .. } | Action::Speak(_) | Action::Voice { .. } => {}
