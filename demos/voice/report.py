@@ -6,6 +6,7 @@ import re
 import time
 
 SETTLE_S = 30
+LAST_WORDS_S = 15
 GOALS_MS = {"first_audio_ms_p95": 60, "turn_own_ms_p95": 40, "barge_in_ms_p95": 60}
 
 
@@ -20,11 +21,16 @@ def opts_out(customer):
     return any(act.get("means") == "opt_out" for act in customer.get("acts", []))
 
 
-def suppressed(peal, records):
-    """Numbers whose owners asked for it in one of these calls."""
+def wait_for_suppressed(peal, records, expected):
+    """Numbers whose owners asked for it in one of these calls. What was said while hanging up is understood some seconds after the call."""
     numbers = {record["attempt_id"]: record["number"] for record in records}
-    told = peal.ask("suppression", "ls")
-    return {numbers[one["attempt"]] for one in told if one["reason"] == "opted_out" and one["attempt"] in numbers}
+    until = time.monotonic() + LAST_WORDS_S
+    while True:
+        told = peal.ask("suppression", "ls")
+        found = {numbers[one["attempt"]] for one in told if one["reason"] == "opted_out" and one["attempt"] in numbers}
+        if found >= set(expected) or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
 
 
 def wait_for_records(peal, campaigns, calls):
@@ -113,9 +119,14 @@ def read_ledger(file):
     return calls
 
 
+def says(turn):
+    """Whether the callee said it; keys show as `[pressed 1]`."""
+    return turn["speaker"] == "callee" and not turn["text"].startswith("[pressed")
+
+
 def understood(record):
-    """Intents and values of the callee's turns, in order."""
-    return [turn["intent"] or turn["value"] for turn in record["turns"] if turn["speaker"] == "callee" and (turn["intent"] or turn["value"])]
+    """Intents and values of what the callee said, in order."""
+    return [turn["intent"] or turn["value"] for turn in record["turns"] if says(turn) and (turn["intent"] or turn["value"])]
 
 
 def meant(customer):
@@ -123,8 +134,11 @@ def meant(customer):
     return [act["means"] for act in customer.get("acts", []) if act["do"] == "say" and "means" in act]
 
 
-def is_right(customer, campaign, record):
-    """In a survey each remark is compared; a conversation shows in its end, and a customer who says nothing in both."""
+def is_right(customer, campaign, record, suppressed):
+    """In a survey each remark is compared; a conversation shows in its end, and a customer who says nothing in both. Who hangs up on what
+    he says is understood after the call's record was written: his suppression shows it."""
+    if any(act["do"] == "hang_up" for act in customer.get("acts", [])):
+        return record["number"] in suppressed
     if campaign == "survey" and understood(record) != meant(customer):
         return False
     return record["disposition"] == customer["ends"]
@@ -141,9 +155,9 @@ def judge(folder, assigned, records, suppressed, tables, right_min):
     for campaign, pairs in assigned.items():
         for customer, number in pairs:
             record, far = by_number.get(number), next(iter(heard.get(number, [])), {})
-            words = {act["text"] for act in customer.get("acts", []) if act.get("means") == "opt_out"}
+            words = {act.get("text") or act["keys"] for act in customer.get("acts", []) if act.get("means") == "opt_out"}
             said_opt_out += [number] if words & set(far.get("did", [])) else []
-            if record and is_right(customer, campaign, record):
+            if record and is_right(customer, campaign, record, suppressed):
                 right += 1
             else:
                 wrong.append(telling(customer, far, record))
@@ -167,7 +181,7 @@ def judge(folder, assigned, records, suppressed, tables, right_min):
 def telling(customer, far, record):
     """A call that was not understood as meant, without its number."""
     got = f"{understood(record)}, {record['disposition'] or record['outcome']}" if record else "no record"
-    return f"  {customer['name']} did {far.get('did', [])}: {got} instead of {meant(customer)}, {customer['ends']}"
+    return f"  {customer['name']} did {far.get('did', [])}: {got} instead of {meant(customer)}, {customer.get('ends', 'hung up')}"
 
 
 def text(folder, summary, tables, wrong, model):

@@ -116,12 +116,12 @@ def demonstrate(arguments, stand):
 
     # Who asked not to be called again is on the next list too, and is not called.
     opted_out = [number for pairs in assigned.values() for customer, number in pairs if report.opts_out(customer)]
+    records = report.wait_for_records(peal, campaigns, arguments.calls)
+    suppressed = report.wait_for_suppressed(peal, records, opted_out)
     again = add_campaign(peal, folder, "again", scripts["survey"], opted_out, arguments.at_once, group) if opted_out else None
     if again:
         run_campaigns(peal, stand, [again], arguments.limit_s)
 
-    records = report.wait_for_records(peal, campaigns, arguments.calls)
-    suppressed = report.suppressed(peal, records)
     tables = report.tables(peal, folder / "data", records)
     for child in (up, talks, hears, stand.carrier):
         child.stop()
