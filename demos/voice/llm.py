@@ -53,13 +53,14 @@ def need(condition, problem):
 def check(body):
     """A request as the reference has it; nothing that a stricter server would refuse."""
     need(isinstance(body, dict), "the body is an object")
-    unknown = body.keys() - {"model", "messages", "stream", "stream_options", "tools"}
+    unknown = body.keys() - {"model", "messages", "stream", "stream_options", "tools", "parallel_tool_calls"}
     need(not unknown, f"unknown fields: {sorted(unknown)}")
     need(body.get("model") == MODEL, f"there is no model {body.get('model')!r}")
     need(body.get("stream") is True, "stream: true")
     need(body.get("stream_options", {}).keys() <= {"include_usage"}, "stream_options has include_usage only")
     names = [check_tool(tool) for tool in body.get("tools", [])]
     need(len(names) == len(set(names)), "two tools of one name")
+    need("parallel_tool_calls" not in body or names and isinstance(body["parallel_tool_calls"], bool), "parallel_tool_calls goes with tools, and is a boolean")
     check_messages(body.get("messages"), names)
     return names
 
