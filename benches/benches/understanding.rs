@@ -60,6 +60,7 @@ fn intents() -> Vec<Intent> {
         } else {
             Vec::new()
         },
+        ..Intent::default()
     };
     built_in.iter().filter_map(|name| Intent::built_in(name)).chain((1..=43).map(product)).collect()
 }

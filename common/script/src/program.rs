@@ -21,11 +21,11 @@ pub(crate) use inquiry::Understand;
 pub use inquiry::{Choice, Inquiry, Oracle};
 pub(crate) use vocabulary::Vocabulary;
 
-use crate::Heard;
 use crate::check::Fault;
 use crate::condition::Test;
 use crate::document::{BargeIn, Document, Expect, Method, ModelTool, TransferMode};
 use crate::template::{Escape, Template};
+use crate::{Heard, OPT_OUT};
 
 /// Place of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -290,8 +290,13 @@ impl Program {
     pub fn understand(&self, step: StepIndex, text: &str, today: Date) -> Heard {
         let mut heard = Heard { text: text.to_owned(), ..Heard::default() };
         let Some(listen) = self.question(step) else { return heard };
-        heard.intent =
-            listen.vocabulary.grammar.understand(text).map(|meant| listen.intents[meant.intent].0.clone());
+        let opts_out = listen
+            .intents
+            .iter()
+            .find(|(name, ..)| name == OPT_OUT)
+            .filter(|_| understanding::opts_out(text));
+        let meant = || listen.vocabulary.grammar.understand(text).map(|meant| &listen.intents[meant.intent]);
+        heard.intent = opts_out.or_else(meant).map(|(name, ..)| name.clone());
         heard.value = match listen.expect {
             None => None,
             Some(Expect::Number) => understanding::number(text).map(|number| number.to_string()),

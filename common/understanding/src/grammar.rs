@@ -16,13 +16,14 @@ pub struct Intent {
     /// Regular expressions over the plain sentence: lower case, no punctuation, a space at either end and between Chinese characters
     /// and other words. At most 50.
     pub patterns: Vec<String>,
+    /// Phrases that do not mean it, though one that does is within. They mean what another intent has them for, or nothing.
+    pub except: Vec<String>,
 }
 
 impl Intent {
     /// `yes`, `no`, `opt_out`, `repeat`, `person`, `busy` or `wrong_person`, with the phrases that people say in English and Chinese.
     pub fn built_in(name: &str) -> Option<Self> {
-        let phrases = phrases::built_in(name)?.iter().map(|phrase| (*phrase).to_owned()).collect();
-        Some(Self { phrases, patterns: Vec::new() })
+        phrases::built_in(name)
     }
 }
 
@@ -70,8 +71,9 @@ const SENTENCE_BYTES_MAX: usize = 4 << 10;
 /// An intent that was read, for any number of grammars.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// As they stand in plain sentences.
+    /// As they stand in spaced sentences.
     phrases: Box<[String]>,
+    except: Box<[String]>,
     patterns: Option<RegexSet>,
 }
 
@@ -86,20 +88,21 @@ impl Intent {
             return Err(too_many("patterns", self.patterns.len(), PATTERNS_MAX));
         }
         let phrase = |phrase: &String| {
-            let text = words(phrase);
+            let text = spaced(&words(phrase));
             if text.trim().is_empty() || phrase.chars().count() > PHRASE_MAX {
                 return Err(GrammarError::Phrase(phrase.clone()));
             }
             Ok(at_words(&text).to_owned())
         };
         let phrases = self.phrases.iter().map(phrase).collect::<Result<_, _>>()?;
+        let except = self.except.iter().map(phrase).collect::<Result<_, _>>()?;
         let compile = |patterns: &Vec<String>| {
             let size_limit = pattern_bytes_max.min(PATTERN_BYTES_MAX);
             RegexSetBuilder::new(patterns).size_limit(size_limit).build()
         };
         let patterns = Some(&self.patterns).filter(|patterns| !patterns.is_empty()).map(compile).transpose();
         let patterns = patterns.map_err(|error| GrammarError::Pattern(error.to_string()))?;
-        Ok(Ready { phrases, patterns })
+        Ok(Ready { phrases, except, patterns })
     }
 }
 
@@ -107,7 +110,7 @@ impl Intent {
 #[derive(Clone, Debug)]
 pub struct Grammar {
     phrases: AhoCorasick,
-    /// Intent of each phrase.
+    /// Intent of each phrase; those that mean nothing come after the others.
     intents: Vec<usize>,
     /// Patterns of each intent that has some.
     patterns: Vec<(usize, RegexSet)>,
@@ -129,6 +132,7 @@ impl Grammar {
             owners.extend(intent.phrases.iter().map(|_| index));
             patterns.extend(intent.patterns.clone().map(|set| (index, set)));
         }
+        texts.extend(intents.iter().flat_map(|intent| intent.borrow().except.iter()));
         let phrases = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts)?;
         Ok(Self { phrases, intents: owners, patterns })
     }
@@ -140,9 +144,10 @@ impl Grammar {
         let text = words(sentence);
         let letters = |text: &str| text.chars().filter(|sign| *sign != ' ').count();
         let mut covered: Vec<(usize, usize)> = Vec::new();
-        for found in self.phrases.find_iter(&text) {
-            let intent = self.intents[found.pattern().as_usize()];
-            let count = letters(&text[found.range()]);
+        let spaced = spaced(&text);
+        for found in self.phrases.find_iter(&spaced) {
+            let Some(&intent) = self.intents.get(found.pattern().as_usize()) else { continue };
+            let count = letters(&spaced[found.range()]);
             let before = covered.iter().position(|(known, _)| *known == intent).map(|at| covered.remove(at));
             covered.push((intent, count + before.map_or(0, |(_, count)| count)));
         }
@@ -154,12 +159,19 @@ impl Grammar {
     }
 }
 
-/// A phrase keeps the space at an end that is a word's, and loses it at one that is a Chinese character: those stand among
+/// Two spaces between words: each of two phrases that stand side by side has its own.
+fn spaced(text: &str) -> String {
+    text.replace(' ', "  ")
+}
+
+/// A phrase keeps one space at an end that is a word's, and loses it at one that is a Chinese character: those stand among
 /// others.
 fn at_words(plain: &str) -> &str {
     let text = plain.trim();
-    let from = if text.starts_with(is_ideograph) { 1 } else { 0 };
-    let to = if text.ends_with(is_ideograph) { plain.len() - 1 } else { plain.len() };
+    let from = plain.len() - plain.trim_start().len();
+    let from = if text.starts_with(is_ideograph) { from } else { from - 1 };
+    let to = plain.trim_end().len();
+    let to = if text.ends_with(is_ideograph) { to } else { to + 1 };
     &plain[from..to]
 }
 
@@ -168,7 +180,7 @@ mod tests {
     use super::*;
 
     fn intent(phrases: &[&str]) -> Intent {
-        Intent { phrases: phrases.iter().map(|phrase| (*phrase).to_owned()).collect(), patterns: Vec::new() }
+        Intent { phrases: phrases.iter().map(|phrase| (*phrase).to_owned()).collect(), ..Intent::default() }
     }
 
     fn meant(grammar: &Grammar, sentence: &str) -> Option<usize> {
@@ -183,6 +195,22 @@ mod tests {
         assert_eq!(meant(&grammar, "I am NOT interested!"), Some(1));
         assert_eq!(meant(&grammar, "know it all"), None, "no is a word, not a part of one");
         assert_eq!(meant(&grammar, "yes... no"), Some(0), "more letters");
+    }
+
+    #[test]
+    fn phrases_side_by_side_are_each_found() {
+        let grammar = Grammar::new(&[intent(&["no"]), intent(&["wrong number"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "No, wrong number"), Some(1));
+        assert_eq!(meant(&grammar, "wrong number no no no no no no"), Some(0), "twelve letters");
+    }
+
+    #[test]
+    fn an_exception_means_what_another_has_it_for_or_nothing() {
+        let no = Intent { except: vec!["no problem".into(), "no idea".into()], ..intent(&["no"]) };
+        let grammar = Grammar::new(&[no, intent(&["no problem"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "no problem"), Some(1));
+        assert_eq!(meant(&grammar, "no idea"), None);
+        assert_eq!(meant(&grammar, "no no idea"), Some(0));
     }
 
     #[test]
@@ -201,7 +229,7 @@ mod tests {
 
     #[test]
     fn patterns_are_asked_last() {
-        let order = Intent { phrases: vec![], patterns: vec![r" order (number )?\d{4} ".to_owned()] };
+        let order = Intent { patterns: vec![r" order (number )?\d{4} ".to_owned()], ..Intent::default() };
         let grammar = Grammar::new(&[order, intent(&["hello"])]).expect("a grammar");
         assert_eq!(meant(&grammar, "It's order number 1234."), Some(0));
         assert_eq!(meant(&grammar, "Hello, order 1234"), Some(1));
@@ -210,7 +238,7 @@ mod tests {
     #[test]
     fn a_bad_grammar_is_refused() {
         assert!(matches!(Grammar::new(&[intent(&["?!"])]), Err(GrammarError::Phrase(_))));
-        let pattern = |text: &str| Intent { phrases: vec![], patterns: vec![text.to_owned()] };
+        let pattern = |text: &str| Intent { patterns: vec![text.to_owned()], ..Intent::default() };
         assert!(matches!(Grammar::new(&[pattern("(")]), Err(GrammarError::Pattern(_))));
         assert!(matches!(Grammar::new(&[pattern(r"\w{5000}{5000}")]), Err(GrammarError::Pattern(_))));
         assert!(matches!(Grammar::new(&[intent(&["a"; 1_001])]), Err(GrammarError::TooMany { .. })));

@@ -16,10 +16,11 @@
 mod date;
 mod grammar;
 mod number;
+mod opt_out;
 mod phrases;
 mod text;
 
 pub use date::date;
 pub use grammar::{Grammar, GrammarError, Intent, Meant, PATTERN_BYTES_MAX, Ready};
 pub use number::{digits, number, number_words};
-pub use phrases::opts_out;
+pub use opt_out::opts_out;

@@ -3,40 +3,51 @@
 mod chinese;
 mod english;
 
-use crate::text::plain;
+use crate::text::{is_ideograph, plain};
 
-/// The first number of a sentence, in words or in digits. Whole numbers up to 10^15, and decimals that are written or said with a
-/// point.
+/// The first number of a sentence, in words or in figures: whole ones, decimals, halves and negative ones, below 10^15. None where it is
+/// larger.
 pub fn number(sentence: &str) -> Option<f64> {
     let text = plain(sentence);
-    let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
-    while words.peek().is_some() {
-        let found = written(words.clone().next()?).or_else(|| {
-            english::number(&mut words.clone()).or_else(|| words.clone().next().and_then(chinese::number))
-        });
-        if let Some(found) = found {
-            return Some(found);
-        }
-        words.next();
-    }
-    None
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let found = (0..words.len()).find_map(|n| at(&words, n))?;
+    (found.abs() < MAX).then_some(found)
 }
 
-/// A number of digits, thousands apart or not, somewhere in a word.
-fn written(word: &str) -> Option<f64> {
+/// The number that begins with the n-th word.
+fn at(words: &[&str], n: usize) -> Option<f64> {
+    let word = words[n];
+    if word.contains(is_ideograph) {
+        return chinese::number(word);
+    }
+    let Some((figures, behind)) = written(word) else { return english::number(&words[n..]) };
+    let scale = match behind {
+        "k" => 1_000.0,
+        "m" => 1e6,
+        "" => words.get(n + 1).and_then(|word| english::scale(word)).unwrap_or(1.0),
+        _ => 1.0,
+    };
+    let is_negative = n > 0 && matches!(words[n - 1], "minus" | "negative");
+    Some(figures * scale * if is_negative { -1.0 } else { 1.0 })
+}
+
+/// A number in figures that begins a word, and what is behind it.
+fn written(word: &str) -> Option<(f64, &str)> {
+    // `a4` is a paper, no number; `#4` is one.
     let start = word.find(|sign: char| sign.is_ascii_digit())?;
-    // `a4` is a paper, no number; `第4` is one.
     if word[..start].ends_with(|sign: char| sign.is_ascii_alphabetic()) {
         return None;
     }
-    let end = word[start..]
-        .find(|sign: char| !sign.is_ascii_digit() && sign != '.')
-        .map_or(word.len(), |at| start + at);
-    let value: f64 =
-        word[start..end].trim_end_matches('.').parse().ok().filter(|value: &f64| *value < MAX)?;
-    Some(value * chinese::unit_behind(&word[end..]))
+    let end = word[start..].find(|sign: char| !sign.is_ascii_digit() && sign != '.');
+    let (figures, behind) = word[start..].split_at(end.unwrap_or(word.len() - start));
+    // `1.2.3` is a version.
+    let mut parts = figures.trim_end_matches('.').splitn(3, '.');
+    let (whole, decimals) = (parts.next()?, parts.next().unwrap_or("0"));
+    Some((format!("{whole}.{decimals}").parse().unwrap_or(TOO_LARGE), behind))
 }
 
+/// In place of what is too large to be a number.
+const TOO_LARGE: f64 = f64::INFINITY;
 const MAX: f64 = 1e15;
 
 /// The words that numbers are made of in a language (BCP 47), for recognisers that listen for expected words; none where they are not known.
@@ -52,20 +63,29 @@ pub fn number_words(language: &str) -> Vec<&'static str> {
 /// between are passed over.
 pub fn digits(sentence: &str) -> String {
     let text = plain(sentence);
+    let words: Vec<&str> = text.split(' ').collect();
     let mut digits = String::new();
-    let mut times = 1;
-    for word in text.split(' ') {
-        match word {
+    let (mut n, mut times) = (0, 1);
+    while let Some(word) = words.get(n) {
+        let mut said = String::new();
+        let mut taken = 1;
+        match *word {
             "double" => times = 2,
             "triple" => times = 3,
-            _ => {
-                let said = english::digit(word).map(String::from);
-                let said = said.unwrap_or_else(|| word.chars().filter_map(chinese::digit).collect());
+            word => {
+                if let Some(digit) = english::digit(word) {
+                    said.push(digit);
+                } else if let Some((pair, count)) = english::pair(&words[n..]) {
+                    (said, taken) = (pair.to_string(), count);
+                } else {
+                    said.extend(word.chars().filter_map(chinese::digit));
+                }
                 for digit in said.chars() {
-                    (0..std::mem::replace(&mut times, 1)).for_each(|_| digits.push(digit));
+                    digits.extend(std::iter::repeat_n(digit, std::mem::replace(&mut times, 1)));
                 }
             }
         }
+        n += taken;
     }
     digits
 }
@@ -86,8 +106,30 @@ mod tests {
             ("three point two five", 3.25),
             ("about 1,250 euros", 1_250.0),
             ("12.5 percent", 12.5),
+            ("two fifty", 250.0),
+            ("two oh five", 205.0),
+            ("nineteen ninety nine", 1_999.0),
+            ("twenty twenty-six", 2_026.0),
+            ("two thousand twenty six", 2_026.0),
+            ("nine one one", 911.0),
+            ("double five", 55.0),
+            ("five, five", 5.0),
+            ("one or two", 1.0),
+            ("two and a half", 2.5),
+            ("one and a half million", 1.5e6),
+            ("half a million", 5e5),
+            ("1.2 million", 1.2e6),
+            ("about 30k", 3e4),
+            ("minus five", -5.0),
+            ("minus 5 degrees", -5.0),
+            ("３５", 35.0),
         ] {
             assert_eq!(number(sentence), Some(value), "{sentence}");
+        }
+        for sentence in
+            ["9".repeat(400).as_str(), "one million billion billion", "1,000,000,000,000,000", "half of them"]
+        {
+            assert_eq!(number(sentence), None, "{sentence}");
         }
         for sentence in ["", "none of them", "a house", "on the one hand I like A4"] {
             assert!(number(sentence).is_none_or(|value| value == 1.0), "{sentence}");
@@ -107,8 +149,30 @@ mod tests {
             ("三点二五", 3.25),
             ("大概3万块", 30_000.0),
             ("百分之五", 5.0),
+            ("3万5千", 35_000.0),
+            ("3万5", 35_000.0),
+            ("1.5万", 15_000.0),
+            ("３万", 30_000.0),
+            ("两百五", 250.0),
+            ("一千零五十", 1_050.0),
+            ("一亿二千万", 120_000_000.0),
+            ("一万亿", 1e12),
+            ("二零二六", 2_026.0),
+            ("两千零二十六年", 2_026.0),
+            ("一共三百", 300.0),
+            ("一般是五个", 5.0),
+            ("十分钟", 10.0),
+            ("半个小时", 0.5),
+            ("两个半", 2.5),
+            ("三点零五", 3.05),
+            ("负五度", -5.0),
+            ("零下十度", -10.0),
         ] {
             assert_eq!(number(sentence), Some(value), "{sentence}");
+        }
+        for sentence in ["等一下", "我十分满意", "万一呢", "几百块", "九".repeat(400).as_str(), "a4纸"]
+        {
+            assert_eq!(number(sentence), None, "{sentence}");
         }
     }
 
@@ -118,6 +182,8 @@ mod tests {
         assert_eq!(digits("幺三八 零零 五六"), "1380056");
         assert_eq!(digits("my number is 138-0013 8000"), "13800138000");
         assert_eq!(digits("triple seven"), "777");
+        assert_eq!(digits("nineteen eighty four, seventy, thirteen"), "19847013");
+        assert_eq!(digits("１３８"), "138");
         assert_eq!(digits("nothing"), "");
     }
 }

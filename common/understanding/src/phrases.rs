@@ -1,457 +1,73 @@
 //! What people say, in English and Chinese, for what every script asks.
 
-use std::sync::LazyLock;
+mod chinese;
+mod english;
 
-use crate::grammar::{Grammar, Intent};
+use crate::grammar::Intent;
 
-/// The phrases of an intent that is known without being told.
-pub(crate) fn built_in(name: &str) -> Option<&'static [&'static str]> {
-    Some(match name {
-        "yes" => YES,
-        "no" => NO,
-        "opt_out" => OPT_OUT,
-        "repeat" => REPEAT,
-        "person" => PERSON,
-        "busy" => BUSY,
-        "wrong_person" => WRONG_PERSON,
-        _ => return None,
-    })
+/// What is known of an intent in one language.
+struct Known {
+    name: &'static str,
+    /// With commas between.
+    phrases: &'static str,
+    /// Phrases that do not mean it though one of those above is within: `i dont know` is no no, `是不是` no yes.
+    except: &'static str,
 }
 
-/// Whether somebody asks not to be called again. Every sentence of every call is asked, whatever the script: who says so is
-/// suppressed before the call ends.
-pub fn opts_out(sentence: &str) -> bool {
-    static OPTS_OUT: LazyLock<Grammar> = LazyLock::new(|| {
-        let intent = Intent::built_in("opt_out").expect("it is one of them");
-        Grammar::new(&[intent]).expect("the phrases below make a grammar")
-    });
-    OPTS_OUT.understand(sentence).is_some()
+/// An intent that is known without being told.
+pub(crate) fn built_in(name: &str) -> Option<Intent> {
+    let mut known =
+        english::KNOWN.iter().chain(&chinese::KNOWN).filter(|known| known.name == name).peekable();
+    known.peek()?;
+    let list = |list: &'static str| {
+        list.split(',').map(|phrase| phrase.trim().to_owned()).filter(|phrase| !phrase.is_empty())
+    };
+    let mut intent = Intent::default();
+    for known in known {
+        intent.phrases.extend(list(known.phrases));
+        intent.except.extend(list(known.except));
+    }
+    Some(intent)
 }
-
-const YES: &[&str] = &[
-    "yes",
-    "yeah",
-    "yep",
-    "yup",
-    "ya",
-    "sure",
-    "of course",
-    "certainly",
-    "absolutely",
-    "definitely",
-    "okay",
-    "ok",
-    "alright",
-    "all right",
-    "fine",
-    "correct",
-    "right",
-    "thats right",
-    "that is right",
-    "thats correct",
-    "exactly",
-    "please do",
-    "go ahead",
-    "sounds good",
-    "i do",
-    "i am",
-    "i would",
-    "i want",
-    "im interested",
-    "i am interested",
-    "speaking",
-    "thats me",
-    "this is he",
-    "this is she",
-    "why not",
-    "affirmative",
-    "是",
-    "是的",
-    "是啊",
-    "对",
-    "对的",
-    "对啊",
-    "对呀",
-    "好",
-    "好的",
-    "好啊",
-    "好吧",
-    "行",
-    "行啊",
-    "行吧",
-    "可以",
-    "可以的",
-    "可以啊",
-    "嗯",
-    "嗯嗯",
-    "没问题",
-    "没错",
-    "当然",
-    "当然可以",
-    "要",
-    "要的",
-    "需要",
-    "我要",
-    "想要",
-    "愿意",
-    "有兴趣",
-    "感兴趣",
-    "同意",
-    "确认",
-    "确定",
-    "是我",
-    "我是",
-    "我就是",
-    "就是我",
-    "说吧",
-    "你说",
-    "您说",
-    "请讲",
-    "请说",
-];
-
-const NO: &[&str] = &[
-    "no",
-    "nope",
-    "nah",
-    "no thanks",
-    "no thank you",
-    "not now",
-    "not today",
-    "not really",
-    "not interested",
-    "im not interested",
-    "i am not interested",
-    "no interest",
-    "i dont",
-    "i do not",
-    "i dont want",
-    "i do not want",
-    "i dont need",
-    "i do not need",
-    "dont want",
-    "dont need",
-    "do not want",
-    "do not need",
-    "i wouldnt",
-    "i would not",
-    "never",
-    "incorrect",
-    "wrong",
-    "thats wrong",
-    "not right",
-    "thats not right",
-    "not correct",
-    "negative",
-    "im not",
-    "i am not",
-    "im good",
-    "im fine thanks",
-    "不",
-    "不是",
-    "不是的",
-    "不对",
-    "不行",
-    "不可以",
-    "不要",
-    "不要了",
-    "不用",
-    "不用了",
-    "不需要",
-    "不需要了",
-    "不想",
-    "不想要",
-    "不愿意",
-    "没兴趣",
-    "没有兴趣",
-    "不感兴趣",
-    "没有",
-    "没",
-    "别",
-    "算了",
-    "不了",
-    "不好",
-    "不同意",
-    "不确认",
-    "不确定",
-    "不方便",
-    "没需要",
-    "没有需要",
-    "不考虑",
-    "暂时不",
-    "不是我",
-    "我不是",
-    "没必要",
-];
-
-const OPT_OUT: &[&str] = &[
-    "dont call me again",
-    "do not call me again",
-    "dont call again",
-    "do not call again",
-    "dont ever call",
-    "do not ever call",
-    "never call me",
-    "never call again",
-    "stop calling",
-    "stop calling me",
-    "quit calling",
-    "dont call me anymore",
-    "do not call me anymore",
-    "dont call me any more",
-    "dont call this number",
-    "do not call this number",
-    "dont phone me",
-    "dont contact me",
-    "do not contact me",
-    "stop contacting",
-    "stop bothering me",
-    "dont bother me",
-    "leave me alone",
-    "take me off",
-    "take my number off",
-    "remove me from",
-    "remove my number",
-    "delete my number",
-    "unsubscribe",
-    "do not call list",
-    "dont call list",
-    "opt out",
-    "opt me out",
-    "lose my number",
-    "别再打",
-    "别再打了",
-    "别再打来",
-    "别再给我打",
-    "不要再打",
-    "不要再打了",
-    "不要再打来",
-    "不要再给我打",
-    "不要再联系",
-    "别再联系",
-    "请勿再打",
-    "请不要再打",
-    "别打了",
-    "别打来了",
-    "不要打了",
-    "不要打来",
-    "不要给我打",
-    "别给我打",
-    "别打电话",
-    "不要打电话",
-    "别来电",
-    "不要来电",
-    "以后别打",
-    "以后不要打",
-    "以后别再",
-    "以后不要再",
-    "停止拨打",
-    "停止来电",
-    "别骚扰",
-    "不要骚扰",
-    "别再骚扰",
-    "不要再骚扰",
-    "删除我的号码",
-    "删掉我的号码",
-    "把我的号码删",
-    "把我删",
-    "把我移除",
-    "拉黑我",
-    "退订",
-    "取消订阅",
-    "加入黑名单",
-    "谢绝来电",
-    "拒绝来电",
-];
-
-const REPEAT: &[&str] = &[
-    "repeat",
-    "repeat that",
-    "say again",
-    "say that again",
-    "say it again",
-    "once more",
-    "one more time",
-    "pardon",
-    "pardon me",
-    "sorry what",
-    "what did you say",
-    "come again",
-    "i didnt hear",
-    "i didnt catch",
-    "i cant hear you",
-    "excuse me",
-    "再说一遍",
-    "再说一次",
-    "再讲一遍",
-    "重复",
-    "重复一遍",
-    "没听清",
-    "没听清楚",
-    "没听见",
-    "没听到",
-    "听不清",
-    "听不见",
-    "什么",
-    "你说什么",
-    "您说什么",
-    "请再说",
-];
-
-const PERSON: &[&str] = &[
-    "a person",
-    "real person",
-    "a human",
-    "human",
-    "human being",
-    "an agent",
-    "agent",
-    "representative",
-    "operator",
-    "customer service",
-    "somebody real",
-    "someone real",
-    "talk to someone",
-    "talk to somebody",
-    "speak to someone",
-    "speak to somebody",
-    "are you a robot",
-    "are you a machine",
-    "人工",
-    "转人工",
-    "人工服务",
-    "人工客服",
-    "真人",
-    "客服",
-    "找人",
-    "换个人",
-    "你是机器人",
-    "你是不是机器人",
-    "机器人吗",
-];
-
-const BUSY: &[&str] = &[
-    "im busy",
-    "i am busy",
-    "im driving",
-    "i am driving",
-    "im in a meeting",
-    "i am in a meeting",
-    "im at work",
-    "call me later",
-    "call later",
-    "call back later",
-    "call me back",
-    "another time",
-    "some other time",
-    "bad time",
-    "not a good time",
-    "cant talk",
-    "cannot talk",
-    "cant talk now",
-    "later",
-    "我在忙",
-    "在忙",
-    "我很忙",
-    "正忙",
-    "在开车",
-    "正在开车",
-    "在开会",
-    "正在开会",
-    "在上班",
-    "晚点再打",
-    "晚点打",
-    "晚一点",
-    "等会再打",
-    "等一下再打",
-    "一会再打",
-    "过会再打",
-    "改天",
-    "回头再说",
-    "稍后",
-    "稍后再",
-    "没空",
-    "没时间",
-    "不方便说话",
-    "不方便接",
-];
-
-const WRONG_PERSON: &[&str] = &[
-    "wrong number",
-    "wrong person",
-    "you have the wrong number",
-    "youve got the wrong number",
-    "not me",
-    "thats not me",
-    "thats not my name",
-    "nobody by that name",
-    "no one by that name",
-    "nobody here by",
-    "no one here by",
-    "doesnt live here",
-    "does not live here",
-    "doesnt work here",
-    "does not work here",
-    "打错了",
-    "打错电话",
-    "打错电话了",
-    "打错号码",
-    "你打错",
-    "您打错",
-    "找错人",
-    "找错人了",
-    "我不认识",
-    "不认识这个人",
-    "没有这个人",
-    "没这个人",
-    "不是本人",
-    "非本人",
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn people_who_want_no_calls_are_heard() {
-        for sentence in [
-            "Please don't call me again.",
-            "Look, stop calling me!",
-            "Could you take me off your list?",
-            "Remove me from this list, thanks.",
-            "别再打了",
-            "麻烦你们以后不要再打电话给我了。",
-            "请把我的号码删掉",
-        ] {
-            assert!(opts_out(sentence), "{sentence}");
-        }
-        for sentence in
-            ["Call me again tomorrow", "You can call me any time", "好的,再打给我吧", "没人打电话给我", ""]
-        {
-            assert!(!opts_out(sentence), "{sentence}");
-        }
-    }
+    use crate::grammar::Grammar;
 
     #[test]
     fn everyday_answers_are_understood() {
         let names = ["yes", "no", "opt_out", "repeat", "person", "busy", "wrong_person"];
-        let intents: Vec<_> = names.iter().map(|name| Intent::built_in(name).expect("a known one")).collect();
+        let intents: Vec<_> = names.iter().map(|name| built_in(name).expect("a known one")).collect();
         let grammar = Grammar::new(&intents).expect("a grammar");
         for (sentence, name) in [
             ("Yes, please.", "yes"),
             ("yeah sure", "yes"),
             ("No, thank you.", "no"),
             ("I don't want it", "no"),
+            ("No, wrong number", "wrong_person"),
+            ("No problem!", "yes"),
+            ("Sure, no worries", "yes"),
+            ("I don't mind", "yes"),
+            ("I don't think so", "no"),
+            ("Not right now, sorry", "no"),
             ("Sorry, what did you say?", "repeat"),
             ("Can I talk to a real person?", "person"),
             ("I'm driving, call me later", "busy"),
             ("You have the wrong number.", "wrong_person"),
             ("Don't call me again", "opt_out"),
             ("好的没问题", "yes"),
+            ("没有问题", "yes"),
+            ("不错不错", "yes"),
+            ("也不是不行", "yes"),
             ("可以啊", "yes"),
+            ("嗯,对", "yes"),
+            ("是 我 是 张三", "yes"),
+            ("你好,我不要", "no"),
             ("不需要,谢谢", "no"),
             ("我没有兴趣", "no"),
             ("不可以", "no"),
+            ("不行不行", "no"),
             ("你再说一遍", "repeat"),
             ("帮我转人工", "person"),
             ("我在开车,晚点再打吧", "busy"),
@@ -461,6 +77,40 @@ mod tests {
             let meant = grammar.understand(sentence).map(|meant| names[meant.intent]);
             assert_eq!(meant, Some(name), "{sentence}");
         }
-        assert!(grammar.understand("The weather in Ulm").is_none());
+        for sentence in [
+            "The weather in Ulm",
+            "I don't know",
+            "I'm not sure",
+            "Are you sure?",
+            "No idea",
+            "Whether or not",
+            "你是谁",
+            "您是哪位",
+            "对不起",
+            "不好意思",
+            "你好",
+            "是不是",
+            "可不可以",
+            "我不知道",
+            "不太清楚",
+            "特别贵",
+            "哪家银行",
+            "但是",
+            "差不多",
+            "没关系",
+        ] {
+            assert_eq!(grammar.understand(sentence).map(|meant| names[meant.intent]), None, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn no_phrase_of_one_is_another() {
+        let names = ["yes", "no", "opt_out", "repeat", "person", "busy", "wrong_person"];
+        let mut seen = std::collections::BTreeMap::new();
+        for name in names {
+            for phrase in built_in(name).expect("a known one").phrases {
+                assert_eq!(seen.insert(phrase.clone(), name), None, "{phrase}");
+            }
+        }
     }
 }
