@@ -1,160 +1,41 @@
 //! Dates that were said: `tomorrow`, `next Monday`, `the third of May`, `后天`, `下周三`, `五月三号`, `2026-05-03`.
 
+mod chinese;
+mod english;
+
+use std::sync::LazyLock;
+
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
+use regex::Regex;
 
-use crate::number;
 use crate::text::plain;
 
-/// The first date of a sentence that is said on `today`. A day without a year is the next one of that name, today included.
+/// A date of a sentence that is said on `today`: one in figures (`2026-05-03`, `2026年5月3日`), else the first in words. A day without a year is
+/// the next one of that name, today included. None where there is no such day: `February 30`.
 pub fn date(sentence: &str, today: Date) -> Option<Date> {
     let text = plain(sentence);
-    iso(&text).or_else(|| english(&text, today)).or_else(|| chinese(&text, today))
+    figures(&text).or_else(|| english::date(&text, today)).or_else(|| chinese::date(&text, today))
 }
 
-/// ISO 8601, somewhere.
-fn iso(text: &str) -> Option<Date> {
-    text.split(' ').find_map(|word| {
-        let mut parts = word.splitn(3, ['-', '/']).map(str::parse::<i16>);
-        let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-        Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok().filter(|_| year > 1_900)
+/// ISO 8601 and its likes, somewhere.
+fn figures(text: &str) -> Option<Date> {
+    static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:^|[^0-9])([12][0-9]{3})(?:[-/.]|年)([0-9]{1,2})(?:[-/.]|月)([0-9]{1,2})(?:[^0-9]|$)")
+            .expect("a regular expression that was tried")
+    });
+    FIGURES.captures_iter(text).find_map(|found| {
+        let part = |n| found.get(n).and_then(|part: regex::Match<'_>| part.as_str().parse::<i16>().ok());
+        Date::new(part(1)?, i8::try_from(part(2)?).ok()?, i8::try_from(part(3)?).ok()?).ok()
     })
-}
-
-fn english(text: &str, today: Date) -> Option<Date> {
-    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    if text.contains(" day after tomorrow ") {
-        return days_from(today, 2);
-    }
-    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    for (n, word) in words.iter().enumerate() {
-        let before = n.checked_sub(1).map(|n| words[n]);
-        match *word {
-            "today" | "tonight" => return Some(today),
-            "tomorrow" => return days_from(today, 1),
-            "week" if before == Some("next") => return days_from(today, 7),
-            "days" | "weeks" if n >= 2 && words[..n].contains(&"in") => {
-                let count = number(&words[n.saturating_sub(3)..n].join(" "))?;
-                let days = if *word == "weeks" { 7.0 } else { 1.0 };
-                return days_from(today, (count * days) as i64);
-            }
-            _ => {}
-        }
-        if let Some(day) = DAYS.iter().position(|day| day == word) {
-            let weekday = Weekday::from_monday_zero_offset(day as i8).ok()?;
-            let coming = next_weekday(today, weekday)?;
-            // `next Friday` is that of next week.
-            let this_week = coming.since(monday(today)?).ok()?.get_days() < 7;
-            return if before == Some("next") && this_week { days_from(coming, 7) } else { Some(coming) };
-        }
-        if let Some(month) = MONTHS.iter().position(|month| month == word) {
-            let month = month as i8 + 1;
-            let behind = words.get(n + 1).and_then(|word| ordinal(word));
-            let day = behind.or_else(|| before.and_then(ordinal)).or_else(|| {
-                let of = n.checked_sub(2).filter(|_| before == Some("of"))?;
-                ordinal(words[of])
-            });
-            // `may` and `march` are words too.
-            let Some(day) = day else { continue };
-            return next_month_day(today, month, day);
-        }
-    }
-    None
-}
-
-/// `3`, `3rd`, `third`.
-fn ordinal(word: &str) -> Option<i8> {
-    const ORDINALS: [&str; 31] = [
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-        "twenty-first",
-        "twenty-second",
-        "twenty-third",
-        "twenty-fourth",
-        "twenty-fifth",
-        "twenty-sixth",
-        "twenty-seventh",
-        "twenty-eighth",
-        "twenty-ninth",
-        "thirtieth",
-        "thirty-first",
-    ];
-    if let Some(day) = ORDINALS.iter().position(|name| *name == word) {
-        return Some(day as i8 + 1);
-    }
-    let figures = word.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
-    let suffix = &word[figures.len()..];
-    let day = figures.parse().ok().filter(|day| (1..=31).contains(day))?;
-    matches!(suffix, "" | "st" | "nd" | "rd" | "th").then_some(day)
-}
-
-fn chinese(text: &str, today: Date) -> Option<Date> {
-    for (word, days) in [("大后天", 3), ("后天", 2), ("明天", 1), ("明日", 1), ("今天", 0), ("今日", 0)]
-    {
-        if text.contains(word) {
-            return days_from(today, days);
-        }
-    }
-    for week in ["星期", "礼拜", "周"] {
-        let Some((before, after)) = text.split_once(week) else { continue };
-        let day = match after.chars().next()? {
-            '日' | '天' => 6,
-            sign => "一二三四五六".chars().position(|day| day == sign)? as i8,
-        };
-        let weekday = Weekday::from_monday_zero_offset(day).ok()?;
-        let weeks_ahead = match () {
-            () if before.ends_with("下下") || before.ends_with("下下个") => 2,
-            () if before.ends_with('下') || before.ends_with("下个") => 1,
-            () => return next_weekday(today, weekday),
-        };
-        return days_from(monday(today)?, 7 * weeks_ahead + i64::from(day));
-    }
-    let (before, after) = text.split_once('月')?;
-    let digits_from = before
-        .char_indices()
-        .rev()
-        .take_while(|(_, sign)| sign.is_ascii_digit() || "一二三四五六七八九十".contains(*sign))
-        .last()?;
-    let month = number(&before[digits_from.0..])? as i8;
-    let end = after.find(['号', '日'])?;
-    let day = number(&after[..end])? as i8;
-    next_month_day(today, month, day)
 }
 
 fn days_from(date: Date, days: i64) -> Option<Date> {
     date.checked_add(days.min(36_500).days()).ok()
+}
+
+fn months_from(date: Date, months: i64) -> Option<Date> {
+    date.checked_add(months.min(1_200).months()).ok()
 }
 
 fn monday(date: Date) -> Option<Date> {
@@ -167,9 +48,26 @@ fn next_weekday(today: Date, weekday: Weekday) -> Option<Date> {
     days_from(today, days.into())
 }
 
-/// The next day of that name, today included. The 29th of February may be years away.
-fn next_month_day(today: Date, month: i8, day: i8) -> Option<Date> {
-    (0..=8).find_map(|years| Date::new(today.year() + years, month, day).ok().filter(|date| *date >= today))
+/// That day of the year, or without one the next of that name, today included. The 29th of February may be years away.
+fn of_year(today: Date, year: Option<i16>, month: i8, day: i8) -> Option<Date> {
+    match year {
+        Some(year) => Date::new(year, month, day).ok(),
+        None => (0..=8)
+            .find_map(|years| Date::new(today.year() + years, month, day).ok().filter(|date| *date >= today)),
+    }
+}
+
+/// That day of this month, or of the next that has one.
+fn of_month(today: Date, day: i8) -> Option<Date> {
+    let first = today.first_of_month();
+    (0..=2)
+        .filter_map(|months| months_from(first, months))
+        .find_map(|month| Date::new(month.year(), month.month(), day).ok().filter(|date| *date >= today))
+}
+
+/// A year that may be meant.
+fn year(value: f64) -> Option<i16> {
+    (1_900.0..2_200.0).contains(&value).then_some(value as i16)
 }
 
 #[cfg(test)]
@@ -188,23 +86,65 @@ mod tests {
             ("next Friday", 2026, 11, 27),
             ("in three days", 2026, 11, 25),
             ("in two weeks", 2026, 12, 6),
+            ("a week from now", 2026, 11, 29),
             ("March 3rd", 2027, 3, 3),
             ("the third of May", 2027, 5, 3),
+            ("the twenty-first of May", 2027, 5, 21),
+            ("May third twenty twenty-eight", 2028, 5, 3),
+            ("May 3rd, 2028", 2028, 5, 3),
+            ("3 May 2028", 2028, 5, 3),
+            ("December twenty-fourth", 2026, 12, 24),
+            ("December twenty four", 2026, 12, 24),
             ("December 24", 2026, 12, 24),
+            ("on the fifteenth", 2026, 12, 15),
+            ("the 25th", 2026, 11, 25),
+            ("on the thirty first please", 2026, 12, 31),
             ("it is 2027-02-28, I think", 2027, 2, 28),
             ("February 29", 2028, 2, 29),
             ("明天下午", 2026, 11, 23),
             ("大后天吧", 2026, 11, 25),
             ("周三可以", 2026, 11, 25),
+            ("周先生说周五", 2026, 11, 27),
             ("下周三", 2026, 11, 25),
             ("下个星期天", 2026, 11, 29),
+            ("下下周一", 2026, 11, 30),
+            ("礼拜天", 2026, 11, 22),
+            ("这周日", 2026, 11, 22),
+            ("两天后", 2026, 11, 24),
+            ("一个星期以后", 2026, 11, 29),
             ("五月三号", 2027, 5, 3),
+            ("明年五月三号", 2027, 5, 3),
+            ("后年五月三号", 2028, 5, 3),
+            ("二零二八年五月三号", 2028, 5, 3),
+            ("2028年5月3日", 2028, 5, 3),
             ("12月24日", 2026, 12, 24),
+            ("１２月２４日", 2026, 12, 24),
             ("十二月二十四号", 2026, 12, 24),
+            ("十五号", 2026, 12, 15),
+            ("二十五号行", 2026, 11, 25),
+            ("下个月十五号", 2026, 12, 15),
+            ("这个月二十八号", 2026, 11, 28),
+            ("改到2026-12-03吧", 2026, 12, 3),
+            ("2026/12/3", 2026, 12, 3),
         ] {
             assert_eq!(date(sentence, today), Date::new(year, month, day).ok(), "{sentence}");
         }
-        for sentence in ["", "I may do that", "never", "13月45号", "一周", "2026-13-40"] {
+        for sentence in [
+            "",
+            "I may do that",
+            "never",
+            "13月45号",
+            "一周",
+            "一周三次",
+            "2026-13-40",
+            "2026-02-30",
+            "February 30",
+            "二月三十号",
+            "the second one",
+            "三号线",
+            "我是周先生",
+            "24 may be too many",
+        ] {
             assert_eq!(date(sentence, today), None, "{sentence}");
         }
     }
