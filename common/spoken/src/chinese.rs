@@ -1,24 +1,35 @@
 //! Figures in Chinese characters.
 
-use super::{Currency, Figure};
+use super::{Amount, Currency, Figure, Half};
 
 const DIGITS: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
 
 pub(super) fn say(figure: &Figure<'_>) -> String {
     match figure {
-        Figure::Number { whole, decimals } => decimal(*whole, decimals),
-        Figure::Percent { whole, decimals } => format!("百分之{}", decimal(*whole, decimals)),
-        Figure::Money { whole, cents, currency } => money(*whole, *cents, *currency),
-        Figure::Date(date) => {
-            let year = digits(&date.year().to_string(), '一');
-            format!("{year}年{}月{}日", counted(date.month() as u64, '二'), counted(date.day() as u64, '二'))
-        }
-        Figure::Time { hour, minute } => {
+        Figure::Number { amount, counts } => decimal(*amount, *counts),
+        Figure::Percent(amount) => format!("百分之{}", decimal(*amount, false)),
+        Figure::Money { amount, scale, currency } => money(*amount, *scale, *currency),
+        Figure::Range(from, to) => format!("{}到{}", counted(*from, '二'), counted(*to, '二')),
+        Figure::Ordinal(place) => format!("第{}", counted(*place, '二')),
+        Figure::Date(date) => format!("{}{}", year(date.year()), day(date.month(), date.day())),
+        Figure::Day(month, of_month) => day(*month, *of_month),
+        Figure::Year(of) => year(*of),
+        Figure::Time { hour, minute, second, half } => {
+            let half = match half {
+                Some(Half::Am) => "上午",
+                Some(Half::Pm) => "下午",
+                None => "",
+            };
             let hour = number((*hour).into());
-            match minute {
-                0 => format!("{hour}点"),
-                1..10 => format!("{hour}点零{}分", counted((*minute).into(), '二')),
-                _ => format!("{hour}点{}分", counted((*minute).into(), '二')),
+            let small = |value: u8, name: &str| {
+                format!("{}{}{name}", if value < 10 { "零" } else { "" }, counted(value.into(), '二'))
+            };
+            match (minute, second) {
+                (0, None) => format!("{half}{hour}点"),
+                (_, None) => format!("{half}{hour}点{}", small(*minute, "分")),
+                (_, Some(second)) => {
+                    format!("{half}{hour}点{}{}", small(*minute, "分"), small(*second, "秒"))
+                }
             }
         }
         Figure::Digits { plus, groups } => {
@@ -93,11 +104,21 @@ fn group_words(group: u64, has_name: bool) -> String {
     words
 }
 
-fn decimal(whole: u64, decimals: &str) -> String {
-    match decimals {
-        "" => number(whole),
-        _ => format!("{}点{}", counted(whole, '二'), digits(decimals, '一')),
+/// Before what is counted, a two by itself is `两`.
+fn decimal(amount: Amount<'_>, counts: bool) -> String {
+    let sign = if amount.is_negative { "负" } else { "" };
+    match amount.decimals {
+        "" => format!("{sign}{}", counted(amount.whole, if counts { '两' } else { '二' })),
+        decimals => format!("{sign}{}点{}", counted(amount.whole, '二'), digits(decimals, '一')),
     }
+}
+
+fn year(year: i16) -> String {
+    format!("{}年", digits(&year.to_string(), '一'))
+}
+
+fn day(month: i8, day: i8) -> String {
+    format!("{}月{}日", counted(month as u64, '二'), counted(day as u64, '二'))
 }
 
 fn digits(group: &str, one: char) -> String {
@@ -105,15 +126,30 @@ fn digits(group: &str, one: char) -> String {
     group.chars().filter_map(|digit| digit.to_digit(10)).map(sign).collect()
 }
 
-fn money(whole: u64, cents: u8, currency: Currency) -> String {
+fn money(amount: Amount<'_>, scale: Option<&str>, currency: Currency) -> String {
     let name = match currency {
         Currency::Yuan => "元",
         Currency::Dollar => "美元",
         Currency::Euro => "欧元",
         Currency::Pound => "英镑",
     };
+    let (whole, cents) = match (scale, amount.cents()) {
+        (None, Some(cents)) => (amount.whole, cents),
+        _ => {
+            let scale = match scale.unwrap_or_default() {
+                "thousand" | "k" | "K" => "千",
+                "million" | "m" | "M" => "百万",
+                "billion" | "bn" => "十亿",
+                "trillion" => "万亿",
+                own => own,
+            };
+            return format!("{}{scale}{name}", decimal(amount, true));
+        }
+    };
     let (tenths, hundredths) = (u64::from(cents / 10), u64::from(cents % 10));
-    let mut text = if whole > 0 || cents == 0 { format!("{}{name}", number(whole)) } else { String::new() };
+    let sign = if amount.is_negative { "负" } else { "" };
+    let mut text =
+        if whole > 0 || cents == 0 { format!("{sign}{}{name}", number(whole)) } else { sign.to_owned() };
     if currency != Currency::Yuan {
         if cents > 0 {
             text.push_str(&format!("{}分", number(cents.into())));

@@ -1,8 +1,6 @@
 //! Figures in English words.
 
-use jiff::civil::Date;
-
-use super::{Currency, Figure};
+use super::{Amount, Currency, Figure, Half};
 
 const UNITS: [&str; 20] = [
     "zero",
@@ -45,17 +43,15 @@ const MONTHS: [&str; 12] = [
 
 pub(super) fn say(figure: &Figure<'_>) -> String {
     match figure {
-        Figure::Number { whole, decimals } => decimal(*whole, decimals),
-        Figure::Percent { whole, decimals } => format!("{} percent", decimal(*whole, decimals)),
-        Figure::Money { whole, cents, currency } => money(*whole, *cents, *currency),
-        Figure::Date(date) => {
-            format!("{} {}, {}", MONTHS[date.month() as usize - 1], ordinal(date.day() as u64), year(*date))
-        }
-        Figure::Time { hour, minute: 0 } => format!("{} o'clock", number((*hour).into())),
-        Figure::Time { hour, minute } if *minute < 10 => {
-            format!("{} oh {}", number((*hour).into()), number((*minute).into()))
-        }
-        Figure::Time { hour, minute } => format!("{} {}", number((*hour).into()), number((*minute).into())),
+        Figure::Number { amount, .. } => decimal(*amount),
+        Figure::Percent(amount) => format!("{} percent", decimal(*amount)),
+        Figure::Money { amount, scale, currency } => money(*amount, *scale, *currency),
+        Figure::Range(from, to) => format!("{} to {}", number(*from), number(*to)),
+        Figure::Ordinal(place) => ordinal(*place),
+        Figure::Date(date) => format!("{}, {}", day(date.month(), date.day()), year(date.year())),
+        Figure::Day(month, of_month) => day(*month, *of_month),
+        Figure::Year(of) => year(*of),
+        Figure::Time { hour, minute, second, half } => time(*hour, *minute, *second, *half),
         Figure::Digits { plus, groups } => {
             let groups: Vec<_> = groups.iter().map(|group| digits(group)).collect();
             format!("{}{}", if *plus { "plus " } else { "" }, groups.join(", "))
@@ -98,8 +94,38 @@ fn number(value: u64) -> String {
     }
 }
 
-fn decimal(whole: u64, decimals: &str) -> String {
-    if decimals.is_empty() { number(whole) } else { format!("{} point {}", number(whole), digits(decimals)) }
+fn decimal(amount: Amount<'_>) -> String {
+    let sign = if amount.is_negative { "minus " } else { "" };
+    match amount.decimals {
+        "" => format!("{sign}{}", number(amount.whole)),
+        decimals => format!("{sign}{} point {}", number(amount.whole), digits(decimals)),
+    }
+}
+
+fn day(month: i8, day: i8) -> String {
+    format!("{} {}", MONTHS[month as usize - 1], ordinal(day as u64))
+}
+
+fn time(hour: u8, minute: u8, second: Option<u8>, half: Option<Half>) -> String {
+    let hour = number(hour.into());
+    let mut text = match (minute, half) {
+        (0, None) => format!("{hour} o'clock"),
+        (0, Some(_)) => hour,
+        (1..10, _) => format!("{hour} oh {}", number(minute.into())),
+        _ => format!("{hour} {}", number(minute.into())),
+    };
+    if let Some(second) = second {
+        text.push_str(&format!(
+            " and {} second{}",
+            number(second.into()),
+            if second == 1 { "" } else { "s" }
+        ));
+    }
+    text + match half {
+        Some(Half::Am) => " am",
+        Some(Half::Pm) => " pm",
+        None => "",
+    }
 }
 
 fn digits(group: &str) -> String {
@@ -107,7 +133,7 @@ fn digits(group: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn money(whole: u64, cents: u8, currency: Currency) -> String {
+fn money(amount: Amount<'_>, scale: Option<&str>, currency: Currency) -> String {
     let (one, many, cent, hundredths) = match currency {
         Currency::Yuan => ("yuan", "yuan", "fen", "fen"),
         Currency::Dollar => ("dollar", "dollars", "cent", "cents"),
@@ -117,11 +143,41 @@ fn money(whole: u64, cents: u8, currency: Currency) -> String {
     let of = |count: u64, one: &str, many: &str| {
         format!("{} {}", number(count), if count == 1 { one } else { many })
     };
-    match (whole, u64::from(cents)) {
+    let (whole, cents) = match (scale, amount.cents()) {
+        (None, Some(cents)) => (amount.whole, cents),
+        (None, None) => return format!("{} {many}", decimal(amount)),
+        (Some(scale), _) => {
+            let scale = match scale {
+                "k" | "K" | "千" => "thousand",
+                "m" | "M" => "million",
+                "bn" => "billion",
+                "百" => "hundred",
+                // Ten thousand and a hundred million have no word of their own.
+                "万" | "亿" | "万亿" => return large(amount, scale, many),
+                own => own,
+            };
+            return format!("{} {scale} {many}", decimal(amount));
+        }
+    };
+    let sign = if amount.is_negative { "minus " } else { "" };
+    let text = match (whole, u64::from(cents)) {
         (_, 0) => of(whole, one, many),
         (0, cents) => of(cents, cent, hundredths),
         (_, cents) => format!("{} and {}", of(whole, one, many), of(cents, cent, hundredths)),
-    }
+    };
+    format!("{sign}{text}")
+}
+
+/// `3万` is thirty thousand.
+fn large(amount: Amount<'_>, scale: &str, many: &str) -> String {
+    let factor: f64 = match scale {
+        "万" => 1e4,
+        "亿" => 1e8,
+        _ => 1e12,
+    };
+    let value: f64 = format!("{}.{}0", amount.whole, amount.decimals).parse().unwrap_or(0.0);
+    let whole = Amount { whole: (value * factor).round() as u64, decimals: "", ..amount };
+    format!("{} {many}", decimal(whole))
 }
 
 fn ordinal(value: u64) -> String {
@@ -142,8 +198,8 @@ fn ordinal(value: u64) -> String {
 }
 
 /// `twenty twenty-six`, `nineteen oh five`, `two thousand five`, `nineteen hundred`.
-fn year(date: Date) -> String {
-    let year = u64::from(date.year().unsigned_abs());
+fn year(year: i16) -> String {
+    let year = u64::from(year.unsigned_abs());
     match (year / 100, year % 100) {
         (20, rest) if rest < 10 => number(year).replace(" and ", " "),
         (century, 0) if century >= 10 => format!("{} hundred", number(century)),

@@ -8,8 +8,10 @@
 //! |---|---|---|
 //! | `1,204` | one thousand two hundred and four | 一千二百零四 |
 //! | `$12.50`, `¥12.50` | twelve dollars and fifty cents | 十二元五角 |
-//! | `2026-11-22` | November twenty-second, twenty twenty-six | 二零二六年十一月二十二日 |
-//! | `9:05` | nine oh five | 九点零五分 |
+//! | `$1.2 million`, `¥3万` | one point two million dollars | 三万元 |
+//! | `2026-11-22`, `Nov 22, 2026`, `2026年11月22日` | November twenty-second, twenty twenty-six | 二零二六年十一月二十二日 |
+//! | `9:05`, `9:05pm` | nine oh five, nine oh five pm | 九点零五分, 下午九点零五分 |
+//! | `-5`, `3-5` | minus five, three to five | 负五, 三到五 |
 //! | `12.5%` | twelve point five percent | 百分之十二点五 |
 //! | `+86 138 0013 8000` | plus eight six, one three eight, … | 加八六 幺三八 零零幺三 八零零零 |
 
@@ -29,29 +31,51 @@ enum Currency {
     Pound,
 }
 
+/// A number as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Amount<'a> {
+    is_negative: bool,
+    whole: u64,
+    /// The digits behind the point, if there are any.
+    decimals: &'a str,
+}
+
+/// Before noon or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    Am,
+    Pm,
+}
+
 /// Figures that were found in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Figure<'a> {
-    /// A whole number and the digits behind the point, if there are any.
+    /// A number; before a Chinese word that counts things or not.
     Number {
-        whole: u64,
-        decimals: &'a str,
+        amount: Amount<'a>,
+        counts: bool,
     },
     /// The same, of a hundred.
-    Percent {
-        whole: u64,
-        decimals: &'a str,
-    },
-    /// An amount and its hundredths.
+    Percent(Amount<'a>),
     Money {
-        whole: u64,
-        cents: u8,
+        amount: Amount<'a>,
+        /// `million`, `万`.
+        scale: Option<&'a str>,
         currency: Currency,
     },
+    /// From one to another.
+    Range(u64, u64),
+    /// `3rd`.
+    Ordinal(u64),
     Date(jiff::civil::Date),
+    /// A day of any year: month and day.
+    Day(i8, i8),
+    Year(i16),
     Time {
         hour: u8,
         minute: u8,
+        second: Option<u8>,
+        half: Option<Half>,
     },
     /// Groups of digits, each said one by one.
     Digits {
@@ -69,6 +93,7 @@ pub fn spoken(sentence: &str, language: &str) -> String {
             "zh" | "cmn" => chinese::say,
             _ => return sentence.to_owned(),
         };
+    let sentence = &figures::narrow(sentence);
     let mut text = String::with_capacity(sentence.len());
     let mut done = 0;
     for (range, figure) in figures::find(sentence) {
@@ -103,6 +128,30 @@ mod tests {
             ("code 0042", "code zero zero four two"),
             ("100, 21, dogs", "one hundred, twenty-one, dogs"),
             ("A4 and B52s", "A4 and B52s"),
+            ("press 1,2 or 3", "press one,two or three"),
+            ("about $1.2 million", "about one point two million dollars"),
+            ("¥3万", "thirty thousand yuan"),
+            ("12€ or 12 EUR", "twelve euros or twelve euros"),
+            ("$1.234", "one point two three four dollars"),
+            (
+                "-5 degrees, (-2.5), -$3 or $-3",
+                "minus five degrees, (minus two point five), minus three dollars or minus three dollars",
+            ),
+            ("call 555-1234", "call five five five, one two three four"),
+            ("3-5 days, 10–20", "three to five days, ten to twenty"),
+            ("COVID-19 and F-16", "COVID-nineteen and F-sixteen"),
+            ("on Nov 22, 2026", "on November twenty-second, twenty twenty-six"),
+            ("on 22 November 2026", "on November twenty-second, twenty twenty-six"),
+            ("by May 3rd.", "by May third."),
+            ("May 2026", "May two thousand and twenty-six"),
+            ("the 22nd and 3rd", "the twenty-second and third"),
+            ("3:05pm, 3:05 PM, 14:30", "three oh five pm, three oh five pm, fourteen thirty"),
+            ("10:05:30", "ten oh five and thirty seconds"),
+            ("¥12.５", "twelve yuan and fifty fen"),
+            (
+                "in 99999999999999999999 days",
+                "in nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine nine days",
+            ),
         ] {
             assert_eq!(spoken(written, "en-GB"), words);
         }
@@ -121,6 +170,22 @@ mod tests {
             ("有10,005人,2个,200次,22222", "有一万零五人,两个,两百次,两万两千二百二十二"),
             ("1010000元", "一百零一万元"),
             ("选4,元旦", "选四,元旦"),
+            ("请按2", "请按二"),
+            ("按1,2或3", "按一,二或三"),
+            ("2个人2天2元2点", "两个人两天两元两点"),
+            ("2楼2号", "二楼二号"),
+            ("2026年11月22日", "二零二六年十一月二十二日"),
+            ("2026年", "二零二六年"),
+            ("11月2日", "十一月二日"),
+            ("¥3万", "三万元"),
+            ("¥1.2亿", "一点二亿元"),
+            ("12万元,2万元", "十二万元,两万元"),
+            ("-5度,¥-3", "负五度,负三元"),
+            ("3-5天", "三到五天"),
+            ("3:05pm", "下午三点零五分"),
+            ("¥12.５", "十二元五角"),
+            ("请拨555-1234", "请拨五五五 幺二三四"),
+            ("第2名", "第二名"),
         ] {
             assert_eq!(spoken(written, "zh-CN"), words);
         }
@@ -133,7 +198,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_sentence(sentence in "(\\PC{0,20}|[-+$€¥0-9., :/%元年]{0,24}){0,4}") {
+        fn any_sentence(sentence in "(\\PC{0,20}|[-+$€¥0-9０-９., :/%元年月万amp]{0,24}){0,4}") {
             for language in ["en", "zh", "fr", ""] {
                 spoken(&sentence, language);
             }

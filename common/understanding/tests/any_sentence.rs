@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn any_sentence(sentence in "(\\PC{0,40}|(one|twenty|hundred|thousand|and|a|point|万|千|亿|十|二|零|点|月|号|周|下|in|days|next|may|[0-9]{1,20}|[ .:/-]){0,12})") {
+    fn any_sentence(sentence in "(\\PC{0,40}|(one|twenty|hundred|thousand|and|a|half|point|minus|double|dont|call|me|again|不要|再|打|半|年|万|千|亿|十|二|零|点|月|号|周|下|in|days|next|may|[0-9０-９]{1,20}|[ .:/-]){0,12})") {
         let grammar = Grammar::new(&[Intent::built_in("yes").expect("known"), Intent::built_in("no").expect("known")]).expect("a grammar");
         grammar.understand(&sentence);
         opts_out(&sentence);
