@@ -38,6 +38,7 @@ impl Call {
                 Action::Attach(attend) => format!("bot {:?} {:?}", attend.bot, attend.parameters),
                 Action::TellKey(digit) => format!("tell {digit}"),
                 Action::Detach => "detach".to_owned(),
+                Action::Pressed { .. } => continue,
                 Action::OptOut { said } => format!("opted out: {said}"),
                 Action::Record(on) => format!("record {on}"),
                 Action::AwaitBeep => "beep?".to_owned(),

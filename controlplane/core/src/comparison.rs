@@ -6,9 +6,9 @@ use crate::variant::{Arm, Standing};
 const CERTAIN: f64 = 0.95;
 
 /// Which variant is better, and how surely; the three lists belong together, two entries or more. `minimum` are the tries that each
-/// should have before anything is said.
+/// that gets calls should have before anything is said.
 pub fn verdict(names: &[String], arms: &[Arm], standings: &[Standing], minimum: u64) -> String {
-    if let Some((name, arm)) = names.iter().zip(arms).find(|(_, arm)| arm.tries < minimum) {
+    if let Some((name, arm)) = names.iter().zip(arms).find(|(_, arm)| arm.weight > 0 && arm.tries < minimum) {
         return format!(
             "Too early to say: each variant needs {minimum} answered calls, and '{name}' has {}.",
             arm.tries

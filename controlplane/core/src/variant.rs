@@ -16,7 +16,7 @@ pub struct Arm {
     pub tries: u64,
     /// Those of them that reached the goal; at most `tries`.
     pub successes: u64,
-    /// Its weight where weights decide; one with 0 is only counted.
+    /// Its weight where weights decide; one with 0 is only counted, and gets nothing, though it were the control.
     pub weight: u32,
 }
 
@@ -27,7 +27,7 @@ pub enum Policy {
     Weights,
     /// By Thompson sampling.
     Best {
-        /// Each is tried so often, by weights, before any is preferred.
+        /// Weights decide until each has been tried so often.
         tries_min: u64,
         /// The variant that keeps its share.
         control: usize,
@@ -45,7 +45,7 @@ pub struct Standing {
     pub low: f64,
     /// The upper one.
     pub high: f64,
-    /// The probability that it is the best of all.
+    /// The probability that it is the best of those that get calls; 0 for one that gets none.
     pub is_best: f64,
 }
 
@@ -55,12 +55,14 @@ pub fn choose(arms: &[Arm], policy: Policy, seed: u64) -> Option<usize> {
     let Policy::Best { tries_min, control, control_share } = policy else {
         return by_weight(arms.iter().map(|arm| arm.weight), &mut random);
     };
-    let new = arms.iter().map(|arm| if arm.tries < tries_min { arm.weight } else { 0 });
-    if let Some(new) = by_weight(new, &mut random) {
-        return Some(new);
-    }
-    if control < arms.len() && random.random::<f64>() < control_share {
+    // First of all, so that it is the same share at all times and the control's calls can be compared with those of the same days.
+    let is_controls = random.random::<f64>() < control_share;
+    if is_controls && arms.get(control).is_some_and(|arm| arm.weight > 0) {
         return Some(control);
+    }
+    let used = || arms.iter().filter(|arm| arm.weight > 0);
+    if used().any(|arm| arm.tries < tries_min) {
+        return by_weight(arms.iter().map(|arm| arm.weight), &mut random);
     }
     let drawn = arms.iter().enumerate().filter(|(_, arm)| arm.weight > 0);
     let drawn = drawn.map(|(index, arm)| (index, belief(arm).sample(&mut random)));
@@ -82,7 +84,7 @@ pub fn compare(arms: &[Arm]) -> Vec<Standing> {
         for (index, belief) in beliefs.iter().enumerate() {
             let rate = belief.sample(&mut random);
             drawn[index].push(rate);
-            if best.is_none_or(|(_, highest)| rate > highest) {
+            if arms[index].weight > 0 && best.is_none_or(|(_, highest)| rate > highest) {
                 best = Some((index, rate));
             }
         }
@@ -152,9 +154,19 @@ mod tests {
 
     #[test]
     fn none_is_preferred_before_all_were_tried() {
-        let counts = shares(&[arm(500, 400, 1), arm(20, 0, 1), arm(99, 0, 1)], BEST);
-        assert_eq!(counts[0], 0);
-        assert!(counts[1].abs_diff(counts[2]) < 300, "{counts:?}");
+        // Of what the control does not get for itself, each has its weight.
+        let counts = shares(&[arm(500, 400, 1), arm(20, 0, 2), arm(99, 0, 1)], BEST);
+        assert!(counts[0].abs_diff(1_000 + 2_250) < 300, "{counts:?}");
+        assert!(counts[1].abs_diff(4_500) < 300 && counts[2].abs_diff(2_250) < 300, "{counts:?}");
+    }
+
+    #[test]
+    fn one_without_weight_gets_nothing() {
+        let counts = shares(&[arm(0, 0, 0), arm(1_000, 100, 1), arm(1_000, 100, 1)], BEST);
+        assert_eq!(counts[0], 0, "not as the control, and nobody waits for its tries");
+        assert!(counts[1].abs_diff(counts[2]) < 500, "{counts:?}");
+        let counts = shares(&[arm(1_000, 100, 1), arm(1_000, 900, 0), arm(1_000, 100, 1)], BEST);
+        assert_eq!(counts[1], 0, "nor as the best");
     }
 
     #[test]
@@ -191,5 +203,7 @@ mod tests {
         assert!((two[0].is_best + two[1].is_best - 1.0).abs() < 1e-9);
         assert_eq!(compare(&[arm(5, 5, 1)])[0].is_best, 1.0);
         assert_eq!(compare(&[]), []);
+        let one_without = compare(&[arm(1_000, 100, 1), arm(1_000, 200, 1), arm(0, 0, 0)]);
+        assert!(one_without[1].is_best > 0.99 && one_without[2].is_best == 0.0, "{one_without:?}");
     }
 }

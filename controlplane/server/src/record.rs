@@ -37,7 +37,6 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
     let variant = variants.iter().find(|variant| variant.script == attempt.script);
     let no_dialogue = Dialogue::default();
     let dialogue = facts.dialogue.as_deref().unwrap_or(&no_dialogue);
-    let ours = dialogue.turns.iter().filter(|turn| turn.speaker == Speaker::Us);
     let latencies = dialogue.turns.iter().filter_map(|turn| turn.latency);
     let progress_at = earliest([first_18x, answered_at]);
     AttemptRow {
@@ -119,7 +118,7 @@ pub(crate) fn attempt_row(attempt: &Attempt, end: &End, names: &Names, version: 
         dropped_ms: dialogue.dropped_ms,
         holds: dialogue.holds,
         hold_ms: dialogue.hold_ms,
-        first_audio_ms: ours.map(|turn| turn.began_ms).min(),
+        first_audio_ms: first_audio_ms(&dialogue.turns),
         turn_ms_max: latencies.clone().map(|latency| latency.total_ms).max(),
         turn_own_ms_max: latencies.map(|latency| latency.own_ms).max(),
         turns: dialogue.turns.iter().map(turn).collect(),
@@ -139,6 +138,12 @@ fn route_try(tried: &store::RouteTryRecord, names: &Names) -> Option<RouteTry> {
         q850: facts.map_or(0, |facts| facts.q850),
         started_at: facts.and_then(|facts| facts.invited_at).map_or(0, |at| at.0),
     })
+}
+
+/// When the callee heard us first. What was cut off before its first packet was never heard: it takes no time.
+fn first_audio_ms(turns: &[store::Turn]) -> Option<u32> {
+    let heard = |turn: &&store::Turn| turn.speaker == Speaker::Us && turn.ended_ms > turn.began_ms;
+    turns.iter().filter(heard).map(|turn| turn.began_ms).min()
 }
 
 fn turn(turn: &store::Turn) -> Turn {
@@ -170,4 +175,30 @@ fn earliest<const N: usize>(stamps: [Option<UnixMicros>; N]) -> Option<UnixMicro
 
 fn millis(from: UnixMicros, to: UnixMicros) -> u32 {
     u32::try_from(to.since(from).as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_in_which_we_were_never_heard_have_no_first_audio() {
+        let turn = |speaker, began_ms, ended_ms| store::Turn {
+            speaker,
+            step: "1".to_owned(),
+            began_ms,
+            ended_ms,
+            text: String::new(),
+            intent: String::new(),
+            value: String::new(),
+            interrupted: false,
+            latency: None,
+            prosody: None,
+        };
+        let unheard = turn(Speaker::Us, 0, 0);
+        let callee = turn(Speaker::Callee, 10, 900);
+        assert_eq!(first_audio_ms(&[]), None);
+        assert_eq!(first_audio_ms(&[unheard.clone(), callee.clone()]), None);
+        assert_eq!(first_audio_ms(&[unheard, callee, turn(Speaker::Us, 25, 2_000)]), Some(25));
+    }
 }

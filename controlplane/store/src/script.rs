@@ -36,11 +36,10 @@ impl Store {
         .await?
         .map(|row| from_row(&row))
         .transpose()?;
-        let version = match newest {
-            Some(newest) if newest.document == *document => return Ok(newest),
-            Some(newest) => newest.version + 1,
-            None => 1,
-        };
+        if let Some(newest) = newest.filter(|newest| newest.document == *document) {
+            return Ok(newest);
+        }
+        let version = next_version(&mut tx, tenant, &document.name).await.map_err(tenant_missing(tenant))?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO script (tenant, name, version, spec) VALUES (?, ?, ?, ?) RETURNING id",
         )
@@ -123,6 +122,18 @@ impl Store {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// A number that no version of this name ever had.
+async fn next_version(connection: &mut SqliteConnection, tenant: TenantId, name: &str) -> Result<u32> {
+    Ok(sqlx::query_scalar(
+        "INSERT INTO script_version (tenant, name, newest) VALUES (?, ?, 1) \
+         ON CONFLICT DO UPDATE SET newest = newest + 1 RETURNING newest",
+    )
+    .bind(tenant.0)
+    .bind(name)
+    .fetch_one(connection)
+    .await?)
 }
 
 async fn exists(connection: &mut SqliteConnection, tenant: TenantId, prompt: PromptId) -> Result<bool> {

@@ -246,6 +246,9 @@ impl Dialogue {
                 Action::Attach(attend) => self.attach(now, attend),
                 Action::TellKey(digit) => self.tell_key(digit),
                 Action::Detach => self.detach(now),
+                Action::Pressed { step, keys, intent } => {
+                    self.record.callee_pressed(now, &step, &keys, intent.unwrap_or_default());
+                }
                 Action::OptOut { said } => self.opt_out(said),
                 Action::Record(on) => self.effects.push_back(Effect::Record(on)),
                 Action::AwaitBeep => self.effects.push_back(Effect::AwaitBeep),

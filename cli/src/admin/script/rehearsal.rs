@@ -324,6 +324,14 @@ impl Rehearsal<'_> {
                 );
             }
             Action::Detach => self.tell("bot_over", "[the bot's time is over]", json!({})),
+            Action::Pressed { keys, intent, .. } => {
+                let meant = intent.as_deref().map(|intent| format!(": {intent}")).unwrap_or_default();
+                self.tell(
+                    "pressed",
+                    &format!("[pressed {keys}{meant}]"),
+                    json!({ "keys": keys, "intent": intent }),
+                );
+            }
             Action::OptOut { said } => self.opt_out(&said),
             Action::Record(on) => {
                 self.tell(

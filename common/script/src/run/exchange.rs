@@ -93,6 +93,15 @@ pub enum Action {
     TellKey(Digit),
     /// Take the call from the bot, and silence it.
     Detach,
+    /// Keys answered a question: for the record.
+    Pressed {
+        /// The step: its id, or its number counted from 1.
+        step: String,
+        /// Which.
+        keys: String,
+        /// What they mean, where keys have intents.
+        intent: Option<String>,
+    },
     /// The callee wants no more calls. Once a run at most.
     OptOut {
         /// In their words, or `pressed 9`; empty if they said and pressed nothing.

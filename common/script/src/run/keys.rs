@@ -55,7 +55,7 @@ impl Run {
                 if speaks {
                     self.actions.push_back(Action::StopSpeaking);
                 }
-                self.take_keys(digit.to_string());
+                self.take_keys(digit.to_string(), None);
                 match menu.keys.iter().find(|(key, _)| *key == digit) {
                     Some((_, to)) => self.enter(now, *to),
                     None => self.on_miss(now),
@@ -70,12 +70,11 @@ impl Run {
                 if speaks {
                     self.actions.push_back(Action::StopSpeaking);
                 }
-                self.take_keys(digit.to_string());
-                match listen.keys.iter().find(|(key, _)| *key == digit) {
-                    Some((_, intent)) => {
-                        let (intent, to) = &listen.intents[*intent];
-                        self.take_intent(now, intent, *to);
-                    }
+                let meant = listen.keys.iter().find(|(key, _)| *key == digit);
+                let meant = meant.map(|(_, intent)| &listen.intents[*intent]);
+                self.take_keys(digit.to_string(), meant.map(|(intent, _)| intent.clone()));
+                match meant {
+                    Some((intent, to)) => self.take_intent(now, intent, *to),
                     None => self.on_miss(now),
                 }
             }
@@ -108,13 +107,17 @@ impl Run {
         {
             self.values[slot].clone_from(&entry);
         }
-        self.take_keys(entry.clone());
+        self.take_keys(entry.clone(), None);
         self.entries.push(entry);
         self.enter_next(now);
     }
 
-    fn take_keys(&mut self, keys: String) {
+    fn take_keys(&mut self, keys: String, intent: Option<String>) {
         self.answer = format!("pressed {keys}");
+        if !keys.is_empty() {
+            let step = self.step().to_owned();
+            self.actions.push_back(Action::Pressed { step, keys: keys.clone(), intent });
+        }
         self.set_built_in("digits", keys);
     }
 

@@ -36,7 +36,7 @@ async fn a_newer_schema_is_refused_by_its_version() {
     )
     .await;
     let error = Store::open(&world.options()).await.expect_err("from the future");
-    assert!(matches!(error, StoreError::NewerSchema { found: 9999, known: 3 }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 9999, known: 4 }), "{error}");
 }
 
 #[tokio::test]

@@ -28,6 +28,24 @@ async fn versions_are_counted_and_never_change() {
 }
 
 #[tokio::test]
+async fn the_number_of_a_deleted_version_is_not_given_again() {
+    let world = World::new().await;
+    let store = &world.store;
+    let wait = |ms: u32| {
+        written(&format!(r#"{{"name":"greet","steps":[{{"do":"wait","ms":{ms}}},{{"do":"hang_up"}}]}}"#))
+    };
+    let first = store.put_script(TENANT, &wait(100)).await.expect("script");
+    let second = store.put_script(TENANT, &wait(200)).await.expect("script");
+    store.delete_script(TENANT, second.id).await.expect("nobody needs it");
+    let third = store.put_script(TENANT, &wait(300)).await.expect("script");
+    assert_eq!(third.version, 3);
+    for script in [first, third] {
+        store.delete_script(TENANT, script.id).await.expect("nobody needs it");
+    }
+    assert_eq!(store.put_script(TENANT, &wait(100)).await.expect("script").version, 4);
+}
+
+#[tokio::test]
 async fn a_prompt_that_is_missing_is_named_by_its_step() {
     let world = World::new().await;
     let script = r#"{"name":"s","steps":[{"do":"wait","ms":0},{"do":"play","prompt":9}]}"#;

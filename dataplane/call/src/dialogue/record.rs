@@ -268,6 +268,17 @@ impl Recorder {
         self.waiting = Some(Waiting { turn, last_sound, endpointed, latency: Latency::default() });
     }
 
+    /// The callee answered with keys. How long they waited for us then is no turn of speech.
+    pub(super) fn callee_pressed(&mut self, now: Instant, step: &str, keys: &str, intent: String) {
+        self.await_nothing();
+        let at = self.since_answer(now);
+        if let Some(turn) = self.add(Speaker::Callee, step, at, at).map(|turn| &mut self.record.turns[turn]) {
+            turn.intent = intent;
+            append(&mut turn.text, &format!("[pressed {keys}]"), &mut self.kept);
+            append(&mut turn.value, keys, &mut self.kept);
+        }
+    }
+
     pub(super) fn on_heard(&mut self, heard: &Heard, hearing: &Hearing) {
         self.counts.heard_ms += hearing.heard_ms;
         self.counts.sent_ms += hearing.sent_ms;

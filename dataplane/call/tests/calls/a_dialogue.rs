@@ -270,6 +270,11 @@ fn who_wants_no_more_calls_by_a_key_is_told_of_once() {
     let (mut pair, attempt) = call(answers().then(1_500, press), with_a_way_out());
     pair.run_until_idle();
     assert_eq!(pair.record(attempt).opted_out, ["pressed 9"]);
+    let turns = &pair.record(attempt).end().dialogue.as_deref().expect("a dialogue").turns;
+    let pressed = turns.iter().find(|turn| turn.speaker == Speaker::Callee).expect("a turn of the callee's");
+    let told =
+        (pressed.text.as_str(), pressed.intent.as_str(), pressed.value.as_str(), pressed.step.as_str());
+    assert_eq!(told, ("[pressed 9]", "opt_out", "9", "1"));
 }
 
 #[test]
