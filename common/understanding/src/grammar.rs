@@ -1,12 +1,13 @@
 //! Intents: what may be meant, by phrases and patterns.
 
 use std::borrow::Borrow;
+use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use regex::{RegexSet, RegexSetBuilder};
 
-use crate::phrases;
-use crate::text::{is_ideograph, words};
+use crate::text::{Plain, is_ideograph, words};
+use crate::{opt_out, phrases};
 
 /// One thing that may be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,12 +67,14 @@ const PATTERNS_MAX: usize = 50;
 /// Memory of all patterns of an intent, compiled.
 pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// A sentence is looked at so far: nobody says more in one breath.
-const SENTENCE_BYTES_MAX: usize = 4 << 10;
+pub(crate) const SENTENCE_BYTES_MAX: usize = 4 << 10;
+/// So many places of phrases are looked at.
+const FOUND_MAX: usize = 500;
 
 /// An intent that was read, for any number of grammars.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// As they stand in spaced sentences.
+    /// As they stand in plain sentences.
     phrases: Box<[String]>,
     except: Box<[String]>,
     patterns: Option<RegexSet>,
@@ -88,7 +91,7 @@ impl Intent {
             return Err(too_many("patterns", self.patterns.len(), PATTERNS_MAX));
         }
         let phrase = |phrase: &String| {
-            let text = spaced(&words(phrase));
+            let text = words(phrase).text;
             if text.trim().is_empty() || phrase.chars().count() > PHRASE_MAX {
                 return Err(GrammarError::Phrase(phrase.clone()));
             }
@@ -106,14 +109,47 @@ impl Intent {
     }
 }
 
+impl Ready {
+    /// Its phrases as they stand in plain sentences.
+    pub(crate) fn into_phrases(self) -> impl Iterator<Item = String> {
+        self.phrases.into_iter()
+    }
+}
+
 /// What may be meant by the answer to one question.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    phrases: AhoCorasick,
-    /// Intent of each phrase; those that mean nothing come after the others.
-    intents: Vec<usize>,
+    texts: AhoCorasick,
+    /// What each of the texts is.
+    phrases: Vec<Phrase>,
     /// Patterns of each intent that has some.
     patterns: Vec<(usize, RegexSet)>,
+}
+
+/// A phrase of an intent.
+#[derive(Clone, Copy, Debug)]
+struct Phrase {
+    intent: usize,
+    /// Words, and Chinese characters.
+    length: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Means,
+    /// Of an intent with exceptions, a single Chinese character: part of many words, so it counts at an end of what was said only.
+    MeansAtEnds,
+    /// By which everybody opts out: it counts where it is meant so.
+    OptsOut,
+    Except,
+}
+
+/// A phrase that stands in a sentence.
+struct Found {
+    phrase: Phrase,
+    /// Without the spaces around it.
+    range: Range<usize>,
 }
 
 impl Grammar {
@@ -126,52 +162,109 @@ impl Grammar {
 
     /// A grammar of intents that were read before. Where the same phrase is in two, the first has it.
     pub fn of<R: Borrow<Ready>>(intents: &[R]) -> Result<Self, GrammarError> {
-        let (mut texts, mut owners, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut texts, mut phrases, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
         for (index, intent) in intents.iter().map(Borrow::borrow).enumerate() {
-            texts.extend(intent.phrases.iter());
-            owners.extend(intent.phrases.iter().map(|_| index));
+            let has_exceptions = !intent.except.is_empty();
+            for text in &intent.phrases {
+                let kind = match () {
+                    () if opt_out::is_phrase(text) => Kind::OptsOut,
+                    () if has_exceptions && text.chars().count() == 1 => Kind::MeansAtEnds,
+                    () => Kind::Means,
+                };
+                phrases.push(Phrase { intent: index, length: length(text), kind });
+            }
+            for text in &intent.except {
+                phrases.push(Phrase { intent: index, length: length(text), kind: Kind::Except });
+            }
+            texts.extend(intent.phrases.iter().chain(&intent.except));
             patterns.extend(intent.patterns.clone().map(|set| (index, set)));
         }
-        texts.extend(intents.iter().flat_map(|intent| intent.borrow().except.iter()));
-        let phrases = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts)?;
-        Ok(Self { phrases, intents: owners, patterns })
+        Ok(Self { texts: AhoCorasick::new(texts)?, phrases, patterns })
     }
 
-    /// What was meant: the intent whose phrases cover most of the sentence; among equals the one that was said last, since people
-    /// correct themselves. Patterns are asked when no phrase was found, in the order of the intents.
+    /// What was meant: the intent of the longest phrase, in words or Chinese characters; among equals the one that was said last, since
+    /// people correct themselves. Patterns are asked when no phrase was found, in the order of the intents.
     pub fn understand(&self, sentence: &str) -> Option<Meant> {
         let sentence = &sentence[..sentence.floor_char_boundary(SENTENCE_BYTES_MAX)];
-        let text = words(sentence);
-        let letters = |text: &str| text.chars().filter(|sign| *sign != ' ').count();
-        let mut covered: Vec<(usize, usize)> = Vec::new();
-        let spaced = spaced(&text);
-        for found in self.phrases.find_iter(&spaced) {
-            let Some(&intent) = self.intents.get(found.pattern().as_usize()) else { continue };
-            let count = letters(&spaced[found.range()]);
-            let before = covered.iter().position(|(known, _)| *known == intent).map(|at| covered.remove(at));
-            covered.push((intent, count + before.map_or(0, |(_, count)| count)));
+        let said = words(sentence);
+        let found: Vec<Found> = self
+            .texts
+            .find_overlapping_iter(&said.text)
+            .take(FOUND_MAX)
+            .map(|hit| self.found(&said, hit))
+            .collect();
+        let mut best: Option<&Found> = None;
+        for each in found.iter().filter(|each| each.phrase.kind != Kind::Except) {
+            let is_better = best.is_none_or(|best| {
+                let (length, before) = (each.phrase.length, best.phrase.length);
+                length > before
+                    || length == before && each.range.start >= best.range.end
+                    || each.range == best.range && each.phrase.intent < best.phrase.intent
+            });
+            if is_better && counts(each, &found, &said) {
+                best = Some(each);
+            }
         }
-        if let Some((intent, count)) = covered.into_iter().max_by_key(|(_, count)| *count) {
-            return Some(Meant { intent, share: count as f32 / letters(&text).max(1) as f32 });
+        if let Some(best) = best {
+            let letters = |text: &str| text.chars().filter(|sign| *sign != ' ').count();
+            let share = letters(&said.text[best.range.clone()]) as f32 / letters(&said.text).max(1) as f32;
+            return Some(Meant { intent: best.phrase.intent, share });
         }
-        let (intent, _) = self.patterns.iter().find(|(_, set)| set.is_match(&text))?;
+        let (intent, _) = self.patterns.iter().find(|(_, set)| set.is_match(&said.text))?;
         Some(Meant { intent: *intent, share: 1.0 })
+    }
+
+    fn found(&self, said: &Plain, hit: aho_corasick::Match) -> Found {
+        let text = &said.text[hit.range()];
+        let start = hit.start() + text.len() - text.trim_start().len();
+        let end = hit.end() - (text.len() - text.trim_end().len());
+        Found { phrase: self.phrases[hit.pattern().as_usize()], range: start..end }
     }
 }
 
-/// Two spaces between words: each of two phrases that stand side by side has its own.
-fn spaced(text: &str) -> String {
-    text.replace(' ', "  ")
+/// Whether the phrase means here what it says.
+fn counts(each: &Found, all: &[Found], said: &Plain) -> bool {
+    let holds = |except: &Found| {
+        except.phrase.kind == Kind::Except
+            && except.phrase.intent == each.phrase.intent
+            && except.range != each.range
+            && except.range.start <= each.range.start
+            && each.range.end <= except.range.end
+            && !said.pauses_in(&except.range)
+    };
+    if all.iter().any(holds) {
+        return false;
+    }
+    match each.phrase.kind {
+        Kind::Means => true,
+        Kind::MeansAtEnds => stands_at_an_end(said, &each.range),
+        Kind::OptsOut => opt_out::is_meant(said, &each.range),
+        Kind::Except => false,
+    }
 }
 
-/// A phrase keeps one space at an end that is a word's, and loses it at one that is a Chinese character: those stand among
+/// At the beginning or the end of what is said in one breath, but for what is said without thinking.
+fn stands_at_an_end(said: &Plain, range: &Range<usize>) -> bool {
+    const BEFORE: &str = "嗯啊哦噢喔呃额唉哎喂哈恩那就都也还我们这个 ";
+    const BEHIND: &str = "的了啊呀吧呢哦嘛哈嘞啦 ";
+    let own = &said.text[range.clone()];
+    let all = |text: &str, of: &str| text.chars().all(|sign| of.contains(sign) || own.contains(sign));
+    all(said.before(range.start), BEFORE) || all(said.after(range.end), BEHIND)
+}
+
+/// Words, and Chinese characters.
+fn length(text: &str) -> usize {
+    let is_letter = |sign: char| sign != ' ' && !is_ideograph(sign);
+    let words = text.split(|sign: char| !is_letter(sign)).filter(|word| !word.is_empty()).count();
+    words + text.chars().filter(|sign| is_ideograph(*sign)).count()
+}
+
+/// A phrase keeps the space at an end that is a word's, and loses it at one that is a Chinese character: those stand among
 /// others.
 fn at_words(plain: &str) -> &str {
     let text = plain.trim();
-    let from = plain.len() - plain.trim_start().len();
-    let from = if text.starts_with(is_ideograph) { from } else { from - 1 };
-    let to = plain.trim_end().len();
-    let to = if text.ends_with(is_ideograph) { to } else { to + 1 };
+    let from = if text.starts_with(is_ideograph) { 1 } else { 0 };
+    let to = if text.ends_with(is_ideograph) { plain.len() - 1 } else { plain.len() };
     &plain[from..to]
 }
 
@@ -194,14 +287,14 @@ mod tests {
         assert_eq!(meant(&grammar, "I'm interested."), Some(0));
         assert_eq!(meant(&grammar, "I am NOT interested!"), Some(1));
         assert_eq!(meant(&grammar, "know it all"), None, "no is a word, not a part of one");
-        assert_eq!(meant(&grammar, "yes... no"), Some(0), "more letters");
+        assert_eq!(meant(&grammar, "yes... no"), Some(1), "as long, and said last");
     }
 
     #[test]
     fn phrases_side_by_side_are_each_found() {
         let grammar = Grammar::new(&[intent(&["no"]), intent(&["wrong number"])]).expect("a grammar");
         assert_eq!(meant(&grammar, "No, wrong number"), Some(1));
-        assert_eq!(meant(&grammar, "wrong number no no no no no no"), Some(0), "twelve letters");
+        assert_eq!(meant(&grammar, "wrong number, no"), Some(1), "two words");
     }
 
     #[test]
@@ -211,6 +304,23 @@ mod tests {
         assert_eq!(meant(&grammar, "no problem"), Some(1));
         assert_eq!(meant(&grammar, "no idea"), None);
         assert_eq!(meant(&grammar, "no no idea"), Some(0));
+        assert_eq!(meant(&grammar, "No. Idea of my wife's"), Some(0), "two sentences");
+    }
+
+    #[test]
+    fn exceptions_of_one_leave_the_phrases_of_others() {
+        let no = Intent { except: vec!["i dont know".into()], ..intent(&["i dont"]) };
+        let grammar = Grammar::new(&[no, intent(&["dont know"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "I don't know"), Some(1));
+    }
+
+    #[test]
+    fn phrases_that_opt_out_do_so_where_they_are_meant_so() {
+        let opt_out = Intent::built_in("opt_out").expect("a known one");
+        let grammar = Grammar::new(&[opt_out, intent(&["sir"])]).expect("a grammar");
+        assert_eq!(meant(&grammar, "Don't call me again!"), Some(0));
+        assert_eq!(meant(&grammar, "Don't call me again before nine"), None);
+        assert_eq!(meant(&grammar, "stop calling me sir"), Some(1));
     }
 
     #[test]
