@@ -3,15 +3,25 @@
 mod chinese;
 mod english;
 
-use crate::text::{is_ideograph, plain};
+use crate::text::{is_ideograph, narrow, plain};
 
 /// The first number of a sentence, in words or in figures: whole ones, decimals, halves and negative ones, below 10^15. None where it is
 /// larger.
 pub fn number(sentence: &str) -> Option<f64> {
     let text = plain(sentence);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    let found = (0..words.len()).find_map(|n| at(&words, n))?;
+    let (n, found) = (0..words.len()).find_map(|n| Some((n, at(&words, n)?)))?;
+    let has_figures = |word: &str| word.contains(|sign: char| sign.is_ascii_digit());
+    let is_first = has_figures(words[n]) && !words[..n].iter().any(|word| has_figures(word));
+    let found = if is_first && found > 0.0 && has_minus(sentence) { -found } else { found };
     (found.abs() < MAX).then_some(found)
+}
+
+/// Whether the first figure of the sentence has a minus before it: `-5`, and not `3-5` or `A-5`.
+fn has_minus(sentence: &str) -> bool {
+    let Some(at) = sentence.find(|sign| narrow(sign).is_ascii_digit()) else { return false };
+    let mut before = sentence[..at].chars().rev().map(narrow);
+    before.next() == Some('-') && before.next().is_none_or(|sign| !sign.is_alphanumeric())
 }
 
 /// The number that begins with the n-th word.
@@ -20,7 +30,11 @@ fn at(words: &[&str], n: usize) -> Option<f64> {
     if word.contains(is_ideograph) {
         return chinese::number(word);
     }
-    let Some((figures, behind)) = written(word) else { return english::number(&words[n..]) };
+    let Some((figures, behind)) = written(word) else {
+        // `No one` and `the one I like` count nothing.
+        let is_pronoun = n > 0 && word == "one" && PRONOUNS.contains(&words[n - 1]);
+        return english::number(&words[n..]).filter(|value| *value != 1.0 || !is_pronoun);
+    };
     let scale = match behind {
         "k" => 1_000.0,
         "m" => 1e6,
@@ -30,6 +44,10 @@ fn at(words: &[&str], n: usize) -> Option<f64> {
     let is_negative = n > 0 && matches!(words[n - 1], "minus" | "negative");
     Some(figures * scale * if is_negative { -1.0 } else { 1.0 })
 }
+
+/// After these, a `one` is a pronoun.
+const PRONOUNS: [&str; 12] =
+    ["no", "the", "any", "every", "this", "that", "which", "each", "another", "some", "right", "wrong"];
 
 /// A number in figures that begins a word, and what is behind it.
 fn written(word: &str) -> Option<(f64, &str)> {

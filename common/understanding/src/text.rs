@@ -121,7 +121,7 @@ fn trim_joint(plain: &mut String) -> bool {
 }
 
 /// Full-width signs (U+FF01 to U+FF5E), the ideographic space and the other hyphens and minus signs as ordinary ones.
-fn narrow(sign: char) -> char {
+pub(crate) fn narrow(sign: char) -> char {
     match sign {
         '\u{3000}' => ' ',
         '\u{2010}'..='\u{2012}' | '\u{2212}' => '-',

@@ -46,6 +46,9 @@ const NO_NUMBERS: [&str; 36] = [
 pub(super) fn number(word: &str) -> Option<f64> {
     let start = begin(word)?;
     let (before, mut rest) = word.split_at(start);
+    if rest.starts_with("一半") {
+        return Some(0.5);
+    }
     let is_negative = before.ends_with('负') || before.ends_with("零下");
     let mut reading = Reading::default();
     while let Some(sign) = rest.chars().next() {
@@ -74,7 +77,11 @@ pub(super) fn number(word: &str) -> Option<f64> {
         }
         rest = after;
     }
-    let value = reading.value() + half_behind(rest);
+    // `十几` may be any of nine.
+    if rest.starts_with('几') {
+        return None;
+    }
+    let value = reading.value() + half_behind(rest) + tenths_behind(rest);
     Some(if is_negative { -value } else { value })
 }
 
@@ -192,6 +199,17 @@ fn half_behind(rest: &str) -> f64 {
     if is_half { 0.5 } else { 0.0 }
 }
 
+/// `三块五`, `三块五毛`: tenths are said behind the unit.
+fn tenths_behind(rest: &str) -> f64 {
+    let mut behind = rest.strip_prefix(['块', '元']).unwrap_or_default().chars();
+    let tenths = behind.next().filter(|sign| *sign != '零').and_then(digit_value);
+    // `三块五百` is something else.
+    tenths
+        .filter(|_| behind.next().is_none_or(|sign| unit(sign).is_none() && digit_value(sign).is_none()))
+        .unwrap_or(0.0)
+        / 10.0
+}
+
 /// The characters that numbers are made of when they are said.
 pub(super) const WORDS: [&str; 18] = [
     "零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "百", "千", "万", "亿", "两", "幺",
@@ -210,7 +228,7 @@ fn digit_value(sign: char) -> Option<f64> {
     Some(match sign {
         '零' | '〇' => 0.0,
         '一' | '壹' | '幺' => 1.0,
-        '二' | '两' | '贰' => 2.0,
+        '二' | '两' | '俩' | '贰' => 2.0,
         '三' | '叁' => 3.0,
         '四' | '肆' => 4.0,
         '五' | '伍' => 5.0,

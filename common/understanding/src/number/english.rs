@@ -7,7 +7,7 @@ pub(super) fn number(words: &[&str]) -> Option<f64> {
     if is_negative {
         rest = &rest[1..];
     }
-    let value = code(rest).or_else(|| cardinal(rest))?;
+    let value = code(rest).or_else(|| cardinal(rest)).or_else(|| of_things(rest))?;
     Some(if is_negative { -value } else { value })
 }
 
@@ -30,6 +30,23 @@ fn code(words: &[&str]) -> Option<f64> {
     }
     let is_doubled = words.first().is_some_and(|word| matches!(*word, "double" | "triple"));
     (count >= 3 || count == 2 && is_doubled).then_some(value)
+}
+
+/// `Point five`, `a couple`, `half a dozen`.
+fn of_things(words: &[&str]) -> Option<f64> {
+    match words {
+        ["point", rest @ ..] => decimals(rest).filter(|value| *value > 0.0),
+        ["a", "couple", ..] => Some(2.0),
+        ["a", "dozen", ..] => Some(12.0),
+        ["half", "a", "dozen", ..] => Some(6.0),
+        _ => None,
+    }
+}
+
+/// The digits behind a point.
+fn decimals(words: &[&str]) -> Option<f64> {
+    let digits: String = words.iter().map_while(|word| digit(word)).take(15).collect();
+    format!("0.{digits}0").parse().ok()
 }
 
 fn cardinal(words: &[&str]) -> Option<f64> {
