@@ -113,7 +113,7 @@ pub(crate) struct Bridge {
     pub is_leg: bool,
     /// Of a leg: it holds a place on the line.
     pub on_line: bool,
-    /// From this call to its peer.
+    /// From its peer to this call.
     pub relay: Relay,
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hound::{SampleFormat, WavReader};
 
 use crate::resample::resample;
+use crate::track::copy;
 use crate::{Codec, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Longest prompt, in seconds: ten minutes, 9.6 MB of memory in both codecs. A message for a telephone is seconds
@@ -106,12 +107,16 @@ impl Prompt {
 
     /// One frame, as it came in `codec`.
     pub fn from_frame(codec: Codec, frame: &[u8; FRAME_SAMPLES]) -> Arc<Prompt> {
-        let as_frame = |wanted: Codec| match wanted == codec {
-            true => Box::new([*frame]),
-            false => Box::new([frame.map(|byte| wanted.encode(codec.decode(byte)))]),
-        };
-        let (ulaw, alaw) = (as_frame(Codec::Pcmu), as_frame(Codec::Pcma));
-        Arc::new(Prompt { ulaw, alaw, samples: FRAME_SAMPLES })
+        let nothing = || Box::new([[0; FRAME_SAMPLES]]);
+        let mut prompt = Prompt { ulaw: nothing(), alaw: nothing(), samples: FRAME_SAMPLES };
+        prompt.refill(codec, frame);
+        Arc::new(prompt)
+    }
+
+    /// Another frame in place of the first.
+    pub(crate) fn refill(&mut self, codec: Codec, frame: &[u8; FRAME_SAMPLES]) {
+        copy(codec, frame, Codec::Pcmu, &mut self.ulaw[0]);
+        copy(codec, frame, Codec::Pcma, &mut self.alaw[0]);
     }
 
     /// μ-law at 8 kHz, as bots send it.

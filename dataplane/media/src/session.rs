@@ -124,8 +124,8 @@ pub enum Received<'a> {
     Audio {
         /// Its encoding.
         codec: Codec,
-        /// RTP timestamp of its first sample.
-        timestamp: u32,
+        /// Of its packet.
+        header: Header,
         /// The samples.
         payload: &'a [u8],
     },
@@ -650,5 +650,5 @@ fn classify<'a>(plan: &MediaPlan, header: &Header, payload: &'a [u8]) -> Result<
     if !AUDIO_SAMPLES.contains(&payload.len()) {
         return Err(DropReason::PayloadLength);
     }
-    Ok(Received::Audio { codec, timestamp: header.timestamp, payload })
+    Ok(Received::Audio { codec, header: *header, payload })
 }

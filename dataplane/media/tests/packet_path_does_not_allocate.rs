@@ -1,4 +1,4 @@
-//! Once a call is up, ticks, packets, digits, recording, tap and RTCP take no memory from the allocator.
+//! Once a call is up, ticks, packets, digits, recording, tap, RTCP and what is relayed to another call take no memory from the allocator.
 
 mod common;
 #[path = "common/rtcp.rs"]
@@ -64,4 +64,35 @@ fn a_warm_call_allocates_nothing() {
     assert_eq!((blocks, digits), (9, 8));
     assert!(tapped >= 380 * FRAME_SAMPLES, "{tapped}");
     assert!(reports >= 2, "{reports} reports");
+}
+
+#[test]
+fn what_is_relayed_allocates_nothing() {
+    let start = Instant::now();
+    let pool = BlockPool::new(4);
+    let (mut hears, mut says) = (answered(), answered());
+    says.start_recording(start, &pool).unwrap();
+    let mut relay = Relay::new();
+    let mut far_end = FarEnd::new();
+    let packets: Vec<Vec<u8>> = (0..400u32).map(|n| far_end.audio(&[n as u8; 160])).collect();
+    let mut out = [0; MAX_PACKET_LEN];
+    let (mut at, mut sent) = (start, 0);
+    let mut run = |packets: &[Vec<u8>]| {
+        for packet in packets {
+            at += TICK;
+            if let Received::Audio { codec, header, payload } = hears.receive(at, far(), packet) {
+                relay.hear(&header, codec, payload);
+            }
+            if let Some(frame) = relay.pull() {
+                says.play_live(frame);
+            }
+            sent += usize::from(says.tick(at, &mut out).is_some());
+            drop(says.poll_block());
+        }
+    };
+    // A recording holds a second of frames.
+    run(&packets[..150]);
+    let counted = allocation_counter::measure(|| run(&packets[150..]));
+    assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    assert_eq!(sent, 400);
 }

@@ -33,9 +33,9 @@ fn both_laws_and_every_packet_time_are_heard() {
         for codec in [Codec::Pcma, Codec::Pcmu] {
             far_end.header.payload_type = codec.static_payload_type();
             let payload = vec![codec.silence(); ms * 8];
-            let timestamp = far_end.header.timestamp;
+            let header = far_end.header;
             let bytes = far_end.audio(&payload);
-            let expected = Received::Audio { codec, timestamp, payload: &payload };
+            let expected = Received::Audio { codec, header, payload: &payload };
             assert_eq!(session.receive(now, far(), &bytes), expected);
         }
     }

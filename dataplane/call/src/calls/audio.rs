@@ -37,10 +37,10 @@ impl Calls {
         // Before the answer nothing is acted on; what was heard then is looked at in the first tick.
         let answered = media.place.is_some();
         match media.session.receive(now, from, bytes) {
-            Received::Audio { codec, payload, .. } => {
+            Received::Audio { codec, header, payload } => {
                 self.counters.rtp_received += 1;
                 if is_joined {
-                    self.relay(key, codec, payload);
+                    self.relay(key, &header, codec, payload);
                 }
             }
             Received::ComfortNoise => self.counters.rtp_received += 1,
@@ -59,6 +59,11 @@ impl Calls {
     pub(super) fn tick(&mut self, now: Instant, key: Key, slot: &mut [u8]) -> Option<Transmit> {
         let call = self.calls.find_mut(key)?;
         let media = call.media.as_mut()?;
+        if call.is_joined
+            && let Some(frame) = call.bridge.as_mut().and_then(|bridge| bridge.relay.pull())
+        {
+            media.session.play_live(frame);
+        }
         let transmit = media.session.tick(now, slot).map(|sent| {
             self.counters.rtp_sent += 1;
             if call.is_unheard {

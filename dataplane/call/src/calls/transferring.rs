@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::{digits::Digit, slab::Key};
+use media::rtp::Header;
 use media::tone::Tone;
 use media::{Codec, Prompt, Relay, SAMPLE_RATE};
 use script::TransferMode;
@@ -175,14 +176,12 @@ impl Calls {
         Some(Event::LegOver { call: call.name(), on_line: bridge.on_line })
     }
 
-    /// What one of two says goes to the other.
-    pub(super) fn relay(&mut self, key: Key, codec: Codec, payload: &[u8]) {
-        let Some(mut bridge) = self.calls.find_mut(key).and_then(|call| call.bridge.take()) else { return };
-        if let Some(peer) = self.calls.find_mut(bridge.peer).and_then(|call| call.media.as_mut()) {
-            bridge.relay.hear(codec, payload, |frame| peer.session.play_live(frame));
-        }
-        if let Some(call) = self.calls.find_mut(key) {
-            call.bridge = Some(bridge);
+    /// What one of two says goes to the other, whose ticks take it.
+    pub(super) fn relay(&mut self, key: Key, header: &Header, codec: Codec, payload: &[u8]) {
+        let peer = self.calls.find(key).and_then(|call| call.bridge.as_ref()).map(|bridge| bridge.peer);
+        let peer = peer.and_then(|peer| self.calls.find_mut(peer)).filter(|peer| peer.is_joined);
+        if let Some(bridge) = peer.and_then(|peer| peer.bridge.as_mut()) {
+            bridge.relay.hear(header, codec, payload);
         }
     }
 
