@@ -7,13 +7,18 @@ const DIGITS: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '�
 pub(super) fn say(figure: &Figure<'_>) -> String {
     match figure {
         Figure::Number { amount, counts } => decimal(*amount, *counts),
-        Figure::Percent(amount) => format!("百分之{}", decimal(*amount, false)),
+        Figure::Percent(amount) => {
+            let sign = if amount.is_negative { "负" } else { "" };
+            format!("{sign}百分之{}", decimal(Amount { is_negative: false, ..*amount }, false))
+        }
         Figure::Money { amount, scale, currency } => money(*amount, *scale, *currency),
         Figure::Range(from, to) => format!("{}到{}", counted(*from, '二'), counted(*to, '二')),
         Figure::Ordinal(place) => format!("第{}", counted(*place, '二')),
         Figure::Date(date) => format!("{}{}", year(date.year()), day(date.month(), date.day())),
         Figure::Day(month, of_month) => day(*month, *of_month),
         Figure::Year(of) => year(*of),
+        Figure::BareYear(of) => digits(&of.to_string(), '一'),
+        Figure::Years(first, last) => format!("{}到{}", year(*first), year(*last)),
         Figure::Time { hour, minute, second, half } => {
             let half = match half {
                 Some(Half::Am) => "上午",

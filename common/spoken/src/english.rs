@@ -50,7 +50,8 @@ pub(super) fn say(figure: &Figure<'_>) -> String {
         Figure::Ordinal(place) => ordinal(*place),
         Figure::Date(date) => format!("{}, {}", day(date.month(), date.day()), year(date.year())),
         Figure::Day(month, of_month) => day(*month, *of_month),
-        Figure::Year(of) => year(*of),
+        Figure::Year(of) | Figure::BareYear(of) => year(*of),
+        Figure::Years(first, last) => format!("{} to {}", year(*first), year(*last)),
         Figure::Time { hour, minute, second, half } => time(*hour, *minute, *second, *half),
         Figure::Digits { plus, groups } => {
             let groups: Vec<_> = groups.iter().map(|group| digits(group)).collect();

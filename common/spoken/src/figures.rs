@@ -17,10 +17,11 @@ const COUNTED: &str = "个次天年块元万千百亿美欧英人位名件条张
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
+const MONTH: &str = "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)";
+
 /// In the order in which they are tried at each place.
 static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
     const AMOUNT: &str = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?";
-    const MONTH: &str = "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)";
     let text = [
         r"(?<date>[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2})",
         r"(?<cyear>[0-9]{4})年(?:(?<cmonth>[0-9]{1,2})月(?<cday>[0-9]{1,2})[日号])?",
@@ -32,10 +33,13 @@ static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
             r"(?<dday>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?(?<dmonth>{MONTH})\b(?:,? (?<dyear>[0-9]{{4}})\b)?"
         ),
         r"(?<hour>[0-9]{1,2})[:\u{FF1A}](?<minute>[0-9]{2})(?::(?<second>[0-9]{2}))?(?: ?(?<half>[aApP])\.?[mM]\b)?",
+        r"(?<oclock>[0-9]{1,2}) ?(?<ohalf>[aApP])(?:[mM]\b|\.[mM]\.)",
+        r"(?<first>(?:19|20)[0-9]{2})[-–~\u{FF5E}](?<last>(?:19|20)[0-9]{2})(?:年|\b)",
         r"(?<plus>\+)(?<far>[0-9][0-9 \-]{5,24}[0-9])",
+        r"(?<local>(?:1[ \-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .\-])[0-9]{3}[.\-][0-9]{4})\b",
         r"(?<phone>[0-9]{3,4}(?:[ \-][0-9]{3,4}[ \-]|\-)[0-9]{3,4})",
         &format!(
-            r"(?<sign>[-−]?)(?<symbol>[¥$€£]) ?(?<inner>[-−]?)(?<amount>{AMOUNT})(?: ?(?<scale>thousand|million|billion|trillion|bn|[kKmM]|万亿|[万亿千百])(?:\b|[^a-zA-Z]))?"
+            r"(?<sign>[-−]?)(?<symbol>[¥$€£]) ?(?<inner>[-−]?)(?<amount>{AMOUNT})(?: ?(?<scale>(?:thousand|million|billion|trillion|bn|[kKmM])\b|万亿|[万亿千百]))?"
         ),
         r"(?<from>[0-9]{1,4})[-–~\u{FF5E}](?<to>[0-9]{1,4})",
         r"(?<ordinal>[0-9]{1,4})(?:st|nd|rd|th)\b",
@@ -43,8 +47,13 @@ static FIGURES: LazyLock<Regex> = LazyLock::new(|| {
             r"(?<minus>[-−]?)(?<number>{AMOUNT})(?<behind> ?%| ?元| ?[€£$]| ?(?:CNY|RMB|USD|EUR|GBP)\b)?"
         ),
     ];
-    Regex::new(&text.join("|")).expect("a regular expression that was tried")
+    // Chinese characters end words of other letters.
+    regular(&text.join("|").replace(r"\b", r"(?-u:\b)"))
 });
+
+fn regular(text: &str) -> Regex {
+    Regex::new(text).expect("a regular expression that was tried")
+}
 
 /// Full-width figures and the signs that belong to them as ordinary ones; full-width punctuation stays.
 pub(super) fn narrow(sentence: &str) -> String {
@@ -65,7 +74,14 @@ pub(super) fn find(sentence: &str) -> Vec<(Range<usize>, Figure<'_>)> {
     let mut from = 0;
     while let Some(found) = FIGURES.captures_at(sentence, from) {
         let all = found.get(0).expect("the whole").range();
-        let before = sentence[..all.start].chars().next_back();
+        let before = &sentence[..all.start];
+        // A hyphen is no part of the figure behind it, which may be a time: `9:00-18:00`.
+        let sign =
+            ["minus", "sign"].into_iter().filter_map(|name| found.name(name)).find(|sign| !sign.is_empty());
+        if let Some(hyphen) = sign.filter(|_| before.ends_with(|sign: char| sign.is_ascii_alphanumeric())) {
+            from = hyphen.end();
+            continue;
+        }
         let read = read(&found, before, &sentence[all.end..]);
         from = all.end;
         let Some((figure, range)) = read else { continue };
@@ -81,7 +97,7 @@ pub(super) fn find(sentence: &str) -> Vec<(Range<usize>, Figure<'_>)> {
 }
 
 /// The figure, and where it is.
-fn read<'a>(found: &Captures<'a>, before: Option<char>, behind: &str) -> Option<(Figure<'a>, Range<usize>)> {
+fn read<'a>(found: &Captures<'a>, before: &str, behind: &str) -> Option<(Figure<'a>, Range<usize>)> {
     let all = found.get(0)?.range();
     let part = |name: &str| found.name(name).map(|part| part.as_str());
     if let Some(figure) = day(found) {
@@ -94,8 +110,16 @@ fn read<'a>(found: &Captures<'a>, before: Option<char>, behind: &str) -> Option<
         let is_time = hour < 25 && minute < 60 && second.is_none_or(|second| second < 60);
         return is_time.then_some((Figure::Time { hour, minute, second, half }, all));
     }
-    if let Some(digits) = part("far").or_else(|| part("phone")) {
-        let groups = digits.split([' ', '-']).filter(|group| !group.is_empty()).collect();
+    if let (Some(hour), Some(half)) = (part("oclock"), part("ohalf")) {
+        let hour = hour.parse().ok().filter(|hour| (1..=12).contains(hour))?;
+        let half = Some(if half.eq_ignore_ascii_case("a") { Half::Am } else { Half::Pm });
+        return Some((Figure::Time { hour, minute: 0, second: None, half }, all));
+    }
+    if let (Some(first), Some(last)) = (part("first"), part("last")) {
+        return Some((Figure::Years(first.parse().ok()?, last.parse().ok()?), all));
+    }
+    if let Some(digits) = part("far").or_else(|| part("phone")).or_else(|| part("local")) {
+        let groups = digits.split([' ', '-', '.', '(', ')']).filter(|group| !group.is_empty()).collect();
         return Some((Figure::Digits { plus: part("plus").is_some(), groups }, all));
     }
     if let (Some(from), Some(to)) = (part("from"), part("to")) {
@@ -112,30 +136,51 @@ fn read<'a>(found: &Captures<'a>, before: Option<char>, behind: &str) -> Option<
         return Some((Figure::Ordinal(place.parse().ok()?), all));
     }
     if let (Some(symbol), Some(amount)) = (part("symbol"), part("amount")) {
-        let is_negative =
-            is_minus(part("sign"), before) || part("inner").is_some_and(|sign| !sign.is_empty());
+        let is_negative = is_minus(part("sign")) || is_minus(part("inner"));
         let scale = found.name("scale");
         let end = scale.map_or(found.name("amount")?.end(), |scale| scale.end());
-        let start = if part("sign").is_some_and(|sign| !sign.is_empty()) && !is_minus(part("sign"), before) {
-            found.name("symbol")?.start()
-        } else {
-            all.start
-        };
         let amount = read_amount(amount, is_negative)?;
         let money =
             Figure::Money { amount, scale: scale.map(|scale| scale.as_str()), currency: of_symbol(symbol) };
-        return Some((money, start..end));
+        return Some((money, all.start..end));
     }
     let (written, name) = (part("number")?, part("behind").unwrap_or_default().trim());
-    let is_negative = is_minus(part("minus"), before);
-    let start = if is_negative { all.start } else { found.name("number")?.start() };
-    let counts = behind.starts_with(|sign| COUNTED.contains(sign)) && before != Some('第');
-    number(written, name, is_negative, counts).map(|figure| (figure, start..all.end))
+    let is_negative = is_minus(part("minus"));
+    if name.is_empty() && !is_negative && written.chars().all(|sign| sign.is_ascii_digit()) {
+        if is_code(before) {
+            return Some((Figure::Digits { plus: false, groups: vec![written] }, all));
+        }
+        if let Some(year) =
+            written.parse().ok().filter(|year| (1_900..2_100).contains(year) && is_year(before))
+        {
+            return Some((Figure::BareYear(year), all));
+        }
+    }
+    let counts = behind.starts_with(|sign| COUNTED.contains(sign)) && !before.ends_with('第');
+    number(written, name, is_negative, counts).map(|figure| (figure, all))
 }
 
-/// Whether a minus is one: `3 -5` has one, `A-5` and `3-5` have a hyphen.
-fn is_minus(sign: Option<&str>, before: Option<char>) -> bool {
-    sign.is_some_and(|sign| !sign.is_empty()) && before.is_none_or(|before| !before.is_ascii_alphanumeric())
+/// Whether there is a minus.
+fn is_minus(sign: Option<&str>) -> bool {
+    sign.is_some_and(|sign| !sign.is_empty())
+}
+
+/// Whether a code follows, that is said digit by digit: `尾号为1234`, `ending in 1234`.
+fn is_code(before: &str) -> bool {
+    static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+        regular(
+            r"(?:(?:尾号|验证码|密码|单号|工号|卡号|编号|号码|分机号?|代码)[为是:\u{FF1A} ]*|(?i)\b(?:ending in|ends in|ending with|(?:code|pin|passcode|extension|ext\.?)(?: is|:)?) )$",
+        )
+    });
+    NAMED.is_match(before)
+}
+
+/// Whether a year follows: `in 2026`, `November 2026`.
+fn is_year(before: &str) -> bool {
+    static DATED: LazyLock<Regex> = LazyLock::new(|| {
+        regular(&format!(r"(?:(?i)\b(?:in|since|until|till|by|year|before|after|during)|\b{MONTH}) $"))
+    });
+    DATED.is_match(before)
 }
 
 /// A day or a year, if it is one of the calendar.

@@ -11,7 +11,9 @@
 //! | `$1.2 million`, `¥3万` | one point two million dollars | 三万元 |
 //! | `2026-11-22`, `Nov 22, 2026`, `2026年11月22日` | November twenty-second, twenty twenty-six | 二零二六年十一月二十二日 |
 //! | `9:05`, `9:05pm` | nine oh five, nine oh five pm | 九点零五分, 下午九点零五分 |
+//! | `9am-5pm`, `2023-2026` | nine am to five pm, twenty twenty-three to twenty twenty-six | 上午九点到下午五点, 二零二三年到二零二六年 |
 //! | `-5`, `3-5` | minus five, three to five | 负五, 三到五 |
+//! | `in 2026`, `code 1234`, `尾号1234` | in twenty twenty-six, code one two three four | 尾号幺二三四 |
 //! | `12.5%` | twelve point five percent | 百分之十二点五 |
 //! | `+86 138 0013 8000` | plus eight six, one three eight, … | 加八六 幺三八 零零幺三 八零零零 |
 
@@ -71,6 +73,10 @@ enum Figure<'a> {
     /// A day of any year: month and day.
     Day(i8, i8),
     Year(i16),
+    /// The same without the word for it.
+    BareYear(i16),
+    /// From one to another.
+    Years(i16, i16),
     Time {
         hour: u8,
         minute: u8,
@@ -87,17 +93,22 @@ enum Figure<'a> {
 /// The sentence with words in place of its figures. `language` is a BCP 47 tag; languages other than English and Chinese are left as
 /// they are.
 pub fn spoken(sentence: &str, language: &str) -> String {
-    let say: fn(&Figure<'_>) -> String =
+    let (say, to): (fn(&Figure<'_>) -> String, &str) =
         match language.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "en" => english::say,
-            "zh" | "cmn" => chinese::say,
+            "en" => (english::say, " to "),
+            "zh" | "cmn" => (chinese::say, "到"),
             _ => return sentence.to_owned(),
         };
     let sentence = &figures::narrow(sentence);
     let mut text = String::with_capacity(sentence.len());
     let mut done = 0;
+    let mut last_is_time = false;
     for (range, figure) in figures::find(sentence) {
-        text.push_str(&sentence[done..range.start]);
+        let between = &sentence[done..range.start];
+        let is_time = matches!(figure, Figure::Time { .. } | Figure::Date(_) | Figure::Day(..));
+        let is_span = is_time && last_is_time && matches!(between.trim(), "-" | "–" | "—" | "~" | "\u{FF5E}");
+        text.push_str(if is_span { to } else { between });
+        last_is_time = is_time;
         text.push_str(&say(&figure));
         done = range.end;
     }
@@ -143,7 +154,7 @@ mod tests {
             ("on Nov 22, 2026", "on November twenty-second, twenty twenty-six"),
             ("on 22 November 2026", "on November twenty-second, twenty twenty-six"),
             ("by May 3rd.", "by May third."),
-            ("May 2026", "May two thousand and twenty-six"),
+            ("May 2026", "May twenty twenty-six"),
             ("the 22nd and 3rd", "the twenty-second and third"),
             ("3:05pm, 3:05 PM, 14:30", "three oh five pm, three oh five pm, fourteen thirty"),
             ("10:05:30", "ten oh five and thirty seconds"),
