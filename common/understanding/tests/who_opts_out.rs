@@ -302,3 +302,41 @@ fn chinese_that_does_not() {
     ];
     assert_eq!(misheard(&sentences, false), [""; 0]);
 }
+
+#[test]
+fn all_that_is_not_to_be_called_and_for_how_long() {
+    for (not, whom, again) in ["do not", "don't", "Please do not ever", "I said don't"]
+        .into_iter()
+        .flat_map(|not| ["me", "us", "here", "this number", "my wife"].map(|whom| (not, whom)))
+        .flat_map(|(not, whom)| {
+            ["again", "any more", "anymore", "ever again"].map(|again| (not, whom, again))
+        })
+    {
+        let sentence = format!("{not} call {whom} {again}");
+        assert!(opts_out(&sentence), "{sentence}");
+        let until = format!("{sentence} until Monday");
+        assert!(!opts_out(&until) || whom == "my wife", "{until}");
+    }
+}
+
+#[test]
+fn without_punctuation_as_recognisers_write() {
+    let wishes = [
+        "yeah look i told you last week stop calling me okay bye",
+        "no im not interested take me off your list please and dont call back",
+        "hello who is this no do not call this number again thank you",
+        "i dont want this please unsubscribe me",
+        "你们烦不烦啊我都说了别再打了好不好",
+        "喂你好我不需要以后不要再打了谢谢",
+        "我在开会别打了行吗不需要",
+    ];
+    assert_eq!(misheard(&wishes, true), [""; 0]);
+    let others = [
+        "im in a meeting right now dont call me now call me tomorrow",
+        "my name is ann dont call me mrs smith please",
+        "我现在开会现在别打电话下午再打过来",
+        "等我下班以后再打给我吧",
+        "他在睡觉别打扰他我是他太太",
+    ];
+    assert_eq!(misheard(&others, false), [""; 0]);
+}

@@ -186,7 +186,9 @@ fn is_limited(said: &Plain, end: usize, behind: &str, is_order: bool) -> bool {
     static NOW: LazyLock<Regex> = LazyLock::new(|| regular(r"^(?:right |just )?now\b"));
     /// What comes before a name, or is one.
     const NAMES: &str = "sir maam madam mister mr mrs miss ms dr doctor a an that names buddy honey darling sweetheart dear baby liar";
+    const OURS: [&str; 6] = ["this number", "my number", "this phone", "my phone", "this house", "my house"];
     let mut rest = behind.trim_start();
+    rest = OURS.iter().find_map(|ours| rest.strip_prefix(ours)).unwrap_or(rest).trim_start();
     let called_by = |text: &str| text.ends_with("me") || text.ends_with("us");
     let mut names_follow = called_by(&said.text[..end]);
     loop {
