@@ -6,8 +6,8 @@ use super::api::AuthRefusal;
 use crate::digest::{Answer, Challenge, ChallengeError, Credentials};
 use crate::message::{HeaderName, Message, Uri, Writer};
 
-/// Answers to the challenges of one kind in one call: two for the INVITE, of which the second is for a nonce that had gone
-/// stale (RFC 7616 section 3.3), and as many for the BYE.
+/// Answers to the challenges of one kind while one request is sent: two, of which the second is for a nonce that had gone stale (RFC 7616
+/// section 3.3), for each of two dialogs that forking has made.
 const ANSWERS_MAX: u8 = 4;
 
 /// What a call knows of its challengers: the far end (401) and a proxy (407) may both ask.
@@ -24,14 +24,18 @@ struct Held {
     challenge: Vec<u8>,
     nonce_count: u32,
     cnonce: u64,
+    /// For the request that is being sent.
     answers: u8,
-    /// The last answer was to a nonce that replaced a stale one.
-    replaced_stale: bool,
 }
 
 impl Auth {
     pub fn new(credentials: Option<Arc<Credentials>>) -> Self {
         Auth { credentials, ..Auth::default() }
+    }
+
+    /// Another request begins, with answers to the challenges that are held.
+    pub fn begin(&mut self) {
+        (self.server.answers, self.proxy.answers) = (0, 0);
     }
 
     /// Takes the challenges of a 401 or 407 to `request`. After `Ok`, [`write`](Auth::write) answers them.
@@ -53,7 +57,15 @@ impl Auth {
         };
         let (value, challenge) = strongest(response, asked, credentials, request)?;
         let was_answered = request.has(answered);
-        let may_retry = challenge.stale && !held.replaced_stale;
+        let may_retry = match held.answers {
+            // It carried the answer to the challenge of a request before it, whose nonce may be used up: not all say that it is stale.
+            0 => {
+                challenge.stale
+                    || Challenge::parse(&held.challenge).is_ok_and(|before| before.nonce != challenge.nonce)
+            }
+            1 => challenge.stale,
+            _ => false,
+        };
         if (was_answered && !may_retry) || held.answers >= ANSWERS_MAX {
             return Err(AuthRefusal::Rejected);
         }
@@ -62,7 +74,6 @@ impl Auth {
         held.nonce_count = 0;
         held.cnonce = cnonce;
         held.answers += 1;
-        held.replaced_stale = was_answered;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ impl Endpoint {
                 reason,
             };
             let to_line = found.route.next_hop == *destination;
+            auth.begin();
             let written = endpoint.queue.compose(|writer| {
                 let credentials = |writer: &mut Writer<'_>| {
                     if to_line {

@@ -30,6 +30,8 @@ pub(super) struct Refer {
     client: Option<Key>,
     /// Its CSeq, by which NOTIFYs may name it (RFC 3515 section 2.4.6).
     cseq: u32,
+    /// One before it has not come to its end: a NOTIFY that names none is of that one.
+    is_named: bool,
     /// Its end was told.
     over: bool,
 }
@@ -44,9 +46,10 @@ impl Endpoint {
         check_uri("target", target).map_err(|_| ReferError::Target)?;
         let key = call.0;
         let found = self.calls.find(key).filter(|call| call.is_up()).ok_or(ReferError::UnknownCall)?;
-        if found.refer.as_ref().is_some_and(|refer| !refer.over) {
+        if found.refer.as_ref().is_some_and(|refer| refer.client.is_some()) {
             return Err(ReferError::Pending);
         }
+        let is_named = found.refer.as_ref().is_some_and(|refer| !refer.over);
         let branch = self.next_branch();
         let written = self.with_invite(key, |endpoint, call, invite| {
             let Call { dialogs, auth, destination, .. } = call;
@@ -60,6 +63,7 @@ impl Endpoint {
                 reason: None,
             };
             let to_line = dialog.route.next_hop == *destination;
+            auth.begin();
             let written = endpoint.queue.compose(|writer| {
                 let more = |writer: &mut Writer<'_>| {
                     writer.raw(b"Refer-To: <").value(target.as_bytes()).raw(b">\r\n");
@@ -76,7 +80,7 @@ impl Endpoint {
         let (to, cseq, datagram) = written.flatten().ok_or(ReferError::TooLong)?;
         let client = self.start_client(now, Role::Refer { call: key }, branch, to, datagram);
         if let Some(call) = self.calls.find_mut(key) {
-            call.refer = Some(Refer { client: Some(client), cseq, over: false });
+            call.refer = Some(Refer { client: Some(client), cseq, is_named, over: false });
         }
         Ok(())
     }
@@ -115,8 +119,10 @@ impl Endpoint {
         }
     }
 
+    /// None once the call is over: nobody asks any more.
     fn awaited_refer(&mut self, client: Key, key: Key) -> Option<&mut Refer> {
-        self.calls.find_mut(key)?.refer.as_mut().filter(|refer| refer.client == Some(client))
+        let call = self.calls.find_mut(key).filter(|call| call.is_up())?;
+        call.refer.as_mut().filter(|refer| refer.client == Some(client))
     }
 
     fn answer_refer_challenge(
@@ -133,16 +139,20 @@ impl Endpoint {
             if let Some(dialog) = call.dialogs.first_mut() {
                 dialog.local_cseq = cseq;
             }
-            call.refer = Some(Refer { client: Some(client), cseq, over: false });
+            if let Some(refer) = &mut call.refer {
+                (refer.client, refer.cseq) = (Some(client), cseq);
+            }
         }
         Ok(())
     }
 
-    /// NOTIFY of the subscription that our REFER made; any other is none of ours (RFC 6665 section 4.1.3).
+    /// NOTIFY of the subscription that our newest REFER made, as long as the call is up; any other is none of ours (RFC 6665 section 4.1.3), or
+    /// not any more.
     pub(super) fn on_notify(&mut self, now: Instant, server: Server, request: &Message<'_>) {
         let key = server.call;
-        let refer = self.calls.find(key).and_then(|call| call.refer.as_ref());
-        let Some(refer) = refer.filter(|refer| server.dialog == 0 && names(request, refer.cseq)) else {
+        let call = self.calls.find(key).filter(|call| call.is_up());
+        let refer = call.and_then(|call| call.refer.as_ref());
+        let Some(refer) = refer.filter(|refer| server.dialog == 0 && refer.is_of(request)) else {
             return self.respond(
                 now,
                 server,
@@ -174,13 +184,16 @@ impl Endpoint {
     }
 }
 
-/// Whether a NOTIFY is of the event package `refer`, and of the REFER with this CSeq if it says of which.
-fn names(notify: &Message<'_>, cseq: u32) -> bool {
-    let event = notify.header(HeaderName::Event).unwrap_or_default();
-    let end = event.iter().position(|byte| *byte == b';').unwrap_or(event.len());
-    let id = Params::new(&event[end..]).value(b"id");
-    let number = |id: &[u8]| std::str::from_utf8(id).ok()?.parse::<u32>().ok();
-    event[..end].trim_ascii().eq_ignore_ascii_case(b"refer") && id.is_none_or(|id| number(id) == Some(cseq))
+impl Refer {
+    /// Whether a NOTIFY is of the event package `refer`, and of this REFER.
+    fn is_of(&self, notify: &Message<'_>) -> bool {
+        let event = notify.header(HeaderName::Event).unwrap_or_default();
+        let end = event.iter().position(|byte| *byte == b';').unwrap_or(event.len());
+        let id = Params::new(&event[end..]).value(b"id");
+        let number = |id: &[u8]| std::str::from_utf8(id).ok()?.parse::<u32>().ok();
+        let is_this = id.map_or(!self.is_named, |id| number(id) == Some(self.cseq));
+        event[..end].trim_ascii().eq_ignore_ascii_case(b"refer") && is_this
+    }
 }
 
 fn is_terminated(notify: &Message<'_>) -> bool {

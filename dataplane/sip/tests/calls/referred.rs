@@ -140,3 +140,76 @@ fn nobody_is_referred_before_the_answer_or_to_nonsense() {
         assert_eq!(world.endpoint.refer(world.now, call, target), Err(ReferError::Target), "{target}");
     }
 }
+
+#[test]
+fn a_nonce_that_is_used_up_is_replaced_once_in_each_request() {
+    for stale in ["", ",stale=true"] {
+        let mut world = World::new();
+        let order = InviteRequest { credentials: World::credentials(Some("carrier")), ..world.order() };
+        let (call, invite) = world.call_with(&order);
+        let challenge = |nonce: &str, stale: &str| {
+            format!("WWW-Authenticate: Digest realm=\"carrier\",nonce=\"{nonce}\",algorithm=MD5{stale}\r\n")
+        };
+        // The INVITE has already used what may be had for one request.
+        world.input(response(&invite, 401, "b", &challenge("n1", ""), b""));
+        let invite = world.sent().pop().expect("an INVITE behind the ACK");
+        world.input(response(&invite, 401, "b", &challenge("n2", ",stale=true"), b""));
+        let invite = world.sent().pop().expect("an INVITE behind the ACK");
+        let text = String::from_utf8(response(&invite, 200, "b", "", ANSWER)).expect("text");
+        world.input(text.replace("sip:b@10.0.0.2:5070", "sip:b@10.0.0.2:5060"));
+        world.sent();
+        world.events();
+        world.endpoint.refer(world.now, call, TARGET).expect("up");
+        world.drain();
+        let refer = world.only("REFER");
+        assert!(refer.header(HeaderName::Authorization).contains("nonce=\"n2\""));
+        world.input(response(&refer, 401, "b", &challenge("n3", stale), b""));
+        let again = world.only("REFER");
+        assert!(again.header(HeaderName::Authorization).contains("nonce=\"n3\""));
+        assert_eq!(world.events(), []);
+        // Wrong, or for somebody else: not asked a third time.
+        world.input(response(&again, 401, "b", &challenge("n4", ""), b""));
+        assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 401 })]);
+        assert_eq!(world.sent_kinds(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_comes_after_the_call_is_told_to_nobody() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    world.hang_up(call);
+    world.sent();
+    world.events();
+    world.reply(&refer, 202, "b", b"");
+    notify(&mut world, &invite, 1, "terminated", "SIP/2.0 200 OK");
+    assert_eq!(world.sent_kinds(), ["481 NOTIFY"]);
+    assert!(!world.events().iter().any(|event| matches!(event, CallEvent::Refer(_))));
+}
+
+#[test]
+fn another_is_asked_for_while_the_first_says_nothing() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    world.reply(&refer, 202, "b", b"");
+    world.events();
+    world.endpoint.refer(world.now, call, TARGET).expect("the first was accepted, and never heard of again");
+    world.drain();
+    let second = world.only("REFER");
+    assert_eq!(second.header(HeaderName::CSeq), "3 REFER");
+    world.reply(&second, 202, "b", b"");
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Accepted)]);
+    for event in ["refer", "refer;id=2"] {
+        let headers =
+            format!("Event: {event}\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n");
+        world.request(&invite, "NOTIFY", 1, &headers, "SIP/2.0 200 OK\r\n");
+        assert_eq!(
+            (world.sent_kinds().as_slice(), world.events().len()),
+            (["481 NOTIFY".to_owned()].as_slice(), 0),
+            "{event}"
+        );
+    }
+    let headers = "Event: refer;id=3\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n";
+    world.request(&invite, "NOTIFY", 2, headers, "SIP/2.0 200 OK\r\n");
+    assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 200 })]);
+}
