@@ -322,6 +322,11 @@ fn all_that_is_not_to_be_called_and_for_how_long() {
 #[test]
 fn without_punctuation_as_recognisers_write() {
     let wishes = [
+        "take me off your list you people",
+        "unsubscribe me you idiots",
+        "no more calls you hear me",
+        "stop calling you people are crazy",
+        "dont call me again a hundred times i told you",
         "yeah look i told you last week stop calling me okay bye",
         "no im not interested take me off your list please and dont call back",
         "hello who is this no do not call this number again thank you",

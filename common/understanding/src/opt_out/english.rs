@@ -71,26 +71,16 @@ pub(super) fn is_meant(said: &Plain, range: &Range<usize>) -> bool {
         }
         _ => {}
     }
-    let mut verb = wish.split(' ').skip_while(|word| !is_verb(word)).skip(1);
-    if verb
-        .next()
-        .or_else(|| behind.split_whitespace().next())
-        .is_some_and(|object| matches!(object, "it" | "a" | "an" | "you"))
-    {
+    // `We do not call it that any more`, `I will never contact a lawyer again`.
+    let mut from_verb = wish.split(' ').skip_while(|word| !is_verb(word));
+    let has_verb = from_verb.next().is_some();
+    let object = from_verb.next().or_else(|| behind.split_whitespace().next()).filter(|_| has_verb);
+    if matches!(object, Some("it" | "a" | "an")) || object == Some("you") && wish.starts_with("never") {
         return false;
     }
-    if has_word(&[
-        "list",
-        "lists",
-        "database",
-        "system",
-        "records",
-        "register",
-        "number",
-        "unsubscribe",
-        "opt",
-    ]) && !has_word(&["call", "calling", "contact", "text"])
-    {
+    const LISTS: [&str; 9] =
+        ["list", "lists", "database", "system", "records", "register", "number", "unsubscribe", "opt"];
+    if has_word(&LISTS) && !has_word(&["call", "calling", "contact", "text"]) {
         return true;
     }
     let is_order = wish.starts_with("stop") || wish.starts_with("quit") || wish.starts_with("no more");
