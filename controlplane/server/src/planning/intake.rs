@@ -209,6 +209,8 @@ impl Preparing<'_> {
                 if let Some(known) = self.batch.attempt(self.store, attempt).await? {
                     known.opted_out = true;
                 }
+                // Last words are understood after the end.
+                self.row_again(attempt).await?;
                 if is_new {
                     self.show(attempt, at, Happening::OptedOut);
                 }
@@ -311,21 +313,23 @@ impl Preparing<'_> {
             duration_ms: recorded.duration_ms,
             error: recorded.error.clone(),
         });
-        let Some(attempt) = self.batch.attempt(self.store, id).await? else { return Ok(()) };
-        // An attempt under way gets its row when it ends.
-        let Some(end) = &attempt.end else { return Ok(()) };
-        let mut end = End { outcome: end.outcome, at: end.at, facts: end.facts.clone() };
-        let (tenant, campaign, script) = (attempt.tenant, attempt.campaign, attempt.script);
-        if let Some(known) = self.batch.ends.remove(&id) {
-            end = known;
+        if let Some(end) = self.row_again(id).await? {
+            end.facts.recording = recorded.path.clone();
+            end.facts.recording_bytes = recorded.bytes;
+            end.facts.recording_ms = recorded.duration_ms;
+            end.facts.recording_error = recorded.error.clone();
         }
-        end.facts.recording = recorded.path.clone();
-        end.facts.recording_bytes = recorded.bytes;
-        end.facts.recording_ms = recorded.duration_ms;
-        end.facts.recording_error = recorded.error.clone();
-        self.names.look_up(self.store, tenant, campaign, script).await?;
-        self.batch.ends.insert(id, end);
         Ok(())
+    }
+
+    /// The row of an attempt that is over is written once more; one under way gets its row when it ends.
+    async fn row_again(&mut self, id: AttemptId) -> Result<Option<&mut End>, StoreError> {
+        let Some(attempt) = self.batch.attempt(self.store, id).await? else { return Ok(None) };
+        let Some(end) = &attempt.end else { return Ok(None) };
+        let end = End { outcome: end.outcome, at: end.at, facts: end.facts.clone() };
+        let (tenant, campaign, script) = (attempt.tenant, attempt.campaign, attempt.script);
+        self.names.look_up(self.store, tenant, campaign, script).await?;
+        Ok(Some(self.batch.ends.entry(id).or_insert(end)))
     }
 
     /// The attempt is over.

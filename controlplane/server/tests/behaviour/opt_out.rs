@@ -1,6 +1,6 @@
 //! Who says in a call that they want no more is called no more, before the call is over.
 
-use crate::support::{Node, Plane, TENANT, attempt, failed, set_up, stage, until};
+use crate::support::{Node, Plane, TENANT, answered, attempt, failed, set_up, stage, until};
 use common::{E164, Outcome};
 use peal_core::{
     command::Command,
@@ -58,4 +58,23 @@ async fn a_failed_try_goes_to_no_other_line_once_the_number_is_suppressed() {
     assert_eq!(end.outcome, Outcome::CarrierCongested);
     let kept = plane.store().attempt(attempt(&order)).await.expect("kept");
     assert_eq!(kept.tries.len(), 1, "no second INVITE");
+}
+
+#[tokio::test]
+async fn last_words_that_are_understood_after_the_end_reach_the_record() {
+    let data = tempfile::tempdir().expect("a folder");
+    let plane = Plane::start(data.path()).await;
+    let setup = set_up(plane.store(), &[1], 1, "").await;
+    plane.tell(Command::CampaignChanged(setup.campaign)).await;
+    let mut node = Node::attach_when_it_plans(&plane, "n1").await;
+    let order = node.order().await;
+    let ended = node.end(&order, answered()).await;
+    node.acknowledged(ended).await;
+    assert!(!plane.store().attempt(attempt(&order)).await.expect("kept").opted_out);
+    let spooled = plane.running().spool().end();
+    let said = event::Event::OptedOut(OptedOut { said: "stop calling me".into() });
+    let seq = node.tell(&order, said).await;
+    node.acknowledged(seq).await;
+    assert!(plane.store().attempt(attempt(&order)).await.expect("kept").opted_out);
+    assert!(plane.running().spool().end() > spooled, "the row goes out again");
 }
