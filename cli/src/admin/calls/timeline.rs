@@ -155,7 +155,14 @@ fn counted(dialogue: &Value) -> Option<String> {
     let mut said: Vec<_> = counts
         .iter()
         .filter_map(|(name, field)| {
-            dialogue[*field].as_u64().filter(|&count| count > 0).map(|count| format!("{name}: {count}"))
+            let count = dialogue[*field].as_u64().filter(|&count| count > 0)?;
+            let slowest = match *field {
+                "barge_ins" => dialogue["barge_in_ms_max"].as_u64(),
+                _ => None,
+            };
+            let slowest =
+                slowest.map(|ms| format!(" (silent after {ms} ms at the most)")).unwrap_or_default();
+            Some(format!("{name}: {count}{slowest}"))
         })
         .collect();
     let error = text(&dialogue["error"]);
@@ -196,7 +203,7 @@ mod tests {
             "disposition": "happy",
             "opted_out": false,
             "dialogue": {
-                "no_matches": 1, "barge_ins": 1, "holds": 2, "no_inputs": 0, "error": "",
+                "no_matches": 1, "barge_ins": 1, "barge_in_ms_max": 38, "holds": 2, "no_inputs": 0, "error": "",
                 "turns": [
                     { "speaker": "us", "began_ms": 40, "ended_ms": 4_000, "text": "Hello Ann.", "interrupted": true },
                     { "speaker": "callee", "began_ms": 3_900, "ended_ms": 4_700, "text": "yeah, sure", "intent": "yes",
