@@ -3,6 +3,8 @@
 mod chinese;
 mod english;
 
+pub(crate) use english::small;
+
 use crate::text::{is_ideograph, narrow, plain};
 
 /// The first number of a sentence, in words or in figures: whole ones, decimals, halves and negative ones, below 10^15. None where it is

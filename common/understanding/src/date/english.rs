@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Weekday};
 
 use super::{days_from, monday, months_from, next_weekday, of_month, of_year, year};
-use crate::number::number;
+use crate::number::{number, small};
 
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS: [&str; 12] = [
@@ -45,29 +45,6 @@ const ORDINALS: [&str; 20] = [
     "nineteenth",
     "twentieth",
 ];
-const CARDINALS: [&str; 20] = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-];
-
 pub(super) fn date(text: &str, today: Date) -> Option<Date> {
     if text.contains(" day after tomorrow ") {
         return days_from(today, 2);
@@ -186,7 +163,7 @@ fn day<'a, 'b>(words: &'a [&'b str]) -> Option<((i8, bool), &'a [&'b str])> {
     {
         let unit = position(&ORDINALS, second)
             .map(|unit| (unit, true))
-            .or(position(&CARDINALS, second).map(|unit| (unit, false)));
+            .or_else(|| cardinal(second).map(|unit| (unit, false)));
         if let Some((unit, is_ordinal)) = unit.filter(|(unit, _)| *unit < 10 && tens + unit <= 31) {
             return Some(((tens + unit, is_ordinal), &words[2..]));
         }
@@ -196,7 +173,7 @@ fn day<'a, 'b>(words: &'a [&'b str]) -> Option<((i8, bool), &'a [&'b str])> {
         "thirty" => Some((30, false)),
         _ => position(&ORDINALS, first)
             .map(|day| (day, true))
-            .or_else(|| position(&CARDINALS, first).map(|day| (day, false))),
+            .or_else(|| cardinal(first).map(|day| (day, false))),
     };
     let figures = || {
         let figures = first.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
@@ -205,6 +182,11 @@ fn day<'a, 'b>(words: &'a [&'b str]) -> Option<((i8, bool), &'a [&'b str])> {
         matches!(suffix, "" | "st" | "nd" | "rd" | "th").then_some((day, !suffix.is_empty()))
     };
     found.or_else(figures).map(|found| (found, &words[1..]))
+}
+
+/// `one` to `twenty`.
+fn cardinal(word: &str) -> Option<i8> {
+    small(word).filter(|value| (1..=20).contains(value))
 }
 
 /// The day before a month: `the twenty first of`, `3`.
@@ -217,5 +199,5 @@ fn day_before(words: &[&str]) -> Option<i8> {
 }
 
 fn is_number(word: &str) -> bool {
-    word.starts_with(|sign: char| sign.is_ascii_digit()) || CARDINALS.contains(&word)
+    word.starts_with(|sign: char| sign.is_ascii_digit()) || cardinal(word).is_some()
 }

@@ -160,6 +160,14 @@ pub(super) fn pair(words: &[&str]) -> Option<(u32, usize)> {
     Some((value as u32, words.len() - rest.len()))
 }
 
+/// The number below a hundred that a word by itself is.
+pub(crate) fn small(word: &str) -> Option<i8> {
+    match Word::of(word) {
+        Word::Unit(value) | Word::Ten(value) => Some(value as i8),
+        _ => None,
+    }
+}
+
 /// The digit that a word is.
 pub(super) fn digit(word: &str) -> Option<char> {
     match Word::of(word) {
