@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use super::api::AuthRefusal;
-use crate::digest::{Answer, Challenge, ChallengeError, Credentials};
+use crate::digest::{Answer, Authorization, Challenge, ChallengeError, Credentials};
 use crate::message::{HeaderName, Message, Uri, Writer};
 
-/// Answers to the challenges of one kind while one request is sent: two, of which the second is for a nonce that had gone stale (RFC 7616
-/// section 3.3), for each of two dialogs that forking has made.
-const ANSWERS_MAX: u8 = 4;
-
-/// What a call knows of its challengers: the far end (401) and a proxy (407) may both ask.
+/// What a call knows of its challengers: the far end (401) and a proxy (407) may both ask. Its requests are answered with what was asked last;
+/// how often each was answered is [`Answers`].
 #[derive(Debug, Default)]
 pub(super) struct Auth {
     pub credentials: Option<Arc<Credentials>>,
@@ -24,8 +21,13 @@ struct Held {
     challenge: Vec<u8>,
     nonce_count: u32,
     cnonce: u64,
-    /// For the request that is being sent.
-    answers: u8,
+}
+
+/// How many challenges of either kind one request was answered, in all transactions that carried it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answers {
+    server: u8,
+    proxy: u8,
 }
 
 impl Auth {
@@ -33,48 +35,54 @@ impl Auth {
         Auth { credentials, ..Auth::default() }
     }
 
-    /// Another request begins, with answers to the challenges that are held.
-    pub fn begin(&mut self) {
-        (self.server.answers, self.proxy.answers) = (0, 0);
-    }
-
-    /// Takes the challenges of a 401 or 407 to `request`. After `Ok`, [`write`](Auth::write) answers them.
-    /// `line_only` says that the request went to the line's address and the response came from it.
+    /// Takes the challenges of a 401 or 407 to `request`, which was answered `answers` before. After `Ok`, [`write`](Auth::write) answers
+    /// them, and the answers are as many as are given back. `line_only` says that the request went to the line's address and the response came from it.
     pub fn on_challenge(
         &mut self,
         request: &Message<'_>,
         response: &Message<'_>,
+        answers: Answers,
         line_only: bool,
         cnonce: u64,
-    ) -> Result<(), AuthRefusal> {
+    ) -> Result<Answers, AuthRefusal> {
         let credentials = self.credentials.as_ref().ok_or(AuthRefusal::NoCredentials)?;
         if !line_only {
             return Err(AuthRefusal::ForeignPeer);
         }
-        let (held, asked, answered) = match response.status() {
-            Some(401) => (&mut self.server, HeaderName::WwwAuthenticate, HeaderName::Authorization),
-            _ => (&mut self.proxy, HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization),
+        let mut answers = answers;
+        let (held, count, asked, answered) = match response.status() {
+            Some(401) => (
+                &mut self.server,
+                &mut answers.server,
+                HeaderName::WwwAuthenticate,
+                HeaderName::Authorization,
+            ),
+            _ => (
+                &mut self.proxy,
+                &mut answers.proxy,
+                HeaderName::ProxyAuthenticate,
+                HeaderName::ProxyAuthorization,
+            ),
         };
         let (value, challenge) = strongest(response, asked, credentials, request)?;
-        let was_answered = request.has(answered);
-        let may_retry = match held.answers {
-            // It carried the answer to the challenge of a request before it, whose nonce may be used up: not all say that it is stale.
-            0 => {
-                challenge.stale
-                    || Challenge::parse(&held.challenge).is_ok_and(|before| before.nonce != challenge.nonce)
-            }
-            1 => challenge.stale,
+        let carried = request.header(answered).and_then(Authorization::parse);
+        let may_answer = match (*count, carried) {
+            (0, None) => true,
+            // It answered what an earlier request was asked, whose nonce may be used up: not all say that it is stale.
+            (0, Some(carried)) => challenge.stale || carried.nonce != challenge.nonce,
+            // RFC 7616 section 3.3: right, but too late.
+            (1, _) => challenge.stale,
             _ => false,
         };
-        if (was_answered && !may_retry) || held.answers >= ANSWERS_MAX {
+        if !may_answer {
             return Err(AuthRefusal::Rejected);
         }
         held.challenge.clear();
         held.challenge.extend_from_slice(value);
         held.nonce_count = 0;
         held.cnonce = cnonce;
-        held.answers += 1;
-        Ok(())
+        *count += 1;
+        Ok(answers)
     }
 
     /// Writes the headers that answer every challenge held, for a request to the line's own address.

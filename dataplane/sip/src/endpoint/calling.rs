@@ -402,7 +402,10 @@ impl Endpoint {
         let branch = self.next_branch();
         let cnonce = self.entropy.draw();
         let sent = self.with_invite(key, |endpoint, call, invite| {
-            call.auth.on_challenge(invite, response, from == call.destination, cnonce)?;
+            let answers = call.invite_client.and_then(|client| endpoint.clients.find(client));
+            let answers = answers.map(|client| client.answers).unwrap_or_default();
+            let answers =
+                call.auth.on_challenge(invite, response, answers, from == call.destination, cnonce)?;
             let cseq = invite.cseq().number + 1;
             let auth = &mut call.auth;
             let credentials = |writer: &mut Writer<'_>| {
@@ -411,14 +414,17 @@ impl Endpoint {
             let written =
                 endpoint.queue.compose(|writer| compose::again(invite, branch, cseq, credentials, writer));
             call.invite = written.map_err(|_| AuthRefusal::Malformed)?;
-            Ok(())
+            Ok(answers)
         });
-        sent.unwrap_or(Err(AuthRefusal::Malformed))?;
+        let answers = sent.unwrap_or(Err(AuthRefusal::Malformed))?;
         if let Some(call) = self.calls.find_mut(key) {
             // Early dialogs belong to the INVITE that was refused.
             call.forks.clear();
         }
         self.start_invite(now, key, branch);
+        if let Some(client) = self.calls.find(key).and_then(|call| call.invite_client) {
+            self.note_answers(client, answers);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::api::{AuthRefusal, CallEvent, CallReason, EndedBy};
 use super::calling::{Call, Stage};
-use super::outgoing::Role;
+use super::outgoing::{Again, Role};
 use super::{Endpoint, compose};
 use crate::message::{Message, Writer};
 use crate::token::Token;
@@ -28,7 +28,6 @@ impl Endpoint {
                 reason,
             };
             let to_line = found.route.next_hop == *destination;
-            auth.begin();
             let written = endpoint.queue.compose(|writer| {
                 let credentials = |writer: &mut Writer<'_>| {
                     if to_line {
@@ -75,20 +74,20 @@ impl Endpoint {
         dialog: usize,
         response: &Message<'_>,
     ) -> Result<(), AuthRefusal> {
-        let (branch, to, _, datagram) = self.again_with_credentials(from, client, key, response)?;
-        self.start_bye(now, key, dialog, branch, to, datagram);
+        let again = self.again_with_credentials(from, client, key, response)?;
+        let client = self.start_again(now, Role::Bye { call: key, dialog }, again);
+        self.await_bye(key, dialog, client);
         Ok(())
     }
 
-    /// A request in a call's dialog once more, with an answer to the challenge it got: its branch, where it goes, its CSeq,
-    /// its text.
+    /// A request in a call's dialog once more, with an answer to the challenge it got.
     pub(super) fn again_with_credentials(
         &mut self,
         from: SocketAddr,
         client: Key,
         key: Key,
         response: &Message<'_>,
-    ) -> Result<(Token, SocketAddr, u32, Vec<u8>), AuthRefusal> {
+    ) -> Result<Again, AuthRefusal> {
         let branch = self.next_branch();
         let cnonce = self.entropy.draw();
         let call = self.calls.find_mut(key).ok_or(AuthRefusal::Malformed)?;
@@ -96,7 +95,7 @@ impl Endpoint {
         let to = sent.to;
         let request = Message::parse(&sent.datagram).map_err(|_| AuthRefusal::Malformed)?;
         let line_only = from == call.destination && to == call.destination;
-        call.auth.on_challenge(&request, response, line_only, cnonce)?;
+        let answers = call.auth.on_challenge(&request, response, sent.answers, line_only, cnonce)?;
 
         let cseq = request.cseq().number + 1;
         let auth = &mut call.auth;
@@ -104,7 +103,8 @@ impl Endpoint {
         let credentials = |writer: &mut Writer<'_>| auth.write(method, request.request_uri(), writer);
         let written =
             self.queue.compose(|writer| compose::again(&request, branch, cseq, credentials, writer));
-        Ok((branch, to, cseq, written.map_err(|_| AuthRefusal::Malformed)?))
+        let datagram = written.map_err(|_| AuthRefusal::Malformed)?;
+        Ok(Again { branch, to, cseq, datagram, answers })
     }
 
     /// Silence after our BYE: the session is over all the same (RFC 3261 section 15.1.1).
@@ -135,6 +135,10 @@ impl Endpoint {
         datagram: Vec<u8>,
     ) {
         let client = self.start_client(now, Role::Bye { call: key, dialog }, branch, to, datagram);
+        self.await_bye(key, dialog, client);
+    }
+
+    fn await_bye(&mut self, key: Key, dialog: usize, client: Key) {
         if let Some(call) = self.calls.find_mut(key) {
             call.awaited += 1;
             if let Some(dialog) = call.dialogs.get_mut(dialog) {
@@ -168,10 +172,13 @@ impl Endpoint {
 
     pub(super) fn end_call(&mut self, now: Instant, key: Key, by: EndedBy, q850: Option<u8>) {
         self.refuse_open_offer(now, key);
-        if let Some(call) = self.calls.find_mut(key) {
-            call.stage = Stage::Over;
-            self.report(key, CallEvent::Ended { by, q850 });
+        let Some(call) = self.calls.find_mut(key) else { return };
+        call.stage = Stage::Over;
+        // Nobody asks any more what comes of it, and the far end shall not hear of it after the BYE.
+        if let Some(client) = call.refer.take().and_then(|refer| refer.client) {
+            self.remove_client(client);
         }
+        self.report(key, CallEvent::Ended { by, q850 });
     }
 
     pub(super) fn finish(&mut self, key: Key, event: CallEvent) {

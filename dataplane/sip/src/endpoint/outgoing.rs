@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Endpoint;
+use super::auth::Answers;
 use super::timers::Target;
 use crate::message::{HeaderName, Message};
 use crate::token::Token;
@@ -22,6 +23,8 @@ pub(super) struct Client {
     pub to: SocketAddr,
     /// What a timer sends again. An INVITE's own text is with its call; once it has failed, its ACK is here.
     pub datagram: Vec<u8>,
+    /// Challenges that the request was answered until now.
+    pub answers: Answers,
     /// The CANCEL for this INVITE, which shares its branch.
     pub cancel: Option<Key>,
     scheduled: Option<Instant>,
@@ -41,6 +44,16 @@ pub(super) enum Role {
     Bye { call: Key, dialog: usize },
     Refer { call: Key },
     Probe { probe: Key },
+}
+
+/// A request that answers the challenge it got before.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub branch: Token,
+    pub to: SocketAddr,
+    pub cseq: u32,
+    pub datagram: Vec<u8>,
+    pub answers: Answers,
 }
 
 impl Role {
@@ -107,6 +120,7 @@ impl Endpoint {
             nonce: branch.nonce,
             to,
             datagram,
+            answers: Answers::default(),
             cancel: None,
             scheduled: None,
         });
@@ -126,6 +140,20 @@ impl Endpoint {
     ) -> Key {
         self.send_request(to, &datagram);
         self.keep_client(now, role, branch, to, datagram)
+    }
+
+    /// Sends a request once more, with an answer to the challenge that it got.
+    pub(super) fn start_again(&mut self, now: Instant, role: Role, again: Again) -> Key {
+        let key = self.start_client(now, role, again.branch, again.to, again.datagram);
+        self.note_answers(key, again.answers);
+        key
+    }
+
+    /// How often the request of this transaction was answered a challenge.
+    pub(super) fn note_answers(&mut self, key: Key, answers: Answers) {
+        if let Some(client) = self.clients.find_mut(key) {
+            client.answers = answers;
+        }
     }
 
     pub(super) fn arm_client(&mut self, key: Key) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::api::{InviteError, InviteRequest, OptionsRequest, Output, ProbeHandle, ProbeResult};
 use super::auth::Auth;
 use super::order::{check_destination, check_uri};
-use super::outgoing::Role;
+use super::outgoing::{Again, Role};
 use super::{Endpoint, compose};
 use crate::message::{Message, Writer};
 use common::slab::Key;
@@ -101,15 +101,17 @@ impl Endpoint {
         let branch = self.next_branch();
         let cnonce = self.entropy.draw();
         let probe = self.probes.find_mut(key)?;
-        let request = Message::parse(&self.clients.find(client)?.datagram).ok()?;
+        let sent = self.clients.find(client)?;
+        let request = Message::parse(&sent.datagram).ok()?;
         let to = probe.destination;
-        probe.auth.on_challenge(&request, response, from == to, cnonce).ok()?;
+        let answers = probe.auth.on_challenge(&request, response, sent.answers, from == to, cnonce).ok()?;
         let cseq = request.cseq().number + 1;
         let credentials =
             |writer: &mut Writer<'_>| probe.auth.write(b"OPTIONS", request.request_uri(), writer);
         let written =
             self.queue.compose(|writer| compose::again(&request, branch, cseq, credentials, writer));
-        self.start_client(now, Role::Probe { probe: key }, branch, to, written.ok()?);
+        let again = Again { branch, to, cseq, datagram: written.ok()?, answers };
+        self.start_again(now, Role::Probe { probe: key }, again);
         Some(())
     }
 

@@ -27,13 +27,15 @@ const REQUEST_TIMEOUT: u16 = 408;
 #[derive(Debug)]
 pub(super) struct Refer {
     /// Its transaction, until the final response.
-    client: Option<Key>,
+    pub client: Option<Key>,
     /// Its CSeq, by which NOTIFYs may name it (RFC 3515 section 2.4.6).
     cseq: u32,
-    /// One before it has not come to its end: a NOTIFY that names none is of that one.
+    /// One before it may still have its subscription: a NOTIFY that names none is of that one.
     is_named: bool,
     /// Its end was told.
     over: bool,
+    /// It has no subscription, or has none any more: it was refused, or a NOTIFY was the last. What was told may be over before.
+    is_closed: bool,
 }
 
 impl Endpoint {
@@ -49,7 +51,7 @@ impl Endpoint {
         if found.refer.as_ref().is_some_and(|refer| refer.client.is_some()) {
             return Err(ReferError::Pending);
         }
-        let is_named = found.refer.as_ref().is_some_and(|refer| !refer.over);
+        let is_named = found.refer.as_ref().is_some_and(|before| before.is_named || !before.is_closed);
         let branch = self.next_branch();
         let written = self.with_invite(key, |endpoint, call, invite| {
             let Call { dialogs, auth, destination, .. } = call;
@@ -63,7 +65,6 @@ impl Endpoint {
                 reason: None,
             };
             let to_line = dialog.route.next_hop == *destination;
-            auth.begin();
             let written = endpoint.queue.compose(|writer| {
                 let more = |writer: &mut Writer<'_>| {
                     writer.raw(b"Refer-To: <").value(target.as_bytes()).raw(b">\r\n");
@@ -80,7 +81,7 @@ impl Endpoint {
         let (to, cseq, datagram) = written.flatten().ok_or(ReferError::TooLong)?;
         let client = self.start_client(now, Role::Refer { call: key }, branch, to, datagram);
         if let Some(call) = self.calls.find_mut(key) {
-            call.refer = Some(Refer { client: Some(client), cseq, is_named, over: false });
+            call.refer = Some(Refer { client: Some(client), cseq, is_named, over: false, is_closed: false });
         }
         Ok(())
     }
@@ -110,6 +111,7 @@ impl Endpoint {
                 Err(_) => self.counters.challenges_refused += 1,
             }
         }
+        self.close_refer(key);
         self.end_refer(key, status);
     }
 
@@ -133,8 +135,9 @@ impl Endpoint {
         key: Key,
         response: &Message<'_>,
     ) -> Result<(), AuthRefusal> {
-        let (branch, to, cseq, datagram) = self.again_with_credentials(from, client, key, response)?;
-        let client = self.start_client(now, Role::Refer { call: key }, branch, to, datagram);
+        let again = self.again_with_credentials(from, client, key, response)?;
+        let cseq = again.cseq;
+        let client = self.start_again(now, Role::Refer { call: key }, again);
         if let Some(call) = self.calls.find_mut(key) {
             if let Some(dialog) = call.dialogs.first_mut() {
                 dialog.local_cseq = cseq;
@@ -163,15 +166,24 @@ impl Endpoint {
             );
         };
         let was_over = refer.over;
-        let status = fragment_status(request);
+        let (status, is_last) = (fragment_status(request), is_terminated(request));
+        if is_last {
+            self.close_refer(key);
+        }
         self.respond(now, server, request, 200, "OK", Detail::Nothing);
         match status {
             _ if was_over => {}
-            Some(status) if status >= 200 || is_terminated(request) => self.end_refer(key, status),
+            Some(status) if status >= 200 || is_last => self.end_refer(key, status),
             Some(status) => self.report(key, CallEvent::Refer(ReferProgress::Trying { status })),
             // It ends without a word about the other call.
-            None if is_terminated(request) => self.end_refer(key, REQUEST_TIMEOUT),
+            None if is_last => self.end_refer(key, REQUEST_TIMEOUT),
             None => {}
+        }
+    }
+
+    fn close_refer(&mut self, key: Key) {
+        if let Some(refer) = self.calls.find_mut(key).and_then(|call| call.refer.as_mut()) {
+            refer.is_closed = true;
         }
     }
 

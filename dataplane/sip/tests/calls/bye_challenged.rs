@@ -62,3 +62,30 @@ fn from_the_line_it_is_answered() {
     assert_eq!(world.events(), [CallEvent::Released]);
     world.assert_empty();
 }
+
+#[test]
+fn two_byes_of_one_call_are_answered_each_by_itself() {
+    let mut world = World::new();
+    let order = InviteRequest { credentials: World::credentials(Some("carrier")), ..world.order() };
+    let (call, invite) = world.call_with(&order);
+    for tag in ["b", "c"] {
+        let text = String::from_utf8(response(&invite, 200, tag, "", ANSWER)).unwrap();
+        world.input(text.replace("10.0.0.2:5070", "10.0.0.2:5060"));
+    }
+    let extra = world.sent().pop().expect("a BYE to the second that answered");
+    world.events();
+    let own = bye(&mut world, call);
+    let mut byes = [extra, own];
+    for (nonces, stale) in [(["1", "2"], ""), (["3", "4"], ",stale=true")] {
+        for (bye, nonce) in byes.iter_mut().zip(nonces) {
+            let challenge = CHALLENGE.replace("4XC2", nonce).replace("MD5", &format!("MD5{stale}"));
+            world.input(response(bye, 407, "x", &challenge, b""));
+            *bye = world.only("BYE");
+            assert!(bye.header(HeaderName::ProxyAuthorization).contains(&format!("nonce=\"{nonce}\"")));
+        }
+    }
+    for bye in &byes {
+        world.input(response(bye, 407, "x", &CHALLENGE.replace("MD5", "MD5,stale=true"), b""));
+    }
+    assert_eq!((world.sent_kinds(), world.events()), (vec![], vec![CallEvent::Released]));
+}

@@ -213,3 +213,87 @@ fn another_is_asked_for_while_the_first_says_nothing() {
     world.request(&invite, "NOTIFY", 2, headers, "SIP/2.0 200 OK\r\n");
     assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 200 })]);
 }
+
+#[test]
+fn a_third_is_not_concluded_by_the_first() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    world.reply(&refer, 202, "b", b"");
+    for cseq in [3, 4] {
+        world.endpoint.refer(world.now, call, TARGET).expect("the one before is accepted, or over");
+        world.drain();
+        let next = world.only("REFER");
+        world.reply(&next, 202, "b", b"");
+        world.events();
+        for (event, answer) in
+            [("refer".to_owned(), "481 NOTIFY"), (format!("refer;id={cseq}"), "200 NOTIFY")]
+        {
+            let headers = format!(
+                "Event: {event}\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n"
+            );
+            let number = cseq * 10 + u32::from(answer.starts_with("200"));
+            world.request(&invite, "NOTIFY", number, &headers, "SIP/2.0 200 OK\r\n");
+            assert_eq!(world.sent_kinds(), [answer], "{event}");
+        }
+        assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 200 })]);
+    }
+}
+
+#[test]
+fn the_last_word_of_one_that_is_over_is_not_of_the_next() {
+    let mut world = World::new();
+    let (call, invite, refer) = referred(&mut world);
+    world.reply(&refer, 202, "b", b"");
+    notify(&mut world, &invite, 1, "active", "SIP/2.0 486 Busy Here");
+    world.endpoint.refer(world.now, call, TARGET).expect("the first is over");
+    world.drain();
+    world.events();
+    world.sent();
+    notify(&mut world, &invite, 2, "terminated", "SIP/2.0 486 Busy Here");
+    assert_eq!((world.sent_kinds(), world.events()), (vec!["481 NOTIFY".to_owned()], vec![]));
+}
+
+#[test]
+fn one_after_a_subscription_that_has_ended_needs_no_name() {
+    for is_refused in [false, true] {
+        let mut world = World::new();
+        let (call, invite, refer) = referred(&mut world);
+        if is_refused {
+            world.reply(&refer, 503, "b", b"");
+        } else {
+            notify(&mut world, &invite, 1, "terminated", "SIP/2.0 486 Busy Here");
+            world.reply(&refer, 202, "b", b"");
+        }
+        world.endpoint.refer(world.now, call, TARGET).expect("the first is over");
+        world.events();
+        notify(&mut world, &invite, 2, "terminated", "SIP/2.0 200 OK");
+        assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 200 })]);
+    }
+}
+
+#[test]
+fn it_is_not_asked_again_after_the_call() {
+    for far_end_hangs_up in [false, true] {
+        let mut world = World::new();
+        let (call, invite, _) = referred(&mut world);
+        if far_end_hangs_up {
+            world.request(&invite, "BYE", 1, "", "");
+            assert_eq!(world.sent_kinds(), ["200 BYE"]);
+        } else {
+            world.hang_up(call);
+            let bye = world.only("BYE");
+            world.reply(&bye, 200, "b", b"");
+        }
+        assert!(matches!(world.events().as_slice(), [CallEvent::Ended { .. }, CallEvent::Released]));
+        assert_eq!(
+            world.endpoint.load().client_transactions,
+            usize::from(!far_end_hangs_up) + 1,
+            "INVITE, BYE"
+        );
+        world.advance(Duration::from_secs(1));
+        assert_eq!(world.sent_kinds(), Vec::<String>::new());
+        notify(&mut world, &invite, 2, "terminated", "SIP/2.0 200 OK");
+        assert_eq!((world.sent_kinds(), world.events()), (vec!["481 NOTIFY".to_owned()], vec![]));
+        world.assert_empty();
+    }
+}
