@@ -221,13 +221,17 @@ pub struct Echo {
     back: u8,
     /// What the far end takes from our level before it returns it, at least.
     loss: u8,
-    /// The least loss of the windows that are counted.
-    least_loss: u8,
-    windows: u8,
+    /// The loss in the window that was counted last.
+    last: u8,
     frames: u8,
-    /// Somebody spoke in this window, who certainly is not our echo.
-    is_spoken_into: bool,
+    /// Somebody spoke, who certainly is not our echo: in this window, bit 0, and in the one before, bit 1.
+    spoken_into: u8,
+    /// The loss of the window before, which is counted unless somebody speaks in this one: words begin and end faintly.
+    pending: u8,
 }
+
+/// No loss at all.
+const NONE: u8 = u8::MAX;
 
 /// What a far end takes from our level before it returns it, at least: 25 dB, less the 12 dB by which levels of a voice lie closer together where it is faint, since
 /// the lowest steps of G.711 are linear and a mean of logarithms is then one of magnitudes.
@@ -235,8 +239,7 @@ const ECHO_LOSS: u8 = 2 * 13;
 /// Length of the window: 320 ms, so that what was sent is remembered for so long at least and for twice as long at most. Who answers when a sentence is
 /// over is not measured by it.
 const ECHO_FRAMES: u8 = 16;
-/// Windows of sound from us, a second of it, after which what came back meanwhile is believed, but for this.
-const BELIEVED_WINDOWS: u8 = 3;
+/// What two windows in a row have shown is believed, but for this.
 const BELIEVED_MARGIN: u8 = 2 * 6;
 /// From here on what we send would be heard coming back: −30 dBm0.
 const TELLING: u8 = 2 * 36;
@@ -258,7 +261,7 @@ impl Echo {
     pub fn came(&mut self, level: u16) {
         let level = (level / (DB / 2)) as u8;
         if level > self.loud().saturating_sub(ECHO_LOSS) {
-            self.is_spoken_into = true;
+            self.spoken_into |= 1;
         } else {
             self.back = self.back.max(level);
         }
@@ -274,27 +277,21 @@ impl Echo {
     }
 
     fn end_window(&mut self) {
-        let loud = self.loud();
-        if loud >= TELLING && !self.is_spoken_into {
-            self.count(loud - self.back);
+        if self.pending != NONE && self.spoken_into & 1 == 0 {
+            self.count(self.pending);
         }
+        let loud = self.loud();
+        self.pending = if loud >= TELLING && self.spoken_into == 0 { loud - self.back } else { NONE };
+        self.spoken_into = self.spoken_into << 1 & 2;
         self.loudest_before = std::mem::take(&mut self.loudest);
-        (self.back, self.frames, self.is_spoken_into) = (0, 0, false);
+        (self.back, self.frames) = (0, 0);
     }
 
     /// So much was lost on the way back, or more, in a window.
     fn count(&mut self, loss: u8) {
         let believed = |loss: u8| loss.saturating_sub(BELIEVED_MARGIN).max(ECHO_LOSS);
-        self.least_loss = self.least_loss.min(loss);
-        self.windows += 1;
-        if loss < self.loss {
-            self.loss = believed(loss);
-        } else if self.windows >= BELIEVED_WINDOWS {
-            self.loss = self.loss.max(believed(self.least_loss));
-        } else {
-            return;
-        }
-        (self.least_loss, self.windows) = (u8::MAX, 0);
+        let shown = loss.min(std::mem::replace(&mut self.last, loss));
+        self.loss = if loss < self.loss { believed(loss) } else { self.loss.max(believed(shown)) };
     }
 }
 
@@ -305,10 +302,10 @@ impl Default for Echo {
             loudest_before: 0,
             back: 0,
             loss: ECHO_LOSS,
-            least_loss: u8::MAX,
-            windows: 0,
+            last: 0,
             frames: 0,
-            is_spoken_into: false,
+            spoken_into: 0,
+            pending: NONE,
         }
     }
 }

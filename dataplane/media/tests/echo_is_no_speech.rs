@@ -87,3 +87,49 @@ fn what_begins_to_come_back_interrupts_once() {
 fn without_an_echo_canceller_we_interrupt_ourselves() {
     assert!(!speech_in_echo(10.0, 8, None).is_empty(), "so it is an echo that this test is about");
 }
+
+/// Ticks from the first faint sound of a second interruption until it is noticed. The first, which began as faintly, came at this tick
+/// of the prompt before.
+fn second_interruption_noticed_after(first_tick: usize) -> Option<usize> {
+    const FAINT: f64 = -44.0;
+    let mut ours = Sound::new(7);
+    ours.add(6_000, |sound, n| sound.noise_at(-60.0) + sound.voice_at(n, -16.0));
+    let prompt = Prompt::from_pcm(&ours.samples, SAMPLE_RATE).expect("a prompt");
+    let second_prompt = first_tick + 150;
+    let second_tick = second_prompt + 30;
+    // Faint for 60 ms, then loud, as words begin with a hiss.
+    let level = |tick: usize| match tick {
+        _ if (first_tick..first_tick + 3).contains(&tick) || (second_tick..).contains(&tick) => Some(FAINT),
+        _ if (first_tick + 3..first_tick + 40).contains(&tick) => Some(-18.0),
+        _ => None,
+    };
+    let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
+    session.play(prompt.clone());
+    let mut line = Sound::new(9);
+    line.add(20 * (second_tick + 20), |sound, n| {
+        let callee = level(n / FRAME_SAMPLES);
+        sound.noise_at(-62.0) + callee.map_or(0.0, |level| sound.voice_at(n, level))
+    });
+    for (n, frame) in line.samples.chunks_exact(FRAME_SAMPLES).enumerate() {
+        if n == second_prompt {
+            session.play(prompt.clone());
+        }
+        let payload: Vec<u8> = frame.iter().map(|sample| Codec::Pcma.encode(*sample)).collect();
+        tick(&mut session, at);
+        session.receive(at, far.from, &far.audio(&payload));
+        if events(&mut session).contains(&MediaEvent::SpeechBegan) {
+            session.stop_playing();
+            if n >= second_tick {
+                return Some(n - second_tick);
+            }
+        }
+        at += TICK;
+    }
+    None
+}
+
+#[test]
+fn words_that_begin_faintly_are_not_taken_for_what_comes_back() {
+    let after: Vec<_> = (75..75 + 16).map(second_interruption_noticed_after).collect();
+    assert!(after.iter().all(|after| after.is_some_and(|ticks| ticks <= 4)), "{after:?}");
+}
