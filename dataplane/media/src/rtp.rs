@@ -35,7 +35,7 @@ pub enum DropReason {
     PayloadLength,
     /// A sequence number that was already received.
     Duplicate,
-    /// More than 64 packets behind the newest.
+    /// More than 64 packets behind the newest; or, of a bridged call, outside the 120 ms that wait to be relayed.
     TooLate,
     /// A jump of the sequence; the next packet tells whether the sender restarted (RFC 3550 appendix A.1).
     SequenceJump,

@@ -21,8 +21,8 @@ pub(crate) fn samples_between(origin: std::time::Instant, now: std::time::Instan
 }
 
 /// Where the received stream lies on the timeline.
-#[derive(Debug)]
-struct Anchor {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Anchor {
     ssrc: u32,
     timestamp: u32,
     position: i64,
@@ -102,6 +102,16 @@ impl Track {
     /// The first `len` samples of the buffer were taken away; all of them must have been written.
     pub(crate) fn advance(&mut self, len: usize) {
         self.written -= len;
+    }
+
+    /// What lies behind sample `end` of the buffer was said on a clock that is not followed any more.
+    pub(crate) fn cut(&mut self, end: usize) {
+        self.written = self.written.min(end);
+    }
+
+    /// By what the place of packets is found; another one when a clock is taken anew.
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        self.anchor
     }
 
     /// All samples of the buffer were given up.

@@ -66,13 +66,15 @@ fn a_warm_call_allocates_nothing() {
     assert!(reports >= 2, "{reports} reports");
 }
 
-#[test]
-fn what_is_relayed_allocates_nothing() {
+/// How often memory was taken for the first three packets that one call hears and another says, for the next three seconds, and then.
+fn taken_by_relaying(is_recorded: bool) -> [u64; 3] {
     let start = Instant::now();
     let pool = BlockPool::new(4);
     let (mut hears, mut says) = (answered(), answered());
-    says.start_recording(start, &pool).unwrap();
-    let mut relay = Relay::new();
+    if is_recorded {
+        says.start_recording(start, &pool).unwrap();
+    }
+    let mut relay = Relay::new(is_recorded);
     let mut far_end = FarEnd::new();
     let packets: Vec<Vec<u8>> = (0..400u32).map(|n| far_end.audio(&[n as u8; 160])).collect();
     let mut out = [0; MAX_PACKET_LEN];
@@ -81,7 +83,7 @@ fn what_is_relayed_allocates_nothing() {
         for packet in packets {
             at += TICK;
             if let Received::Audio { codec, header, payload } = hears.receive(at, far(), packet) {
-                relay.hear(&header, codec, payload);
+                relay.hear(&header, codec, payload).unwrap();
             }
             if let Some(frame) = relay.pull() {
                 says.play_live(frame);
@@ -90,9 +92,24 @@ fn what_is_relayed_allocates_nothing() {
             drop(says.poll_block());
         }
     };
-    // A recording holds a second of frames.
-    run(&packets[..150]);
-    let counted = allocation_counter::measure(|| run(&packets[150..]));
-    assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    let parts = [0..3, 3..150, 150..400];
+    let taken = parts.map(|part| allocation_counter::measure(|| run(&packets[part])).count_total);
     assert_eq!(sent, 400);
+    taken
+}
+
+#[test]
+fn what_is_relayed_allocates_nothing() {
+    // The session's list of what waits is made when something waits for the first time.
+    let [first, others @ ..] = taken_by_relaying(false);
+    assert!(first <= 2, "{first}");
+    assert_eq!(others, [0, 0]);
+}
+
+#[test]
+fn what_is_relayed_and_recorded_allocates_nothing_for_its_frames() {
+    // The recording's second block, and room for a frame each in what both list as sent.
+    let [first, blocks, others] = taken_by_relaying(true);
+    assert!(first <= 2 && blocks <= 8, "{first} {blocks}");
+    assert_eq!(others, 0);
 }

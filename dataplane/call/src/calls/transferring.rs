@@ -129,12 +129,17 @@ impl Calls {
             ..(*call.order).clone()
         };
         let mut second = Call::new(Box::new(order));
-        second.bridge =
-            Some(Box::new(Bridge { peer: key, is_leg: true, on_line: leg.on_line, relay: Relay::new() }));
+        second.bridge = Some(Box::new(Bridge {
+            peer: key,
+            is_leg: true,
+            on_line: leg.on_line,
+            relay: Relay::new(false),
+        }));
         let peer = self.calls.insert(second);
         self.counters.setting_up += 1;
         let call = self.calls.find_mut(key).expect("just looked at");
-        call.bridge = Some(Box::new(Bridge { peer, is_leg: false, on_line: false, relay: Relay::new() }));
+        let relay = Relay::new(call.order.record);
+        call.bridge = Some(Box::new(Bridge { peer, is_leg: false, on_line: false, relay }));
         self.ring(key);
         if leg.send_at <= now {
             self.dial(now, peer);
@@ -180,8 +185,10 @@ impl Calls {
     pub(super) fn relay(&mut self, key: Key, header: &Header, codec: Codec, payload: &[u8]) {
         let peer = self.calls.find(key).and_then(|call| call.bridge.as_ref()).map(|bridge| bridge.peer);
         let peer = peer.and_then(|peer| self.calls.find_mut(peer)).filter(|peer| peer.is_joined);
-        if let Some(bridge) = peer.and_then(|peer| peer.bridge.as_mut()) {
-            bridge.relay.hear(header, codec, payload);
+        if let Some(bridge) = peer.and_then(|peer| peer.bridge.as_mut())
+            && let Err(reason) = bridge.relay.hear(header, codec, payload)
+        {
+            self.count_drop(reason);
         }
     }
 
