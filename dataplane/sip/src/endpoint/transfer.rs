@@ -116,7 +116,8 @@ impl Endpoint {
     }
 
     pub(super) fn on_refer_silence(&mut self, client: Key, key: Key) {
-        if self.awaited_refer(client, key).is_some() {
+        if let Some(refer) = self.awaited_refer(client, key) {
+            refer.client = None;
             self.end_refer(key, REQUEST_TIMEOUT);
         }
     }

@@ -85,9 +85,10 @@ fn who_does_not_do_it_says_so() {
 #[test]
 fn silence_is_the_end_of_it() {
     let mut world = World::new();
-    referred(&mut world);
+    let (call, ..) = referred(&mut world);
     world.advance(Duration::from_secs(33));
     assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 408 })]);
+    assert_eq!(world.endpoint.refer(world.now, call, TARGET), Ok(()), "another may be tried");
 }
 
 #[test]
