@@ -5,8 +5,8 @@ use crate::variant::{Arm, Standing};
 /// From this probability on a variant is called better.
 const CERTAIN: f64 = 0.95;
 
-/// Which variant is better, and how surely; the three lists belong together, two entries or more. `minimum` are the tries that each
-/// that gets calls should have before anything is said.
+/// Which variant is better, and how surely; the three lists belong together. Only variants that get calls are compared. `minimum` are the
+/// tries that each of them should have before anything is said.
 pub fn verdict(names: &[String], arms: &[Arm], standings: &[Standing], minimum: u64) -> String {
     if let Some((name, arm)) = names.iter().zip(arms).find(|(_, arm)| arm.weight > 0 && arm.tries < minimum) {
         return format!(
@@ -14,9 +14,11 @@ pub fn verdict(names: &[String], arms: &[Arm], standings: &[Standing], minimum: 
             arm.tries
         );
     }
-    let mut order: Vec<usize> = (0..standings.len()).collect();
+    let mut order: Vec<usize> = (0..standings.len()).filter(|&index| arms[index].weight > 0).collect();
     order.sort_by(|&a, &b| standings[b].is_best.total_cmp(&standings[a].is_best));
-    let [first, second, ..] = order[..] else { return "There is nothing to compare.".to_owned() };
+    let [first, second, ..] = order[..] else {
+        return "There is nothing to compare: fewer than two variants get calls.".to_owned();
+    };
     let told = |index: usize| {
         let standing = &standings[index];
         format!(
@@ -69,5 +71,17 @@ mod tests {
         );
         let unsure = said([(1_000, 100), (1_000, 108)]);
         assert!(unsure.starts_with("No winner yet: 'b' is the best with a probability of 7"), "{unsure}");
+    }
+
+    #[test]
+    fn who_gets_no_calls_is_not_compared() {
+        let arm = |successes, weight| Arm { tries: 1_000, successes, weight };
+        let names = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let arms = [arm(100, 1), arm(900, 0), arm(99, 1)];
+        let said = verdict(&names, &arms, &compare(&arms), 100);
+        assert!(said.contains("'a' is the best") && said.contains("'c'") && !said.contains("'b'"), "{said}");
+        let arms = [arm(100, 1), arm(900, 0), arm(99, 0)];
+        let said = verdict(&names, &arms, &compare(&arms), 100);
+        assert_eq!(said, "There is nothing to compare: fewer than two variants get calls.");
     }
 }

@@ -53,7 +53,8 @@ pub enum Happening {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: String,
     },
-    /// The callee said that they want no more calls; their number is suppressed.
+    /// The callee said, or pressed, that they want no more calls; their number is suppressed. May follow [`Happening::Ended`]: last words
+    /// are understood after the end.
     OptedOut,
     /// This line failed before anybody's telephone can have rung; another is tried.
     Rerouted {

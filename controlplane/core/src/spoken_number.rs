@@ -3,12 +3,15 @@
 /// From so many digits in a row on it may be somebody's number.
 const DIGITS_MIN: usize = 7;
 
+/// What a number with its thousands apart may take: more, as `612,345,678`, may be a telephone number in groups of three.
+const THOUSANDS_MAX: usize = "9,999,999".len();
+
 /// The last digits that stay, so that two numbers can be told apart.
 const SHOWN: usize = 2;
 
 /// Digits between which only white space, commas, hyphens, dots, slashes and brackets stand: all but the last two become `*`, whether they
 /// were written as figures or as words, in English or Chinese; `thirteen` is two digits, `double five` too. Fewer than seven stay as they
-/// are, and so do a date (`2026-11-22`) and a number with its thousands apart (`1,000,000`).
+/// are, and so do a date (`2026-11-22`) and a number with its thousands apart, below ten million (`1,000,000`).
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut run: Vec<Piece<'_>> = Vec::new();
@@ -72,6 +75,7 @@ fn is_something_else(run: &[Piece<'_>]) -> bool {
         || is_date('/')
         || is_date('.')
         || written.contains(',')
+            && written.len() <= THOUSANDS_MAX
             && (1..=3).any(|length| is_figures(first, length))
             && thousands.all(|part| is_figures(part, 3))
 }
@@ -144,6 +148,7 @@ mod tests {
             ("１３８００１３８", "******３８"),
             ("138,0013,8000 or 138, 0013, 8000", "***,****,**00 or ***, ****, **00"),
             ("one three double eight double oh thirteen", "* * * * * * thirteen"),
+            ("612,345,678", "***,***,*78"),
             ("seventy eight fifteen ninety oh two", "* * * * oh two"),
             ("壹叁捌、零零壹叁", "***、**壹叁"),
         ] {

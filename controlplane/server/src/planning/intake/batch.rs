@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct Batch {
     /// Attempts that the news are about, as they will be; `None` for one that the store does not know.
     attempts: HashMap<AttemptId, Option<Attempt>>,
-    /// Attempts whose row is to be written.
+    /// Attempts whose row is to be written, or written again with what was learnt after the end.
     pub(super) ends: BTreeMap<AttemptId, End>,
     pub(super) intake: Intake,
     pub(super) feed: Vec<CallEvent>,
