@@ -110,7 +110,7 @@ metrics! {
     /// Callees who said that they want no more calls.
     DP_OPT_OUTS = "peal_dataplane_opt_outs_total", Counter, [];
     /// Callees that were to be given to somebody else, by what was done: `refer`, `bridge`, or why it was not: `line_full`,
-    /// `no_line`, `no_lease`, `bad_address`, `forbidden_address`.
+    /// `no_line`, `no_lease`, `bad_address`, `forbidden_address`, `look_ups_full`. A second call that missed its moment is asked for, and counted, again.
     DP_TRANSFERS = "peal_dataplane_transfers_total", Counter, ["result"];
     /// Open sessions with a recogniser.
     DP_RECOGNISER_SESSIONS = "peal_dataplane_recogniser_sessions", Gauge, ["recogniser"];

@@ -41,6 +41,8 @@ pub(crate) struct Call {
     pub is_unheard: bool,
     /// What the far end says goes to the call of [`Call::bridge`].
     pub is_joined: bool,
+    /// Begun so far. Behind the flags, where it takes no room.
+    pub transfers: u32,
     pub media: Option<Media>,
     pub order: Box<Order>,
     pub state: State,
@@ -101,7 +103,9 @@ pub(crate) struct Transfer {
     pub mode: TransferMode,
     /// Who must have answered by then.
     pub by: Instant,
-    /// The far end will do it, as it says.
+    /// The far end was asked to do it.
+    pub is_referred: bool,
+    /// It will, as it says.
     pub accepted: bool,
 }
 
@@ -131,6 +135,7 @@ impl Call {
             given_up: None,
             is_unheard: false,
             is_joined: false,
+            transfers: 0,
             media: None,
             order,
             state: State::Waiting,

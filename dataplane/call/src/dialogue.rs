@@ -53,7 +53,7 @@ pub(crate) enum Effect {
     AwaitBeep,
     /// Hand out what the callee says, and watch for music there, until the end of the call.
     Overhear,
-    /// The callee wants no more calls; in their words, or `pressed 9`.
+    /// The callee wants no more calls; in their words, or `pressed 9`, or empty where a model says so.
     OptedOut(String),
     /// Give the callee to somebody else, who must have answered by then.
     Transfer {
@@ -170,6 +170,8 @@ impl Dialogue {
                 self.record.on_reply(now - since, matches!(reply, script::Reply::Failed(_)));
                 self.hand(now, Input::Reply(reply));
             }
+            // Of calls that are over.
+            Told::Over => {}
         }
     }
 

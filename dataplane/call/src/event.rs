@@ -76,8 +76,13 @@ pub enum Event {
         call: CallName,
         /// When.
         at: Instant,
-        /// In their words, or `pressed 9`.
+        /// In their words, or `pressed 9`, or empty where a model says so.
         said: String,
+    },
+    /// The voice thread is done with a call that is over: no [`Event::OptedOut`] of it follows. Comes for each [`Wish::End`].
+    VoiceOver {
+        /// Which call.
+        call: CallName,
     },
     /// The counters: once a second, and at once when the last call is gone.
     Counters(Box<Counters>),

@@ -74,7 +74,7 @@ pub enum Wish {
         /// What.
         wish: BotWish,
     },
-    /// The call is over.
+    /// The call is over. [`Told::Over`] follows what is still to be told.
     End,
 }
 
@@ -163,6 +163,8 @@ pub enum Told {
         /// The answer, or why there is none.
         reply: Reply,
     },
+    /// Nothing more follows: the call is over, and its last words were understood. The answer to [`Wish::End`], each time.
+    Over,
 }
 
 impl Told {

@@ -407,6 +407,11 @@ impl MediaSession {
         Some(Transmit { to: latch.destination(), len })
     }
 
+    /// Whether the next tick may send: the session is answered, and the far end listens.
+    pub fn sends(&self) -> bool {
+        self.hot.answered && self.hot.far.as_ref().is_some_and(|far| far.plan.direction.sends())
+    }
+
     /// Takes in a packet that arrived on the call's port from `from`.
     pub fn receive<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
         if rtcp::is_rtcp(packet) {

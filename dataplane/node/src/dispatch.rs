@@ -110,6 +110,8 @@ pub struct Dispatch {
     /// Second calls that wait for an address.
     transfers: Vec<transferring::Waiting>,
     legs: transferring::Legs,
+    /// Calls that are over and whose last words the voice thread may still have to understand.
+    voice_overs: u32,
     heartbeat_at: Instant,
     last_turn: Instant,
     actions: VecDeque<Action>,
@@ -144,6 +146,7 @@ impl Dispatch {
             unreleased: VecDeque::new(),
             transfers: Vec::new(),
             legs: transferring::Legs::default(),
+            voice_overs: 0,
             heartbeat_at: now.at,
             last_turn: now.at,
             actions: VecDeque::new(),

@@ -6,6 +6,7 @@ mod talking;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use peal_node::voice::config::{ModelConfig, VoiceConfig, VoiceSource};
@@ -200,4 +201,55 @@ fn a_model_knows_what_was_heard_of_it() {
     let is_beginning = ["Well, there are —", "Well, there are boxes —", "Well, there are boxes of —"];
     assert!(is_beginning.contains(&heard.as_str()), "{heard}");
     assert_eq!(talk.faults.len(), 0, "{:?}", talk.faults);
+}
+
+/// A model that says a sentence, and a second after it wants these tools; and a callee who hangs up between both.
+fn hangs_up_on(tools: Value) -> (Talk, Asked, Asked) {
+    let (model, asked) = model(move |_, _, mut stream| {
+        let tools = chunk(json!({ "tool_calls": tools }));
+        async move {
+            let said = chunk(json!({ "content": "I am sorry to hear that. Nobody " }));
+            let _ = stream.write_all(&reply("200 OK", "text/event-stream", said.as_bytes())).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            let said = chunk(json!({ "content": "hears this. " }));
+            let _ = stream.write_all((said + &tools + "data: [DONE]\n\n").as_bytes()).await;
+        }
+    });
+    let spoken = Asked::default();
+    let heard = spoken.clone();
+    // A voice that fails after the first sentence.
+    let address = web_server(move |number, body, mut stream| {
+        heard.lock().expect("nobody panics").push(body);
+        async move {
+            let status = if number == 0 { "200 OK" } else { "500 Internal Server Error" };
+            let _ = stream.write_all(&reply(status, "audio/L16; rate=8000", &[0x10; 1_600])).await;
+        }
+    });
+    let source = VoiceSource::Http {
+        url: format!("http://{address}/"),
+        authorization: Default::default(),
+        version: "1".to_owned(),
+    };
+    let voices = BTreeMap::from([("v".to_owned(), source)]);
+    let voice = VoiceConfig { voices, default_voice: "v".to_owned(), ..recogniser(hears("what a nuisance")) };
+    let acts = format!("{SPEAKS}  - {{do: hang_up, after: {{wait_ms: 1200}}}}\n");
+    (converse(model, voice, &acts), asked, spoken)
+}
+
+#[test]
+fn a_model_is_read_to_its_end_after_the_call() {
+    let (talk, asked, spoken) = hangs_up_on(json!([tool(0, "hang_up", "{}"), tool(1, "opt_out", "{}")]));
+    assert_eq!(talk.opt_outs, [""], "once, though nobody has these words");
+    assert_eq!(talk.faults.len(), 0, "{:?}", talk.faults);
+    assert_eq!(asked.lock().expect("nobody panics").len(), 1);
+    assert_eq!(spoken.lock().expect("nobody panics").len(), 1, "nothing is said to nobody");
+}
+
+#[test]
+fn a_model_is_asked_nothing_more_after_the_call() {
+    let (talk, asked, spoken) =
+        hangs_up_on(json!([tool(0, "set_field", r#"{"name":"size","value":"small"}"#)]));
+    assert_eq!((talk.opt_outs.len(), talk.faults.len()), (0, 0), "{:?}", talk.faults);
+    assert_eq!(asked.lock().expect("nobody panics").len(), 1);
+    assert_eq!(spoken.lock().expect("nobody panics").len(), 1);
 }

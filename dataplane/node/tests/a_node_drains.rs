@@ -4,7 +4,8 @@ mod world;
 
 use std::time::Duration;
 
-use call::{HungUpBy, Mail};
+use call::voice::Wish;
+use call::{Event, HungUpBy, Mail};
 use peal_node::dispatch::{Input, Phase};
 use proto::v1::refused::Reason;
 use world::World;
@@ -93,5 +94,49 @@ fn without_a_link_it_leaves_when_the_disk_has_everything() {
     world.feed(Input::Stop);
     world.end(1);
     world.run(Duration::from_millis(50));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+}
+
+#[test]
+fn last_words_are_waited_for() {
+    let mut world = World::ready();
+    world.acks = true;
+    for n in 1..=2 {
+        world.order(n);
+    }
+    world.run(Duration::from_millis(100));
+    world.feed(Input::Stop);
+    for n in 1..=2 {
+        world.shard_says(Event::Voice { call: world::name(n), wish: Wish::End });
+        world.end(n);
+    }
+    world.run(Duration::from_secs(10));
+    assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }));
+    let (at, said) = (world.now.at, "stop calling me".to_owned());
+    world.shard_says(Event::VoiceOver { call: world::name(2) });
+    world.run(Duration::from_millis(100));
+    assert!(
+        matches!(world.dispatch.phase(), Phase::Draining { .. }),
+        "the first may have said something too"
+    );
+    world.shard_says(Event::OptedOut { call: world::name(1), at, said });
+    world.shard_says(Event::VoiceOver { call: world::name(1) });
+    world.run(Duration::from_millis(100));
+    assert_eq!(*world.dispatch.phase(), Phase::Left);
+    assert_eq!(world.sent.last().map(world::kind), Some("opted_out"));
+}
+
+#[test]
+fn a_voice_thread_that_says_nothing_holds_nobody_up() {
+    let mut world = World::ready();
+    world.acks = true;
+    world.order(1);
+    world.run(Duration::from_millis(100));
+    world.shard_says(Event::Voice { call: world::name(1), wish: Wish::End });
+    world.end(1);
+    world.feed(Input::Stop);
+    world.run(Duration::from_secs(59));
+    assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }));
+    world.run(Duration::from_secs(8));
     assert_eq!(*world.dispatch.phase(), Phase::Left);
 }

@@ -1,4 +1,5 @@
-//! A callee who wants no more calls and hangs up at once: the last word is understood though the call is over.
+//! A callee who wants no more calls and hangs up at once: the last word is understood though the call is over, and the node, which has no other
+//! call, is to leave.
 
 mod dialling;
 mod talking;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use talking::{Talk, recogniser, server, talk_while_it_rings_elsewhere};
+use talking::{Talk, recogniser, server, talk};
 use tokio_tungstenite::tungstenite::Message;
 
 /// A customer who says something and hangs up, and a recogniser that takes this to be `words`, after a while.
@@ -27,7 +28,7 @@ fn hangs_up_saying(words: &'static str) -> Talk {
         { "do": "hang_up", "id": "gone", "disposition": "gone" },
     ]);
     let acts = "  acts:\n  - {do: say, wav: sound.wav, text: hm, after: {wait_ms: 300}}\n  - {do: hang_up, after: {wait_ms: 100}}\n";
-    talk_while_it_rings_elsewhere(steps, recogniser(address), acts)
+    talk(steps, recogniser(address), acts)
 }
 
 #[test]

@@ -59,8 +59,10 @@ impl Calls {
     pub(super) fn tick(&mut self, now: Instant, key: Key, slot: &mut [u8]) -> Option<Transmit> {
         let call = self.calls.find_mut(key)?;
         let media = call.media.as_mut()?;
+        // While the callee holds the call, what is said to them is lost, as it is in time.
         if call.is_joined
             && let Some(frame) = call.bridge.as_mut().and_then(|bridge| bridge.relay.pull())
+            && media.session.sends()
         {
             media.session.play_live(frame);
         }
@@ -184,6 +186,9 @@ impl Calls {
 
     /// The voice thread tells a call something. An opt-out counts even if the call is over by now.
     pub(super) fn on_told(&mut self, now: Instant, name: CallName, told: Told) {
+        if let Told::Over = told {
+            return self.events.push_back(Event::VoiceOver { call: name });
+        }
         let key = self.by_attempt.get(&name.attempt).copied();
         let call = key.and_then(|key| Some((key, self.calls.find_mut(key)?)));
         match call.filter(|(_, call)| {

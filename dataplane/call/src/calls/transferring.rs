@@ -38,8 +38,10 @@ impl Calls {
     /// The script gives the callee away.
     pub(super) fn ask_for_target(&mut self, key: Key, to: String, mode: TransferMode, by: Instant) {
         let Some(call) = self.calls.find_mut(key) else { return };
-        let number = call.transfer.as_ref().map_or(1, |before| before.number + 1);
-        call.transfer = Some(Transfer { number, to: to.clone(), mode, by, accepted: false });
+        call.transfers += 1;
+        let number = call.transfers;
+        let transfer = Transfer { number, to: to.clone(), mode, by, is_referred: false, accepted: false };
+        call.transfer = Some(transfer);
         let call = call.name();
         self.events.push_back(Event::Transfer { call, number, to, mode });
     }
@@ -88,13 +90,18 @@ impl Calls {
     fn refer(&mut self, now: Instant, key: Key, uri: &str) {
         let Some(State::Talking { sip }) = self.calls.find(key).map(|call| call.state) else { return };
         if self.sip.refer(now, sip, uri).is_err() {
-            self.end_transfer(now, key, false);
+            return self.end_transfer(now, key, false);
+        }
+        if let Some(transfer) = self.calls.find_mut(key).and_then(|call| call.transfer.as_mut()) {
+            transfer.is_referred = true;
         }
     }
 
     pub(super) fn on_refer(&mut self, now: Instant, key: Key, progress: ReferProgress) {
-        // The script may have given up waiting, and called somebody else.
-        let Some(call) = self.calls.find_mut(key).filter(|call| call.bridge.is_none()) else { return };
+        // The script may have given up waiting, and want somebody else by now.
+        let is_referred =
+            |call: &&mut Call| call.transfer.as_ref().is_some_and(|transfer| transfer.is_referred);
+        let Some(call) = self.calls.find_mut(key).filter(is_referred) else { return };
         match progress {
             ReferProgress::Accepted => {
                 if let Some(transfer) = call.awaited_transfer() {

@@ -249,7 +249,10 @@ fn who_wants_no_more_calls_and_hangs_up_at_once_is_told_of_too() {
         assert!(pair.record(attempt).ended.is_some());
         tell(&mut pair, attempt, told);
         tell(&mut pair, attempt, heard(1, "yes", Some("yes")));
+        assert!(!pair.record(attempt).voice_over);
+        tell(&mut pair, attempt, Told::Over);
         assert_eq!(pair.record(attempt).opted_out, ["don't call me again"]);
+        assert!(pair.record(attempt).voice_over, "told after what was told before");
         pair.run_until_idle();
     }
 }

@@ -6,9 +6,11 @@ use common::AttemptId;
 use media::Codec;
 use peal_call::{CallName, HungUpBy, Leg, Mail, Record, Target};
 use serde_json::json;
+use sip::sdp::Direction;
 
 use crate::common::*;
 
+const FAR: &str = "10.0.0.2:20000";
 const AGENT: &str = "sip:agent@pbx.example";
 const ACTIVE: &str = "Event: refer\r\nSubscription-State: active\r\n";
 const TERMINATED: &str = "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n";
@@ -256,6 +258,70 @@ fn a_slot_that_was_missed_is_asked_for_again() {
     pair.say(0, Act::Request("BYE", "", Body::Nothing));
     pair.run_until_idle();
     assert_eq!((pair.books.legs, disposition(&pair, call.attempt)), ((2, 2), Some("transferred")));
+}
+
+#[test]
+fn an_answer_to_a_transfer_that_is_over_is_not_of_the_next() {
+    let mut pair = Pair::new();
+    pair.callees([answers(), clerk()]);
+    let to = |id: &str, failed: &str| json!({ "do": "transfer", "id": id, "to": AGENT, "mode": "bridge", "timeout_ms": 2_000, "failed": failed });
+    let hang_up = json!({ "do": "hang_up", "id": "sorry", "disposition": "nobody" });
+    let document = json!({ "name": "t", "steps": [to("first", "second"), to("second", "sorry"), hang_up] });
+    let mut order = pair.order();
+    order.script = whole_script(&document, BTreeMap::new(), &[]);
+    let call = pair.name(order.attempt);
+    pair.place(order);
+    // The node looks up a name, which takes it too long.
+    pair.run(ms(5_000));
+    assert_eq!((pair.record(call.attempt).transfers.len(), pair.record(call.attempt).transfer), (2, 2));
+    target(&mut pair, call, true);
+    assert_eq!((pair.books.legs, pair.carrier.calls.len()), ((1, 1), 1), "it is too late for the first");
+    pair.run_until_idle();
+    assert_eq!(disposition(&pair, call.attempt), Some("nobody"));
+}
+
+#[test]
+fn what_comes_of_a_refer_is_not_taken_for_a_bridge() {
+    let mut pair = Pair::new();
+    pair.callees([answers(), clerk()]);
+    let to = |id: &str, mode: &str, failed: &str| json!({ "do": "transfer", "id": id, "to": AGENT, "mode": mode, "timeout_ms": 2_000, "failed": failed });
+    let hang_up = json!({ "do": "hang_up", "id": "sorry", "disposition": "nobody" });
+    let steps = json!([to("first", "refer", "second"), to("second", "bridge", "sorry"), hang_up]);
+    let mut order = pair.order();
+    order.script = whole_script(&json!({ "name": "t", "steps": steps }), BTreeMap::new(), &[]);
+    let call = pair.name(order.attempt);
+    pair.place(order);
+    pair.run(ms(1_020));
+    target(&mut pair, call, false);
+    pair.run(ms(3_500));
+    assert_eq!(pair.record(call.attempt).transfer, 2, "the node is asked for a second call");
+    notify(&mut pair, TERMINATED, "SIP/2.0 486 Busy Here");
+    pair.run(ms(100));
+    let (send_at, send_by) = (pair.now, pair.now + ms(100));
+    let leg = Some(Leg { on_line: true, destination: addr(LINE), credentials: None, send_at, send_by });
+    pair.mail(Mail::Transfer { call, number: 2, target: Some(Target { uri: AGENT.to_owned(), leg }) });
+    pair.run(ms(1_500));
+    assert!(heard(&pair, 0, CLERK) > 10, "the script still waits for the second");
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
+}
+
+#[test]
+fn who_holds_us_does_not_hear_later_what_was_said_meanwhile() {
+    let held = answers()
+        .reinvite(4_000, offer(FAR, Direction::Inactive, 2))
+        .reinvite(6_000, offer(FAR, Direction::SendRecv, 3));
+    let (mut pair, call) = given("bridge", [held, clerk()]);
+    target(&mut pair, call, true);
+    pair.run(ms(4_000));
+    pair.say(1, Act::Speak(CALLEE));
+    let before = heard(&pair, 0, CLERK);
+    pair.run(ms(2_000));
+    let stale = heard(&pair, 0, CLERK) - before;
+    assert_eq!(stale, 0, "packets of what was said a second before they listened again");
+    assert!(heard(&pair, 0, CALLEE) > 40);
+    pair.say(0, Act::Request("BYE", "", Body::Nothing));
+    pair.run_until_idle();
 }
 
 #[test]

@@ -107,12 +107,7 @@ impl Leader {
             while !stopping && self.given < self.config.count && self.open.len() < room {
                 self.order();
             }
-            let mut idle = true;
-            while let Ok(message) = self.up.try_recv() {
-                idle = false;
-                self.on_message(message);
-            }
-            if idle {
+            if self.take_messages() == 0 {
                 std::thread::sleep(LOOK_EVERY);
             } else {
                 self.say(to_node::Message::Ack(wire::Ack { seq: self.last_seq }));
@@ -121,19 +116,27 @@ impl Leader {
         self.finish()
     }
 
-    fn finish(self) -> Result<DialReport, NodeError> {
+    fn take_messages(&mut self) -> usize {
+        let mut taken = 0;
+        while let Ok(message) = self.up.try_recv() {
+            taken += 1;
+            self.on_message(message);
+        }
+        taken
+    }
+
+    fn finish(mut self) -> Result<DialReport, NodeError> {
         let (elapsed, usage) = (self.started.elapsed(), Usage::read().since(self.used));
         let sources = self.node.sources().clone();
         self.node.stop();
-        let ended = loop {
-            // Its last events want to be taken and acknowledged, or it waits for that.
-            if !self.node.is_running() {
-                break self.node.wait();
-            }
+        while self.node.is_running() {
+            self.take_messages();
+            // Or the node waits for that.
             self.say(to_node::Message::Ack(wire::Ack { seq: u64::MAX }));
             std::thread::sleep(LOOK_EVERY);
-        };
-        ended?;
+        }
+        self.take_messages();
+        self.node.wait()?;
         let calls = sources.metrics.calls_counters();
         let sum = |of: fn(&call::Counters) -> u64| calls.values().map(of).sum::<u64>();
         Ok(DialReport {

@@ -33,7 +33,7 @@ pub enum Phase {
         /// Then we leave without an answer.
         until: Instant,
     },
-    /// No call is left; files and events are settled.
+    /// No call is left, and the last words of all are understood; files and events are settled.
     Settling {
         /// Then we leave.
         until: Instant,
@@ -87,7 +87,7 @@ impl Dispatch {
     pub(super) fn leave_when_empty(&mut self, now: Now) {
         match self.phase {
             Phase::Draining { .. } | Phase::HangingUp { .. }
-                if self.calls.is_empty() && self.legs.all() == 0 =>
+                if self.calls.is_empty() && self.legs.all() == 0 && self.voice_overs == 0 =>
             {
                 self.phase = Phase::Settling { until: now.at + SETTLE_WITHIN };
                 self.leave_when_empty(now);

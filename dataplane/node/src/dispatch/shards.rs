@@ -39,6 +39,10 @@ impl Dispatch {
                 let at = Now { wall: common::UnixMicros(now.wall_of(at)), ..now };
                 self.record(at, key(call), call.line, event::Event::OptedOut(OptedOut { said }));
             }
+            Event::VoiceOver { .. } => {
+                debug_assert!(self.voice_overs > 0, "each end is answered once");
+                self.voice_overs = self.voice_overs.saturating_sub(1);
+            }
             Event::Counters(counters) => self.metrics.set_calls_counters(shard, *counters),
         }
     }
@@ -46,6 +50,7 @@ impl Dispatch {
     /// Without a voice thread nobody listens, speaks or asks, and the script goes its own way.
     fn on_wish(&mut self, shard: u16, call: CallName, wish: Wish) {
         if self.settings.has_voice {
+            self.voice_overs += u32::from(matches!(wish, Wish::End));
             let zone = self.calls.find(&key(call)).map_or(TimeZone::UTC, |call| call.zone.clone());
             self.actions.push_back(Action::Voice { shard, call, zone, wish });
             return;

@@ -16,9 +16,12 @@ use crate::clock::Now;
 use crate::gate::GRACE;
 use crate::line::{LineSpec, Place, literal, split_address};
 
-/// Callees whose new partner's host is being looked up, at once, and hosts. A name server that does not answer holds a thread for each host.
+/// Callees whose new partner's host is being looked up, at once.
 const WAITING_MAX: usize = 1_000;
-const LOOK_UPS_MAX: usize = 4;
+/// Hosts that are looked up at once, and those of one line: a name server that does not answer holds a thread for each, and the callees of one
+/// line shall not take all of them.
+const LOOK_UPS_MAX: usize = 16;
+const LOOK_UPS_MAX_A_LINE: usize = 4;
 
 /// Second calls that shards have.
 #[derive(Debug, Default)]
@@ -86,10 +89,15 @@ impl Dispatch {
 
     /// Has a host looked up, unless somebody waits for it already.
     fn look_up_target(&mut self, line: LineId, address: &str) -> Result<(), Obstacle> {
-        let hosts: BTreeSet<_> = self.transfers.iter().map(|waiting| waiting.address.as_str()).collect();
+        let of = |wanted: Option<LineId>| {
+            let waiting = self.transfers.iter().filter(|it| wanted.is_none_or(|line| it.call.line == line));
+            waiting.map(|it| it.address.as_str()).collect::<BTreeSet<_>>()
+        };
+        let hosts = of(None);
         let is_new = !hosts.contains(address);
-        if self.transfers.len() >= WAITING_MAX || is_new && hosts.len() >= LOOK_UPS_MAX {
-            return Err(Obstacle::Busy);
+        let is_full = hosts.len() >= LOOK_UPS_MAX || of(Some(line)).len() >= LOOK_UPS_MAX_A_LINE;
+        if self.transfers.len() >= WAITING_MAX || is_new && is_full {
+            return Err(Obstacle::LookUps);
         }
         if is_new {
             self.actions.push_back(Action::LookUp { line, address: address.to_owned() });
@@ -205,8 +213,10 @@ enum Found {
 enum Obstacle {
     /// The line was taken away, or its address is unknown.
     Line,
-    /// The line has no place left, or too many hosts are being looked up.
+    /// The line has no place left.
     Busy,
+    /// Too many hosts are being looked up.
+    LookUps,
     /// The node may start no calls.
     Lease,
     /// It is no number and no URI of an address that can be reached.
@@ -220,6 +230,7 @@ impl Obstacle {
         match self {
             Self::Line => "no_line",
             Self::Busy => "line_full",
+            Self::LookUps => "look_ups_full",
             Self::Lease => "no_lease",
             Self::Address => "bad_address",
             Self::Forbidden => "forbidden_address",
@@ -236,7 +247,7 @@ fn uri(line: &LineSpec, to: &str) -> Option<(String, Option<String>)> {
     }
     Uri::parse(to.as_bytes())?;
     let after_user = to.rsplit_once('@').map_or(&to[4..], |(_, rest)| rest);
-    let address = after_user.split([';', '?']).next().unwrap_or_default().to_owned();
+    let address = after_user.split([';', '?']).next().unwrap_or_default().to_ascii_lowercase();
     split_address(&address)?;
     let is_lines = address.eq_ignore_ascii_case(&line.domain) || address.eq_ignore_ascii_case(&line.address);
     Some((to.to_owned(), (!is_lines).then_some(address)))
@@ -262,6 +273,7 @@ mod tests {
             ("+8613900139000", Some(("sip:9%238613900139000@carrier.example", None))),
             ("sip:ann@CARRIER.example", Some(("sip:ann@CARRIER.example", None))),
             ("sip:ann@10.0.0.2:5070", Some(("sip:ann@10.0.0.2:5070", None))),
+            ("sip:ann@PBX.Example", Some(("sip:ann@PBX.Example", Some("pbx.example")))),
             ("sip:ann@10.0.0.2:5072", Some(("sip:ann@10.0.0.2:5072", Some("10.0.0.2:5072")))),
             (
                 "sip:ann@pbx.example;transport=udp",

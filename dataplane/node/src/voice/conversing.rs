@@ -1,6 +1,7 @@
 //! Conversations with language models: asked over chat completions, spoken sentence by sentence while the answer still comes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::voice::fetch::{ANSWER_BYTES_MAX, Fetcher};
@@ -34,9 +35,29 @@ pub(super) struct Talker {
     metrics: VoiceMetrics,
 }
 
-/// One call's conversation. The turn under way holds the lock.
+/// One call's conversation.
 #[derive(Clone, Default)]
-pub(super) struct Conversation(Arc<Mutex<Option<Talking>>>);
+pub(super) struct Conversation(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// The turn under way holds the lock.
+    talking: Mutex<Option<Talking>>,
+    /// Nobody hears it any more.
+    is_over: AtomicBool,
+}
+
+impl Conversation {
+    /// The call is over. An answer under way is read to its end, for it may say that the callee wants no more calls; nothing is spoken, looked
+    /// up or asked any more.
+    pub(super) fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
+    }
+}
 
 struct Talking {
     dialogue: model::Dialogue,
@@ -61,8 +82,10 @@ impl Talker {
     ) -> AbortHandle {
         let (talker, conversation, news) = (self.clone(), conversation.clone(), news.clone());
         let task = tokio::spawn(async move {
-            let turn = Turn { talker: &talker, talk: &talk, call, number, news, began: Instant::now() };
-            let mut talking = conversation.0.lock().await;
+            let began = Instant::now();
+            let conversation = &conversation;
+            let turn = Turn { talker: &talker, talk: &talk, conversation, call, number, news, began };
+            let mut talking = conversation.0.talking.lock().await;
             let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why }| {
                 tracing::warn!(%why, "a conversation with a model failed");
                 let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
@@ -82,6 +105,7 @@ impl Talker {
 struct Turn<'a> {
     talker: &'a Talker,
     talk: &'a Talk,
+    conversation: &'a Conversation,
     call: CallKey,
     number: u32,
     news: mpsc::UnboundedSender<News>,
@@ -116,7 +140,7 @@ impl Turn<'_> {
         };
         for _ in 0..TOOLS_A_TURN_MAX {
             let calls = self.listen(config, talking, body).await?;
-            if calls.is_empty() {
+            if calls.is_empty() || self.conversation.is_over() {
                 return Ok(None);
             }
             let (outcomes, ending) = self.work(calls).await;
@@ -160,9 +184,15 @@ impl Turn<'_> {
                 Some(text) => Some(text),
                 None => sentences.recv().await,
             } {
+                if self.conversation.is_over() {
+                    continue;
+                }
                 self.say_next(uttered, &text);
                 uttered.sentence(&text);
-                self.speak(&text, uttered, &mut pieces).await?;
+                let spoken = self.speak(&text, uttered, &mut pieces).await;
+                if !self.conversation.is_over() {
+                    spoken?;
+                }
             }
             Ok::<_, Fault>(())
         };
@@ -196,7 +226,7 @@ impl Turn<'_> {
             }
             Ok(wanted)
         };
-        // What has come of an answer that breaks off is said; one that cannot be spoken is not read on.
+        // What has come of an answer that breaks off is said; one that cannot be spoken is not read on while the callee waits for it.
         let (wanted, ()) = tokio::try_join!(async { Ok(read.await) }, speak)?;
         wanted
     }

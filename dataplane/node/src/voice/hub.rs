@@ -36,7 +36,7 @@ const LOOKS_A_COUNT: u32 = 10;
 /// Chunks taken of one shard before other work has its turn.
 const BITE: usize = 1_024;
 /// How long a callee who has hung up is waited for: a recogniser's last word, and whoever says what it means.
-const LAST_WORD_MAX: Duration = Duration::from_secs(15);
+const AFTER_END_MAX: Duration = Duration::from_secs(15);
 
 pub(super) type CallKey = (AttemptId, u32);
 
@@ -80,6 +80,8 @@ struct Call {
     name: CallName,
     /// It is over since then, but for what the callee said last.
     over_at: Option<Instant>,
+    /// It was told that the callee wants no more calls.
+    opted_out: bool,
     ear: Ear,
     bot: Option<Stream>,
     /// What is being spoken or asked; ended with the call.
@@ -97,18 +99,26 @@ impl Call {
         tasks.for_each(|task| task.abort());
     }
 
+    /// Whether the call shall hear this. After its end there is nobody left to know of an opt-out that was told before.
+    fn takes(&mut self, told: &Told) -> bool {
+        let was_told = self.opted_out;
+        self.opted_out |= told.opt_out().is_some();
+        let is_repeated = was_told && told.opt_out().is_some();
+        self.over_at.is_none() || !is_repeated
+    }
+
     /// Whether nothing more will come of it.
     fn is_done(&self) -> bool {
         let Some(over_at) = self.over_at else { return false };
-        let works =
-            self.ear.is_listening() || self.speaking.as_ref().is_some_and(|(_, task)| !task.is_finished());
-        !works || over_at.elapsed() >= LAST_WORD_MAX
+        let works = self.ear.is_listening() || self.speaking.is_some();
+        !works || over_at.elapsed() >= AFTER_END_MAX
     }
 
     /// The call is over: nothing is spoken or asked for it any more. A model that has not come to its end may still understand that the
     /// callee wants no more calls.
     fn on_over(&mut self) {
         self.over_at = Some(Instant::now());
+        self.conversation.end();
         let is_models = |(number, _): &(u32, AbortHandle)| self.model_turn == Some(*number);
         let speaking = self.speaking.take();
         let (kept, ended) = match speaking {
@@ -193,12 +203,13 @@ impl Hub {
     fn on_wish(&mut self, shard: u16, name: CallName, zone: TimeZone, wish: Wish) {
         let key = (name.attempt, name.route_try);
         if let Wish::End = wish {
-            return self.on_call_over(key);
+            return self.on_call_over(shard, name);
         }
         let call = self.calls.entry(key).or_insert_with(|| Call {
             shard,
             name,
             over_at: None,
+            opted_out: false,
             ear: Ear::new(name, zone),
             bot: None,
             speaking: None,
@@ -263,10 +274,14 @@ impl Hub {
         }
     }
 
-    fn on_call_over(&mut self, key: CallKey) {
+    fn on_call_over(&mut self, shard: u16, name: CallName) {
         // What was handed to the tap before.
         self.hear();
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let key = (name.attempt, name.route_try);
+        let Some(call) = self.calls.get_mut(&key) else {
+            // Its wishes found no room, or the last of its time has passed.
+            return mail(&self.mail, &mut self.waiting, shard, name, Told::Over);
+        };
         call.on_over();
         self.bots.leave(&mut call.bot);
         let told = self.recognisers.on_call_over(&mut call.ear);
@@ -294,6 +309,9 @@ impl Hub {
                 let Some(call) = self.calls.get_mut(&key) else { return };
                 if let Told::Heard { .. } = told {
                     call.ear.on_understood();
+                }
+                if let Told::Silent { number } = told {
+                    call.speaking.take_if(|(of, _)| *of == number);
                 }
                 let counts = call.over_at.is_none() || told.opt_out().is_some();
                 self.tell_last(key, Some(told).filter(|_| counts));
@@ -334,16 +352,21 @@ impl Hub {
         self.calls.retain(|_, call| {
             self.bots.on_time(now, &mut call.bot, &mut tell);
             tell.extend(self.recognisers.on_time(now, &mut call.ear));
+            let is_done = call.is_done();
+            tell.retain(|told| call.takes(told));
+            tell.extend(is_done.then_some(Told::Over));
             for told in tell.drain(..) {
                 mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
             }
-            !call.is_done()
+            !is_done
         });
     }
 
     fn tell(&mut self, key: CallKey, told: Told) {
-        let Some(call) = self.calls.get(&key) else { return };
-        mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        if call.takes(&told) {
+            mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
+        }
     }
 
     /// Tells what may be the last of a call.
@@ -352,6 +375,7 @@ impl Hub {
             self.tell(key, told);
         }
         if self.calls.get(&key).is_some_and(Call::is_done) {
+            self.tell(key, Told::Over);
             self.calls.remove(&key);
         }
     }

@@ -35,15 +35,6 @@ pub struct Talk {
 
 /// Calls a customer who does this, with the steps of a script. `sound.wav` is a loud second.
 pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
-    talk_beside(&[], steps, voice, acts)
-}
-
-/// The same while the node calls somebody else too, who is busy after three seconds.
-pub fn talk_while_it_rings_elsewhere(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
-    talk_beside(&["2"], steps, voice, acts)
-}
-
-fn talk_beside(others: &[&str], steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
     let folder = tempfile::tempdir().expect("a folder");
     sound(&folder.path().join("sound.wav"));
     std::fs::write(folder.path().join("cast.yaml"), format!("customers:\n- name: ann\n{acts}"))
@@ -53,13 +44,13 @@ fn talk_beside(others: &[&str], steps: Value, voice: VoiceConfig, acts: &str) ->
     let config = CarrierConfig {
         cast: Some(Cast::load(&folder.path().join("cast.yaml")).expect("a cast")),
         cast_recordings: Some(recordings.clone()),
-        rules: ["2=busy:delay=3", "*=person:ring=0.1"].map(|rule| rule.parse().expect("a rule")).into(),
+        rules: vec!["*=person:ring=0.1".parse().expect("a rule")],
         ..CarrierConfig::new(vec![line])
     };
     let carrier = loadtest::Carrier::start(config).expect("a carrier");
     let mut dial = crate::dialling::dial(carrier.addresses()[0].to_string());
-    dial.destinations = ["1"].iter().chain(others).map(|number| (*number).to_owned()).collect();
-    (dial.count, dial.line.max_calls, dial.local.shards) = (1 + others.len(), 2, 1);
+    dial.destinations = vec!["1".to_owned()];
+    (dial.count, dial.local.shards) = (1, 1);
     dial.script = Some(DialScript {
         document: serde_json::json!({ "name": "t", "steps": steps }).to_string(),
         contact: vec![("name".to_owned(), "Ann".to_owned())],
@@ -68,7 +59,7 @@ fn talk_beside(others: &[&str], steps: Value, voice: VoiceConfig, acts: &str) ->
     });
     let report = Dial::start(dial).expect("it starts").wait().expect("a report");
     let (_, ledger) = carrier.stop_with_ledger().expect("a ledger");
-    let result = report.results.iter().find(|result| result.call == 0).expect("the first call");
+    let result = &report.results[0];
     let ended = result.ended.clone().unwrap_or_else(|| panic!("no call was made: {}", result.detail));
     let customer = ledger.calls[0].end.as_ref().and_then(|end| end.cast.clone()).expect("a customer");
     let recording = hound::WavReader::open(recordings.join("1-ann.wav")).expect("a recording");

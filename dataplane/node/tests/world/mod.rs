@@ -65,7 +65,7 @@ impl World {
             drain: Duration::from_secs(60),
             day_folders: true,
             listens: false,
-            has_voice: false,
+            has_voice: true,
             reach: Default::default(),
         };
         let mut world = Self {

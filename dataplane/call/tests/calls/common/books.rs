@@ -25,6 +25,10 @@ pub struct Record {
     pub opted_out: Vec<String>,
     /// To whom the callee shall be given.
     pub transfers: Vec<String>,
+    /// Number of the last of them.
+    pub transfer: u32,
+    /// The voice thread is done with it.
+    pub voice_over: bool,
     /// Pieces that were lost to a lack of buffers.
     pub lost: usize,
 }
@@ -94,10 +98,16 @@ impl Books {
                 let record = self.records.get_mut(&call.attempt).expect("news of an order");
                 record.opted_out.push(said);
             }
-            Event::Transfer { call, to, .. } => {
+            Event::VoiceOver { call } => {
+                let record = self.records.get_mut(&call.attempt).expect("news of an order");
+                assert!(record.ended.is_some(), "the voice thread is done before the call is");
+                record.voice_over = true;
+            }
+            Event::Transfer { call, to, number, .. } => {
                 let record = self.open(call.attempt);
                 assert!(record.ended.is_none(), "a transfer after the end");
                 record.transfers.push(to);
+                record.transfer = number;
             }
             Event::LegOver { call, on_line } => {
                 assert!(on_line, "as it was given");
