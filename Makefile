@@ -51,7 +51,7 @@ bench: setup-test ## Everything below but soak, and import and planner figures; 
 	benches/run.sh
 
 bench-build: setup-test
-	cargo build --release --locked --bin peal --bin peal-carrier --bin floor
+	cargo build --release --locked --bin peal --bin peal-carrier --bin floor --bin deaf-recogniser
 
 bench-density: bench-build ## How many calls a core carries, and what each costs beside the floor; about 40 minutes
 	python3 benches/density.py $(ARGS)
