@@ -34,7 +34,7 @@ pub use program::{Choice, Inquiry, Oracle, Program, Sentence, StepIndex, Utteran
 pub use read::{ReadError, read, value_at};
 pub use run::{
     Action, Ask, Attend, Awaits, End, Heard, Input, ModelDeed, OPT_OUT, RETRY_PAUSE, Reply, Request, Run,
-    Talk, Tally, leads_elsewhere,
+    Talk, Tally, Wording, leads_elsewhere,
 };
 #[cfg(feature = "openapi")]
 pub use schema::json_schema;

@@ -123,6 +123,16 @@ pub enum Utterance {
     },
 }
 
+impl Utterance {
+    /// The text, where it is not recorded.
+    pub(crate) fn text(&self) -> Option<&Template> {
+        match self {
+            Self::Sentence { text, .. } => Some(text),
+            Self::Prompt(_) => None,
+        }
+    }
+}
+
 /// A sentence as it is spoken in one call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sentence {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use asking::leads_elsewhere;
 pub use attending::Attend;
-pub use conversing::{ModelDeed, Talk};
+pub use conversing::{ModelDeed, Talk, Wording};
 pub use exchange::{Action, Ask, Awaits, End, Heard, Input, Reply, Request, Tally};
 pub use speaking::OPT_OUT;
 

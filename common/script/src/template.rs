@@ -147,6 +147,24 @@ impl Template {
         self.render_for(Escape::Nothing, value)
     }
 
+    /// The text in parts, each with the place of its variable.
+    pub(crate) fn parts<'a>(
+        &self,
+        escape: Escape,
+        value: &dyn Fn(usize) -> &'a str,
+    ) -> impl Iterator<Item = (Option<usize>, String)> {
+        self.parts.iter().map(move |part| match part {
+            Part::Text(fixed) => (None, fixed.clone()),
+            Part::Variable { slot, otherwise } => {
+                let value = value(*slot);
+                let mut text = String::new();
+                escape.write(if value.is_empty() { otherwise } else { value }, &mut text);
+                // What the script says in its place is not the contact's.
+                (Some(*slot).filter(|_| !value.is_empty()), text)
+            }
+        })
+    }
+
     pub(crate) fn render_for<'a>(&self, escape: Escape, value: &dyn Fn(usize) -> &'a str) -> String {
         let mut text = String::new();
         let mut quotes = Quotes::default();

@@ -8,17 +8,17 @@ const CERTAIN: f64 = 0.95;
 /// Which variant is better, and how surely; the three lists belong together. Only variants that get calls are compared. `minimum` are the
 /// tries that each of them should have before anything is said.
 pub fn verdict(names: &[String], arms: &[Arm], standings: &[Standing], minimum: u64) -> String {
+    let mut order: Vec<usize> = (0..standings.len()).filter(|&index| arms[index].weight > 0).collect();
+    order.sort_by(|&a, &b| standings[b].is_best.total_cmp(&standings[a].is_best));
+    let [first, second, ..] = order[..] else {
+        return "There is nothing to compare: fewer than two variants get calls.".to_owned();
+    };
     if let Some((name, arm)) = names.iter().zip(arms).find(|(_, arm)| arm.weight > 0 && arm.tries < minimum) {
         return format!(
             "Too early to say: each variant needs {minimum} answered calls, and '{name}' has {}.",
             arm.tries
         );
     }
-    let mut order: Vec<usize> = (0..standings.len()).filter(|&index| arms[index].weight > 0).collect();
-    order.sort_by(|&a, &b| standings[b].is_best.total_cmp(&standings[a].is_best));
-    let [first, second, ..] = order[..] else {
-        return "There is nothing to compare: fewer than two variants get calls.".to_owned();
-    };
     let told = |index: usize| {
         let standing = &standings[index];
         format!(

@@ -53,7 +53,7 @@ pub(crate) enum Effect {
     AwaitBeep,
     /// Hand out what the callee says, and watch for music there, until the end of the call.
     Overhear,
-    /// The callee wants no more calls; in their words, or `pressed 9`, or empty where a model says so.
+    /// The callee wants no more calls; in their words, or `pressed 9`. Empty where a model says so of a callee who speaks again.
     OptedOut(String),
     /// Give the callee to somebody else, who must have answered by then.
     Transfer {
@@ -171,7 +171,7 @@ impl Dialogue {
                 self.hand(now, Input::Reply(reply));
             }
             // Of calls that are over.
-            Told::Over => {}
+            Told::Done => {}
         }
     }
 
@@ -274,9 +274,18 @@ impl Dialogue {
 
     /// The callee wants no more calls.
     fn opt_out(&mut self, said: String) {
-        if !std::mem::replace(&mut self.opted_out, true) {
+        if !self.note_opt_out() {
             self.effects.push_back(Effect::OptedOut(said));
         }
+    }
+
+    /// Remembers that the callee wants no more calls. Says whether that was known.
+    pub(crate) fn note_opt_out(&mut self) -> bool {
+        std::mem::replace(&mut self.opted_out, true)
+    }
+
+    pub(crate) fn has_opted_out(&self) -> bool {
+        self.opted_out
     }
 
     /// The model does something beside speaking.

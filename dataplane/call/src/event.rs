@@ -76,11 +76,11 @@ pub enum Event {
         call: CallName,
         /// When.
         at: Instant,
-        /// In their words, or `pressed 9`, or empty where a model says so.
+        /// In their words, or `pressed 9`. Empty where a model says so of a callee who has hung up or speaks again.
         said: String,
     },
-    /// The voice thread is done with a call that is over: no [`Event::OptedOut`] of it follows. Comes for each [`Wish::End`].
-    VoiceOver {
+    /// The voice thread is done with a call that is over: no [`Event::OptedOut`] of it follows. Comes for each [`Wish::End`] that it was given.
+    VoiceDone {
         /// Which call.
         call: CallName,
     },

@@ -74,8 +74,11 @@ pub enum Wish {
         /// What.
         wish: BotWish,
     },
-    /// The call is over. [`Told::Over`] follows what is still to be told.
-    End,
+    /// The call is over. [`Told::Done`] follows what is still to be told.
+    End {
+        /// The callee wants no more calls, as everybody knows.
+        opted_out: bool,
+    },
 }
 
 /// What a call wants of a bot.
@@ -163,8 +166,8 @@ pub enum Told {
         /// The answer, or why there is none.
         reply: Reply,
     },
-    /// Nothing more follows: the call is over, and its last words were understood. The answer to [`Wish::End`], each time.
-    Over,
+    /// Nothing more follows: the call is over, and its last words were understood, or took too long. The answer to [`Wish::End`], each time.
+    Done,
 }
 
 impl Told {

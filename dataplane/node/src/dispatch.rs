@@ -52,6 +52,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::refusal::{self, Refusal};
 use crate::seen::{SeenTries, TryKey};
+use crate::voice::LAST_WORDS_MAX;
 
 pub use crate::assets::AudioName;
 pub use border::{Action, ClosedRecording, Input, RecordingJob, Settings};
@@ -111,7 +112,9 @@ pub struct Dispatch {
     transfers: Vec<transferring::Waiting>,
     legs: transferring::Legs,
     /// Calls that are over and whose last words the voice thread may still have to understand.
-    voice_overs: u32,
+    last_words: u32,
+    /// How long those are waited for when no call is left.
+    last_words_max: Duration,
     heartbeat_at: Instant,
     last_turn: Instant,
     actions: VecDeque<Action>,
@@ -146,7 +149,8 @@ impl Dispatch {
             unreleased: VecDeque::new(),
             transfers: Vec::new(),
             legs: transferring::Legs::default(),
-            voice_overs: 0,
+            last_words: 0,
+            last_words_max: LAST_WORDS_MAX,
             heartbeat_at: now.at,
             last_turn: now.at,
             actions: VecDeque::new(),
@@ -186,6 +190,7 @@ impl Dispatch {
                 }
             }
             Input::Recognisers(free) => self.free_recognisers = free,
+            Input::VoiceGone => self.on_voice_gone(),
             Input::RecordingClosed(closed) => self.on_recording_closed(now, closed),
             Input::RecordingFailed(failed) => self.recording_failed = failed,
             Input::Stop => self.on_stop(now),

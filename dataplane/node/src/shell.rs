@@ -188,8 +188,13 @@ impl Shell {
     /// What finds no room is made up for by the call's own deadline, unless it is the end of something.
     fn wish(&mut self, shard: u16, call: CallName, zone: TimeZone, wish: Wish) {
         let Some(voice) = &self.voice else { return };
-        let is_end = matches!(wish, Wish::End | Wish::Bot { wish: BotWish::Detach, .. });
-        let Err(command) = voice.command(Command::Wish { shard, call, zone, wish }) else { return };
+        let is_end = matches!(wish, Wish::End { .. } | Wish::Bot { wish: BotWish::Detach, .. });
+        let command = Command::Wish { shard, call, zone, wish };
+        // The end of a call does not overtake that of something in it.
+        if is_end && !self.voice_ends.is_empty() {
+            return self.voice_ends.push_back(command);
+        }
+        let Err(command) = voice.command(command) else { return };
         tracing::warn!("the voice thread does not keep up");
         if is_end {
             self.voice_ends.push_back(command);
@@ -317,6 +322,11 @@ impl Shell {
         self.feed(Input::Journal { usable, fill });
         let failed = self.disk.as_ref().is_some_and(|disk| disk.disk().handle().health() != Health::Good);
         self.feed(Input::RecordingFailed(failed));
+        if let Some(voice) = self.voice.take_if(|voice| !voice.is_running()) {
+            drop(voice);
+            self.voice_ends.clear();
+            self.feed(Input::VoiceGone);
+        }
         if let Some(voice) = &self.voice {
             let free = voice.free();
             self.feed(Input::Recognisers(free));

@@ -14,8 +14,8 @@ use crate::dispatch::Input;
 use crate::line::split_address;
 
 /// Threads for work that blocks. A resolver may take half a minute over a name that does not answer; more names than
-/// these wait for each other.
-const BLOCKING_THREADS: usize = 8;
+/// these wait for each other. They come and go with the work.
+pub(crate) const BLOCKING_THREADS: usize = 32;
 
 /// The side threads.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ::voice::fetch::{Fetcher, Reach};
 use call::voice::Wish;
@@ -52,6 +53,9 @@ pub use file::{HearError, hear_wav};
 
 /// Wishes that may wait: several of every call that a core carries.
 const COMMANDS_MAX: usize = 65_536;
+
+/// How long a callee who has hung up is waited for: a recogniser's last word, and whoever says what it means.
+pub(crate) const LAST_WORDS_MAX: Duration = Duration::from_secs(15);
 
 /// What the dispatcher hands over.
 #[derive(Debug)]
@@ -141,6 +145,11 @@ impl Voice {
         commands.try_send(command).map_err(|refused| match refused {
             TrySendError::Full(command) | TrySendError::Closed(command) => command,
         })
+    }
+
+    /// False once the thread has ended, which it does before its time only by a panic.
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Sessions that each recogniser could still open, by its name; of the default under the empty name too.

@@ -47,7 +47,21 @@ where
         answer(number, body, stream)
     });
     let url = format!("http://{address}/v1");
-    (ModelConfig { url, model: "small".to_owned(), key: Default::default() }, asked)
+    let config = ModelConfig { url, model: "small".to_owned(), key: Default::default(), hides: Vec::new() };
+    (config, asked)
+}
+
+#[test]
+fn what_a_model_must_not_see_is_hidden() {
+    let (seeing, asked) = model(|_, _, mut stream| async move {
+        let text = chunk(json!({ "tool_calls": [tool(0, "hang_up", "{}")] })) + "data: [DONE]\n\n";
+        let _ = stream.write_all(&reply("200 OK", "text/event-stream", text.as_bytes())).await;
+    });
+    let model = ModelConfig { hides: vec!["name".to_owned()], ..seeing };
+    converse(model, recogniser(hears("who am I")), SPEAKS);
+    let asked = asked.lock().expect("nobody panics");
+    let prompt = asked[0]["messages"][0]["content"].as_str().expect("a prompt");
+    assert!(prompt.starts_with("You sell boxes to *nn."), "{prompt}");
 }
 
 fn chunk(delta: Value) -> String {

@@ -4,10 +4,11 @@ mod world;
 
 use std::time::Duration;
 
-use call::voice::Wish;
+use call::voice::{Told, Wish};
 use call::{Event, HungUpBy, Mail};
 use peal_node::dispatch::{Input, Phase};
 use proto::v1::refused::Reason;
+use script::Sentence;
 use world::World;
 
 fn hung_up(world: &World) -> usize {
@@ -107,36 +108,70 @@ fn last_words_are_waited_for() {
     world.run(Duration::from_millis(100));
     world.feed(Input::Stop);
     for n in 1..=2 {
-        world.shard_says(Event::Voice { call: world::name(n), wish: Wish::End });
-        world.end(n);
+        end_of_speech(&mut world, n);
     }
     world.run(Duration::from_secs(10));
-    assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }));
+    assert!(matches!(world.dispatch.phase(), Phase::HearingOut { .. }));
     let (at, said) = (world.now.at, "stop calling me".to_owned());
-    world.shard_says(Event::VoiceOver { call: world::name(2) });
+    world.shard_says(Event::VoiceDone { call: world::name(2) });
     world.run(Duration::from_millis(100));
     assert!(
-        matches!(world.dispatch.phase(), Phase::Draining { .. }),
+        matches!(world.dispatch.phase(), Phase::HearingOut { .. }),
         "the first may have said something too"
     );
     world.shard_says(Event::OptedOut { call: world::name(1), at, said });
-    world.shard_says(Event::VoiceOver { call: world::name(1) });
+    world.shard_says(Event::VoiceDone { call: world::name(1) });
     world.run(Duration::from_millis(100));
     assert_eq!(*world.dispatch.phase(), Phase::Left);
     assert_eq!(world.sent.last().map(world::kind), Some("opted_out"));
 }
 
+/// A call is over in which the callee has just said something.
+fn end_of_speech(world: &mut World, n: u32) {
+    world.shard_says(Event::Voice { call: world::name(n), wish: Wish::End { opted_out: false } });
+    world.end(n);
+}
+
 #[test]
-fn a_voice_thread_that_says_nothing_holds_nobody_up() {
+fn last_words_that_nobody_understands_hold_nobody_up() {
+    // As in a drain; then told twice to stop; then after the limit of a drain.
+    for (stops, drains, within_s) in [(1, false, 16), (2, false, 2), (1, true, 16)] {
+        let mut world = World::ready();
+        world.acks = true;
+        world.order(1);
+        world.run(Duration::from_millis(100));
+        if drains {
+            world.feed(Input::Stop);
+            world.run(Duration::from_secs(61));
+        }
+        end_of_speech(&mut world, 1);
+        (0..stops - u32::from(drains)).for_each(|_| world.feed(Input::Stop));
+        world.run(Duration::from_secs(within_s - 2));
+        assert!(matches!(world.dispatch.phase(), Phase::HearingOut { .. }), "{stops} {drains}");
+        world.run(Duration::from_secs(2));
+        assert_eq!(*world.dispatch.phase(), Phase::Left, "{stops} {drains}");
+    }
+}
+
+#[test]
+fn a_voice_thread_that_is_gone_is_not_waited_for() {
     let mut world = World::ready();
     world.acks = true;
-    world.order(1);
+    for n in 1..=2 {
+        world.order(n);
+    }
     world.run(Duration::from_millis(100));
-    world.shard_says(Event::Voice { call: world::name(1), wish: Wish::End });
-    world.end(1);
+    end_of_speech(&mut world, 1);
+    world.feed(Input::VoiceGone);
+    let sentence = Sentence { text: "Hello.".to_owned(), voice: None, language: "en".to_owned() };
+    world.shard_says(Event::Voice { call: world::name(2), wish: Wish::Speak { number: 1, sentence } });
+    let answer = world.mailed.last().map(|(_, _, mail)| mail);
+    assert!(
+        matches!(answer, Some(Mail::Voice { told: Told::Speechless { number: 1 }, .. })),
+        "calls are told: {answer:?}"
+    );
+    end_of_speech(&mut world, 2);
     world.feed(Input::Stop);
-    world.run(Duration::from_secs(59));
-    assert!(matches!(world.dispatch.phase(), Phase::Draining { .. }));
-    world.run(Duration::from_secs(8));
+    world.run(Duration::from_millis(100));
     assert_eq!(*world.dispatch.phase(), Phase::Left);
 }

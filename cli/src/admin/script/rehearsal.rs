@@ -301,7 +301,7 @@ impl Rehearsal<'_> {
                 self.tell(
                     "converse",
                     "[the model answers]",
-                    json!({ "prompt": talk.prompt, "said": talk.said }),
+                    json!({ "prompt": talk.prompt.whole(), "said": talk.said }),
                 );
             }
             Action::Attach(attend) => {

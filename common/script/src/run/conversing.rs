@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Action, Awaits, End, Run, State};
 use crate::document::ModelTool;
 use crate::program::{Converse, Op, Target, Utterance};
-use crate::template::Escape;
+use crate::template::{Escape, TEXT_BYTES_MAX, Template};
 
 /// A turn of a conversation: what the callee said, and all that the model has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub struct Talk {
     /// The model, as the configuration names it.
     pub model: Option<String>,
     /// Who it is, and what it knows.
-    pub prompt: String,
+    pub prompt: Wording,
     /// What was said to the callee before the first turn.
-    pub opening: Option<String>,
+    pub opening: Option<Wording>,
     /// What it may do.
     pub tools: Vec<ModelTool>,
     /// Variables that it may set.
@@ -46,6 +46,36 @@ pub struct Talk {
     pub voice: Option<String>,
 }
 
+/// A text in which some words are of the contact, and not for everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// Each with the contact's column that it is of.
+    parts: Vec<(Option<String>, String)>,
+}
+
+impl Wording {
+    /// All of it.
+    pub fn whole(&self) -> String {
+        self.hiding(&[])
+    }
+
+    /// The text where of these columns of the contact all but the last two characters are `*`.
+    pub fn hiding(&self, columns: &[String]) -> String {
+        let mut text = String::new();
+        for (column, words) in &self.parts {
+            if column.as_ref().is_some_and(|column| columns.contains(column)) {
+                let hidden = words.chars().count().checked_sub(2).filter(|hidden| *hidden > 0);
+                let hidden = hidden.unwrap_or(usize::MAX);
+                text.extend(words.chars().enumerate().map(|(n, sign)| if n < hidden { '*' } else { sign }));
+            } else {
+                text.push_str(words);
+            }
+        }
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text
+    }
+}
+
 /// What a model does beside speaking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelDeed {
@@ -70,21 +100,17 @@ impl Run {
     pub(super) fn say_to_model(&mut self, converse: &Converse, said: String) {
         self.set_built_in("said", said.clone());
         let begins = !std::mem::replace(&mut self.conversed, true);
-        let words = |utterance: &Utterance| match utterance {
-            Utterance::Sentence { text, .. } => Some(self.render(text)),
-            Utterance::Prompt(_) => None,
-        };
         let talk = Talk {
             said: Some(said),
             begins,
             model: converse.model.clone(),
-            prompt: self.render_for(&converse.prompt, Escape::Line),
-            opening: converse.listen.ask.as_ref().and_then(words),
+            prompt: self.wording(&converse.prompt),
+            opening: converse.listen.ask.as_ref().and_then(Utterance::text).map(|text| self.wording(text)),
             tools: converse.tools.iter().map(|(tool, _)| *tool).collect(),
             fields: converse.fields.iter().map(|(name, _)| name.clone()).collect(),
             look_up: converse.look_up.as_ref().and_then(|url| self.url(url)),
             forbidden: converse.forbidden.to_vec(),
-            slow: converse.slow.as_ref().and_then(|(ms, line)| Some((*ms, words(line)?))),
+            slow: converse.slow.as_ref().and_then(|(ms, line)| Some((*ms, self.render(line.text()?)))),
             answer_ms_max: converse.answer_ms_max,
             turns_max: converse.turns_max,
             seconds_max: converse.seconds_max,
@@ -95,6 +121,13 @@ impl Run {
         };
         self.actions.push_back(Action::Converse(Box::new(talk)));
         self.state = State::Speaking;
+    }
+
+    fn wording(&self, template: &Template) -> Wording {
+        let column = |slot: usize| Some(self.program.variables[slot].strip_prefix("contact.")?.to_owned());
+        let value = |slot: usize| self.values[slot].as_str();
+        let parts = template.parts(Escape::Line, &value);
+        Wording { parts: parts.map(|(slot, words)| (slot.and_then(column), words)).collect() }
     }
 
     /// What the model does beside speaking. It leads on once what is being said has been said.

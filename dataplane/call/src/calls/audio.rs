@@ -186,24 +186,25 @@ impl Calls {
 
     /// The voice thread tells a call something. An opt-out counts even if the call is over by now.
     pub(super) fn on_told(&mut self, now: Instant, name: CallName, told: Told) {
-        if let Told::Over = told {
-            return self.events.push_back(Event::VoiceOver { call: name });
+        if let Told::Done = told {
+            return self.events.push_back(Event::VoiceDone { call: name });
         }
         let key = self.by_attempt.get(&name.attempt).copied();
         let call = key.and_then(|key| Some((key, self.calls.find_mut(key)?)));
-        match call.filter(|(_, call)| {
-            call.order.route_try == name.route_try && call.given_up.is_none() && call.state != State::Over
-        }) {
-            Some((key, call)) => {
-                call.dialogue.on_told(now, told);
-                self.act(now, key);
-            }
-            None => {
-                if let Some(said) = told.opt_out() {
-                    let said = said.to_owned();
-                    self.events.push_back(Event::OptedOut { call: name, at: now, said });
-                }
-            }
+        let mut call = call.filter(|(_, call)| call.order.route_try == name.route_try);
+        if let Some((key, call)) = &mut call
+            && call.given_up.is_none()
+            && call.state != State::Over
+        {
+            call.dialogue.on_told(now, told);
+            let key = *key;
+            return self.act(now, key);
+        }
+        if let Some(said) = told.opt_out()
+            && !call.is_some_and(|(_, call)| call.dialogue.note_opt_out())
+        {
+            let said = said.to_owned();
+            self.events.push_back(Event::OptedOut { call: name, at: now, said });
         }
     }
 

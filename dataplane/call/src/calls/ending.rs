@@ -120,8 +120,9 @@ impl Calls {
         ended.digits = call.dialogue.entries();
         ended.dialogue = call.dialogue.finish(call.stamps.ended.unwrap_or(now));
         if call.dialogue.has_wished() {
+            let wish = Wish::End { opted_out: call.dialogue.has_opted_out() };
             let call = call.name();
-            self.events.push_back(Event::Voice { call, wish: Wish::End });
+            self.events.push_back(Event::Voice { call, wish });
         }
         let Some(call) = self.calls.find_mut(key) else { return };
         if let Some(Media { session, lease, recorded, .. }) = call.media.take() {

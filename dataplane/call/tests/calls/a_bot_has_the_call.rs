@@ -61,7 +61,7 @@ fn wishes(pair: &Pair, attempt: AttemptId, from: &mut usize) -> Vec<String> {
             BotWish::Silenced { heard } => format!("silenced {}", heard.as_millis()),
             BotWish::Detach => "detach".to_owned(),
         },
-        Wish::End => "over".to_owned(),
+        Wish::End { .. } => "over".to_owned(),
         other => panic!("{other:?}"),
     });
     let named = named.collect();

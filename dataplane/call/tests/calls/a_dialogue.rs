@@ -68,7 +68,7 @@ fn numbers(pair: &Pair, attempt: AttemptId) -> Vec<(&'static str, u32)> {
         Wish::StopListening { number } => ("stop", *number),
         Wish::Request { number, .. } => ("request", *number),
         Wish::Bot { number, .. } => ("bot", *number),
-        Wish::End => ("over", 0),
+        Wish::End { .. } => ("over", 0),
     };
     pair.record(attempt).wishes.iter().map(named).filter(|(name, _)| *name != "overhear").collect()
 }
@@ -249,10 +249,10 @@ fn who_wants_no_more_calls_and_hangs_up_at_once_is_told_of_too() {
         assert!(pair.record(attempt).ended.is_some());
         tell(&mut pair, attempt, told);
         tell(&mut pair, attempt, heard(1, "yes", Some("yes")));
-        assert!(!pair.record(attempt).voice_over);
-        tell(&mut pair, attempt, Told::Over);
+        assert!(!pair.record(attempt).voice_done);
+        tell(&mut pair, attempt, Told::Done);
         assert_eq!(pair.record(attempt).opted_out, ["don't call me again"]);
-        assert!(pair.record(attempt).voice_over, "told after what was told before");
+        assert!(pair.record(attempt).voice_done, "told after what was told before");
         pair.run_until_idle();
     }
 }

@@ -264,16 +264,22 @@ fn a_slot_that_was_missed_is_asked_for_again() {
 fn an_answer_to_a_transfer_that_is_over_is_not_of_the_next() {
     let mut pair = Pair::new();
     pair.callees([answers(), clerk()]);
-    let to = |id: &str, failed: &str| json!({ "do": "transfer", "id": id, "to": AGENT, "mode": "bridge", "timeout_ms": 2_000, "failed": failed });
+    let to = |id: &str, mode: &str, failed: &str| json!({ "do": "transfer", "id": id, "to": AGENT, "mode": mode, "timeout_ms": 2_000, "failed": failed });
     let hang_up = json!({ "do": "hang_up", "id": "sorry", "disposition": "nobody" });
-    let document = json!({ "name": "t", "steps": [to("first", "second"), to("second", "sorry"), hang_up] });
+    let steps = json!([
+        to("first", "bridge", "second"),
+        to("second", "refer", "third"),
+        to("third", "bridge", "sorry"),
+        hang_up
+    ]);
     let mut order = pair.order();
-    order.script = whole_script(&document, BTreeMap::new(), &[]);
+    order.script = whole_script(&json!({ "name": "t", "steps": steps }), BTreeMap::new(), &[]);
     let call = pair.name(order.attempt);
     pair.place(order);
     // The node looks up a name, which takes it too long.
     pair.run(ms(5_000));
-    assert_eq!((pair.record(call.attempt).transfers.len(), pair.record(call.attempt).transfer), (2, 2));
+    pair.mail(Mail::Transfer { call, number: 2, target: None });
+    assert_eq!(pair.record(call.attempt).transfer, 3);
     target(&mut pair, call, true);
     assert_eq!((pair.books.legs, pair.carrier.calls.len()), ((1, 1), 1), "it is too late for the first");
     pair.run_until_idle();

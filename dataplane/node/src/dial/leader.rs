@@ -113,6 +113,9 @@ impl Leader {
                 self.say(to_node::Message::Ack(wire::Ack { seq: self.last_seq }));
             }
         }
+        if !stopping {
+            self.node.stop();
+        }
         self.finish()
     }
 
@@ -128,7 +131,6 @@ impl Leader {
     fn finish(mut self) -> Result<DialReport, NodeError> {
         let (elapsed, usage) = (self.started.elapsed(), Usage::read().since(self.used));
         let sources = self.node.sources().clone();
-        self.node.stop();
         while self.node.is_running() {
             self.take_messages();
             // Or the node waits for that.

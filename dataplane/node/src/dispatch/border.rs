@@ -87,6 +87,8 @@ pub enum Input {
     },
     /// Sessions that each recogniser could still open, by its name.
     Recognisers(HashMap<String, u32>),
+    /// The voice thread has panicked. Calls go on without it.
+    VoiceGone,
     /// A recording is complete, or failed.
     RecordingClosed(ClosedRecording),
     /// Whether recordings can be written at all at the moment.

@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 /// How long far ends may take to answer our BYE or CANCEL before we leave without their answer. They retransmit nothing
 /// to us in that time that another process would have to answer.
 const HANG_UP_WITHIN: Duration = Duration::from_secs(5);
-/// The same when we were told twice to stop.
+/// The same when we were told twice to stop; and how long last words may take then.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// How long the recordings may take to be closed and the control plane to acknowledge the last events. What it has not
 /// acknowledged by then stays in the journal for the next process.
@@ -33,7 +33,12 @@ pub enum Phase {
         /// Then we leave without an answer.
         until: Instant,
     },
-    /// No call is left, and the last words of all are understood; files and events are settled.
+    /// No call is left, and not all is understood that callees said before they hung up: they may want no more calls.
+    HearingOut {
+        /// Then we leave.
+        until: Instant,
+    },
+    /// Files and events are settled.
     Settling {
         /// Then we leave.
         until: Instant,
@@ -46,7 +51,10 @@ impl Phase {
     pub(super) fn deadline(self) -> Option<Instant> {
         match self {
             Self::Running | Self::Left => None,
-            Self::Draining { until } | Self::HangingUp { until } | Self::Settling { until } => Some(until),
+            Self::Draining { until }
+            | Self::HangingUp { until }
+            | Self::HearingOut { until }
+            | Self::Settling { until } => Some(until),
         }
     }
 }
@@ -60,9 +68,16 @@ impl Dispatch {
                 self.refuse_unsent(now, &Refusal::new(Reason::Draining, "the node is stopping"));
                 self.say_heartbeat();
             }
-            Phase::Draining { .. } => self.hang_up_all(now, LEAVE_WITHIN),
+            Phase::Draining { .. } => {
+                self.last_words_max = LEAVE_WITHIN;
+                self.hang_up_all(now, LEAVE_WITHIN);
+            }
             Phase::HangingUp { until } => {
+                self.last_words_max = LEAVE_WITHIN;
                 self.phase = Phase::HangingUp { until: until.min(now.at + LEAVE_WITHIN) };
+            }
+            Phase::HearingOut { until } => {
+                self.phase = Phase::HearingOut { until: until.min(now.at + LEAVE_WITHIN) };
             }
             Phase::Settling { .. } => self.phase = Phase::Left,
             Phase::Left => {}
@@ -74,6 +89,13 @@ impl Dispatch {
             Phase::Draining { until } if now.at >= until => self.hang_up_all(now, HANG_UP_WITHIN),
             Phase::HangingUp { until } if now.at >= until => {
                 tracing::warn!(calls = self.calls.len(), "leaving calls whose far end does not answer");
+                self.phase = Phase::HearingOut { until: now.at + self.last_words_max };
+            }
+            Phase::HearingOut { until } if now.at >= until => {
+                tracing::warn!(
+                    calls = self.last_words,
+                    "leaving what callees said last, and nobody has understood yet"
+                );
                 self.phase = Phase::Settling { until: now.at + SETTLE_WITHIN };
             }
             Phase::Settling { until } if now.at >= until => {
@@ -87,8 +109,12 @@ impl Dispatch {
     pub(super) fn leave_when_empty(&mut self, now: Now) {
         match self.phase {
             Phase::Draining { .. } | Phase::HangingUp { .. }
-                if self.calls.is_empty() && self.legs.all() == 0 && self.voice_overs == 0 =>
+                if self.calls.is_empty() && self.legs.all() == 0 =>
             {
+                self.phase = Phase::HearingOut { until: now.at + self.last_words_max };
+                self.leave_when_empty(now);
+            }
+            Phase::HearingOut { .. } if self.last_words == 0 => {
                 self.phase = Phase::Settling { until: now.at + SETTLE_WITHIN };
                 self.leave_when_empty(now);
             }

@@ -39,9 +39,9 @@ impl Dispatch {
                 let at = Now { wall: common::UnixMicros(now.wall_of(at)), ..now };
                 self.record(at, key(call), call.line, event::Event::OptedOut(OptedOut { said }));
             }
-            Event::VoiceOver { .. } => {
-                debug_assert!(self.voice_overs > 0, "each end is answered once");
-                self.voice_overs = self.voice_overs.saturating_sub(1);
+            // After a panic of the voice thread nothing is awaited any more.
+            Event::VoiceDone { .. } => {
+                self.last_words = self.last_words.saturating_sub(1);
             }
             Event::Counters(counters) => self.metrics.set_calls_counters(shard, *counters),
         }
@@ -50,7 +50,7 @@ impl Dispatch {
     /// Without a voice thread nobody listens, speaks or asks, and the script goes its own way.
     fn on_wish(&mut self, shard: u16, call: CallName, wish: Wish) {
         if self.settings.has_voice {
-            self.voice_overs += u32::from(matches!(wish, Wish::End));
+            self.last_words += u32::from(matches!(wish, Wish::End { .. }));
             let zone = self.calls.find(&key(call)).map_or(TimeZone::UTC, |call| call.zone.clone());
             self.actions.push_back(Action::Voice { shard, call, zone, wish });
             return;
@@ -67,10 +67,20 @@ impl Dispatch {
             | Wish::Hush { .. }
             | Wish::EndOfSpeech { .. }
             | Wish::StopListening { .. }
-            | Wish::End => return,
+            | Wish::End { .. } => return,
         };
         let mail = Mail::Voice { call, told };
         self.actions.push_back(Action::Mail { shard, mail });
+    }
+
+    /// From here on every call is told what a node without voice tells it.
+    pub(super) fn on_voice_gone(&mut self) {
+        tracing::error!(
+            "the voice thread is gone: calls neither hear nor speak until the node is started again"
+        );
+        self.settings.has_voice = false;
+        self.free_recognisers.clear();
+        self.last_words = 0;
     }
 
     fn on_ended(&mut self, now: Now, shard: u16, ended: &call::Ended) {

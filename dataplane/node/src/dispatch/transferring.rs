@@ -15,12 +15,13 @@ use super::{Action, Dispatch, Phase};
 use crate::clock::Now;
 use crate::gate::GRACE;
 use crate::line::{LineSpec, Place, literal, split_address};
+use crate::side::BLOCKING_THREADS;
 
 /// Callees whose new partner's host is being looked up, at once.
 const WAITING_MAX: usize = 1_000;
 /// Hosts that are looked up at once, and those of one line: a name server that does not answer holds a thread for each, and the callees of one
 /// line shall not take all of them.
-const LOOK_UPS_MAX: usize = 16;
+const LOOK_UPS_MAX: usize = BLOCKING_THREADS / 2;
 const LOOK_UPS_MAX_A_LINE: usize = 4;
 
 /// Second calls that shards have.

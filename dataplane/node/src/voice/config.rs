@@ -120,6 +120,10 @@ pub struct ModelConfig {
     /// Sent as `Authorization: Bearer`. Default none.
     #[serde(default)]
     pub key: Secret,
+    /// Columns of contacts that it must not see, such as `["mobile"]`: in what scripts tell it of them, all but the last two characters are `*`.
+    /// Default none.
+    #[serde(default)]
+    pub hides: Vec<String>,
 }
 
 /// Protocols of recognisers.

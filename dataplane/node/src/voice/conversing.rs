@@ -48,8 +48,8 @@ struct Shared {
 }
 
 impl Conversation {
-    /// The call is over. An answer under way is read to its end, for it may say that the callee wants no more calls; nothing is spoken, looked
-    /// up or asked any more.
+    /// The call is over. An answer that is due is read to its end, for it may say that the callee wants no more calls; nothing else is asked,
+    /// looked up or spoken from here on.
     pub(super) fn end(&self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
@@ -147,6 +147,9 @@ impl Turn<'_> {
             if ending.is_some() {
                 return Ok(ending);
             }
+            if self.conversation.is_over() {
+                return Ok(None);
+            }
             body = match talking.dialogue.done(Instant::now(), outcomes) {
                 Ok(body) => body,
                 Err(over) => return Ok(Some(ended(over))),
@@ -172,6 +175,7 @@ impl Turn<'_> {
                 let wait = Duration::from_millis(u64::from(*slow_ms)).saturating_sub(self.began.elapsed());
                 match tokio::time::timeout(wait, sentences.recv()).await {
                     Ok(first) => next = first,
+                    Err(_) if self.conversation.is_over() => {}
                     Err(_) => {
                         self.say_next(uttered, line);
                         uttered.aside(line);
@@ -295,7 +299,8 @@ impl Turn<'_> {
     async fn look_up(&self, call: &ToolCall, timeout: Duration) -> String {
         let query =
             call.arguments.first().map(|(_, query)| super::hearing::escaped(query)).unwrap_or_default();
-        let Some(url) = &self.talk.look_up else { return "nothing can be looked up".to_owned() };
+        let url = self.talk.look_up.as_ref().filter(|_| !self.conversation.is_over());
+        let Some(url) = url else { return "nothing can be looked up".to_owned() };
         let url = url.replace("{}", &query);
         if script::leads_elsewhere(&url) {
             return "it failed: nothing is called that".to_owned();
@@ -319,9 +324,9 @@ impl Talking {
         let mut tools: Vec<Tool> = talk.tools.iter().map(|tool| of_model(*tool)).collect();
         tools.extend((!talk.fields.is_empty()).then_some(Tool::SetField));
         tools.extend(talk.look_up.is_some().then_some(Tool::LookUp));
-        let mut system = talk.prompt.clone();
+        let mut system = talk.prompt.hiding(&config.hides);
         if let Some(opening) = &talk.opening {
-            system += &format!("\n\nThe call began with your saying: {opening}");
+            system += &format!("\n\nThe call began with your saying: {}", opening.hiding(&config.hides));
         }
         if !talk.fields.is_empty() {
             system += &format!("\n\nFields that you can set: {}", talk.fields.join(", "));

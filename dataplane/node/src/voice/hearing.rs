@@ -444,7 +444,7 @@ impl Recognisers {
             return Some(Told::Heard { number, heard, hearing });
         };
         let Question { program, ask, .. } = question;
-        let answer = Answer { call: ear.call, number, program, step: ask.step, today, hearing };
+        let answer = Answer { call: ear.call, number, program, step: ask.step, today, heard, hearing };
         ear.asking = Some(self.interpreter.ask(answer, inquiry));
         None
     }

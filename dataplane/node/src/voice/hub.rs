@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::voice::fetch::Fetcher;
 use ::voice::{Permit, session};
-use call::voice::{Told, Wish};
+use call::voice::{BotWish, Told, Wish};
 use call::{CallName, Mail, TapQueue};
 use common::AttemptId;
 use jiff::tz::TimeZone;
@@ -25,7 +25,7 @@ use super::interpreting::Interpreter;
 use super::models::Models;
 use super::running::Connector;
 use super::speaking::Speaker;
-use super::{Command, FreeSessions, Surroundings};
+use super::{Command, FreeSessions, LAST_WORDS_MAX, Surroundings};
 use crate::assets::AudioName;
 use crate::dispatch::Input;
 
@@ -35,9 +35,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const LOOKS_A_COUNT: u32 = 10;
 /// Chunks taken of one shard before other work has its turn.
 const BITE: usize = 1_024;
-/// How long a callee who has hung up is waited for: a recogniser's last word, and whoever says what it means.
-const AFTER_END_MAX: Duration = Duration::from_secs(15);
-
 pub(super) type CallKey = (AttemptId, u32);
 
 /// What tasks tell the hub.
@@ -99,8 +96,8 @@ impl Call {
         tasks.for_each(|task| task.abort());
     }
 
-    /// Whether the call shall hear this. After its end there is nobody left to know of an opt-out that was told before.
-    fn takes(&mut self, told: &Told) -> bool {
+    /// Whether the call shall be told this, which it notes: an opt-out that is known is not told again after the end.
+    fn admits(&mut self, told: &Told) -> bool {
         let was_told = self.opted_out;
         self.opted_out |= told.opt_out().is_some();
         let is_repeated = was_told && told.opt_out().is_some();
@@ -111,7 +108,7 @@ impl Call {
     fn is_done(&self) -> bool {
         let Some(over_at) = self.over_at else { return false };
         let works = self.ear.is_listening() || self.speaking.is_some();
-        !works || over_at.elapsed() >= AFTER_END_MAX
+        !works || over_at.elapsed() >= LAST_WORDS_MAX
     }
 
     /// The call is over: nothing is spoken or asked for it any more. A model that has not come to its end may still understand that the
@@ -202,8 +199,21 @@ impl Hub {
 
     fn on_wish(&mut self, shard: u16, name: CallName, zone: TimeZone, wish: Wish) {
         let key = (name.attempt, name.route_try);
-        if let Wish::End = wish {
-            return self.on_call_over(shard, name);
+        if let Wish::End { opted_out } = wish {
+            return self.on_call_over(shard, name, opted_out);
+        }
+        // What only changes or ends something begins no call.
+        let begins = matches!(
+            wish,
+            Wish::Speak { .. }
+                | Wish::Converse { .. }
+                | Wish::Overhear
+                | Wish::Listen { .. }
+                | Wish::Request { .. }
+                | Wish::Bot { wish: BotWish::Attach(_), .. }
+        );
+        if !begins && !self.calls.contains_key(&key) {
+            return;
         }
         let call = self.calls.entry(key).or_insert_with(|| Call {
             shard,
@@ -270,18 +280,19 @@ impl Hub {
                     self.tell(key, told);
                 }
             }
-            Wish::End => unreachable!("taken above"),
+            Wish::End { .. } => unreachable!("taken above"),
         }
     }
 
-    fn on_call_over(&mut self, shard: u16, name: CallName) {
+    fn on_call_over(&mut self, shard: u16, name: CallName, opted_out: bool) {
         // What was handed to the tap before.
         self.hear();
         let key = (name.attempt, name.route_try);
         let Some(call) = self.calls.get_mut(&key) else {
-            // Its wishes found no room, or the last of its time has passed.
-            return mail(&self.mail, &mut self.waiting, shard, name, Told::Over);
+            // None of its wishes found room.
+            return mail(&self.mail, &mut self.waiting, shard, name, Told::Done);
         };
+        call.opted_out |= opted_out;
         call.on_over();
         self.bots.leave(&mut call.bot);
         let told = self.recognisers.on_call_over(&mut call.ear);
@@ -353,8 +364,8 @@ impl Hub {
             self.bots.on_time(now, &mut call.bot, &mut tell);
             tell.extend(self.recognisers.on_time(now, &mut call.ear));
             let is_done = call.is_done();
-            tell.retain(|told| call.takes(told));
-            tell.extend(is_done.then_some(Told::Over));
+            tell.retain(|told| call.admits(told));
+            tell.extend(is_done.then_some(Told::Done));
             for told in tell.drain(..) {
                 mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
             }
@@ -364,7 +375,7 @@ impl Hub {
 
     fn tell(&mut self, key: CallKey, told: Told) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        if call.takes(&told) {
+        if call.admits(&told) {
             mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
         }
     }
@@ -375,7 +386,7 @@ impl Hub {
             self.tell(key, told);
         }
         if self.calls.get(&key).is_some_and(Call::is_done) {
-            self.tell(key, Told::Over);
+            self.tell(key, Told::Done);
             self.calls.remove(&key);
         }
     }

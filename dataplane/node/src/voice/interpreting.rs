@@ -34,6 +34,8 @@ pub(super) struct Answer {
     pub(super) step: StepIndex,
     /// Where the callee is.
     pub(super) today: Date,
+    /// What phrases, patterns and values say: it counts if nobody answers.
+    pub(super) heard: Heard,
     pub(super) hearing: Hearing,
 }
 
@@ -51,14 +53,14 @@ impl Interpreter {
     pub(super) fn ask(&self, answer: Answer, inquiry: Inquiry) -> AbortHandle {
         let interpreter = self.clone();
         let task = tokio::spawn(async move {
-            let Answer { call, number, program, step, today, mut hearing } = answer;
+            let Answer { call, number, program, step, today, heard: said, mut hearing } = answer;
             let began = Instant::now();
             let meant = tokio::time::timeout(inquiry.timeout, interpreter.meant(call, &inquiry, today)).await;
             let meant = meant.unwrap_or_else(|_| Err("no answer in time".to_owned()));
             hearing.understanding += began.elapsed();
             let heard = match &meant {
                 Ok(meant) => program.take_answer(step, &inquiry.text, meant),
-                Err(_) => Heard { text: inquiry.text.clone(), ..Heard::default() },
+                Err(_) => said,
             };
             let result = match &meant {
                 Err(why) => {
@@ -165,30 +167,44 @@ mod tests {
         (format!("http://{address}/v1"), asked)
     }
 
-    /// What the call is told of "two boxes", and what Prometheus counts.
+    /// What the call is told of "two boxes", or of something else, and what Prometheus counts.
     async fn told(understand: &str, model_url: &str, networks: &[&str]) -> (Heard, Hearing, String) {
+        told_of("two boxes", understand, model_url, networks).await
+    }
+
+    async fn told_of(
+        said: &str,
+        understand: &str,
+        model_url: &str,
+        networks: &[&str],
+    ) -> (Heard, Hearing, String) {
         let json = format!(
             r#"{{"name":"s","intents":{{"order":{{"description":"wants some"}}}},"steps":[
                 {{"do":"listen","ask":"What is it?","intents":{{"order":"bye","no":"bye"}},"understand":{understand},"no_match":{{"to":"bye"}}}},
                 {{"do":"hang_up","id":"bye"}}]}}"#
         );
         let program = Arc::new(crate::assets::program(&json).expect("a script"));
-        let model = ModelConfig { url: model_url.to_owned(), model: "m".to_owned(), key: Default::default() };
+        let model = ModelConfig {
+            url: model_url.to_owned(),
+            model: "m".to_owned(),
+            key: Default::default(),
+            hides: Vec::new(),
+        };
         let config = VoiceConfig { models: [("small".to_owned(), model)].into(), ..VoiceConfig::default() };
         let networks = networks.iter().map(|network| network.parse().expect("a network")).collect();
         let fetcher = Fetcher::new(Reach::with(networks));
         let registry = Registry::new();
-        let (news, mut heard) = mpsc::unbounded_channel();
+        let (news, mut tidings) = mpsc::unbounded_channel();
         let models = Models::new(&config);
         let interpreter = Interpreter::new(fetcher, models, VoiceMetrics::new(&registry), news);
         let step = StepIndex(0);
-        let inquiry = program.understand(step, "two boxes", jiff::Zoned::now().date());
-        let inquiry = program.inquiry(step, &inquiry).expect("nobody knows");
+        let heard = program.understand(step, said, jiff::Zoned::now().date());
+        let inquiry = program.inquiry(step, &heard).expect("nobody knows");
         let hearing = Hearing { understanding: Duration::from_micros(7), ..Hearing::default() };
         let call = (common::AttemptId::new(1, &[0; 10]), 1);
         let today = jiff::civil::date(2026, 11, 22);
-        interpreter.ask(Answer { call, number: 3, program, step, today, hearing }, inquiry);
-        let Some(News::Call { told: Told::Heard { number: 3, heard, hearing }, .. }) = heard.recv().await
+        interpreter.ask(Answer { call, number: 3, program, step, today, heard, hearing }, inquiry);
+        let Some(News::Call { told: Told::Heard { number: 3, heard, hearing }, .. }) = tidings.recv().await
         else {
             panic!("an answer to the wish");
         };
@@ -231,6 +247,16 @@ mod tests {
             );
             assert_eq!(hearing.misunderstood, misunderstood, "{body:?}");
             assert!(counted.contains(&format!(r#"result="{result}"}} 1"#)), "{body:?}: {counted}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_phrases_say_counts_when_nobody_answers() {
+        for (body, intent) in [(None, Some("no")), (Some(r#"{"intent":null}"#), None)] {
+            let (url, _asked) = server(body, "application/json").await;
+            let understand = format!(r#"{{"url":"{url}","timeout_ms":300,"always":true}}"#);
+            let (heard, hearing, _) = told_of("no thanks", &understand, "http://h", LOOPBACK).await;
+            assert_eq!((heard.intent.as_deref(), hearing.misunderstood), (intent, body.is_none()));
         }
     }
 

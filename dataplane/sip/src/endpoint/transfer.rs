@@ -32,6 +32,8 @@ pub(super) struct Refer {
     cseq: u32,
     /// One before it may still have its subscription: a NOTIFY that names none is of that one.
     is_named: bool,
+    /// A NOTIFY came of it.
+    is_notified: bool,
     /// Its end was told.
     over: bool,
     /// It has no subscription, or has none any more: it was refused, or a NOTIFY was the last. What was told may be over before.
@@ -81,7 +83,14 @@ impl Endpoint {
         let (to, cseq, datagram) = written.flatten().ok_or(ReferError::TooLong)?;
         let client = self.start_client(now, Role::Refer { call: key }, branch, to, datagram);
         if let Some(call) = self.calls.find_mut(key) {
-            call.refer = Some(Refer { client: Some(client), cseq, is_named, over: false, is_closed: false });
+            call.refer = Some(Refer {
+                client: Some(client),
+                cseq,
+                is_named,
+                is_notified: false,
+                over: false,
+                is_closed: false,
+            });
         }
         Ok(())
     }
@@ -118,6 +127,8 @@ impl Endpoint {
     pub(super) fn on_refer_silence(&mut self, client: Key, key: Key) {
         if let Some(refer) = self.awaited_refer(client, key) {
             refer.client = None;
+            // It has hardly arrived.
+            refer.is_closed |= !refer.is_notified;
             self.end_refer(key, REQUEST_TIMEOUT);
         }
     }
@@ -168,8 +179,9 @@ impl Endpoint {
         };
         let was_over = refer.over;
         let (status, is_last) = (fragment_status(request), is_terminated(request));
-        if is_last {
-            self.close_refer(key);
+        if let Some(refer) = self.calls.find_mut(key).and_then(|call| call.refer.as_mut()) {
+            refer.is_notified = true;
+            refer.is_closed |= is_last;
         }
         self.respond(now, server, request, 200, "OK", Detail::Nothing);
         match status {

@@ -85,10 +85,16 @@ fn who_does_not_do_it_says_so() {
 #[test]
 fn silence_is_the_end_of_it() {
     let mut world = World::new();
-    let (call, ..) = referred(&mut world);
+    let (call, invite, _) = referred(&mut world);
     world.advance(Duration::from_secs(33));
     assert_eq!(world.events(), [CallEvent::Refer(ReferProgress::Over { status: 408 })]);
     assert_eq!(world.endpoint.refer(world.now, call, TARGET), Ok(()), "another may be tried");
+    notify(&mut world, &invite, 1, "terminated", "SIP/2.0 200 OK");
+    assert_eq!(
+        world.events(),
+        [CallEvent::Refer(ReferProgress::Over { status: 200 })],
+        "it is the far end's first"
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct Record {
     /// Number of the last of them.
     pub transfer: u32,
     /// The voice thread is done with it.
-    pub voice_over: bool,
+    pub voice_done: bool,
     /// Pieces that were lost to a lack of buffers.
     pub lost: usize,
 }
@@ -98,10 +98,10 @@ impl Books {
                 let record = self.records.get_mut(&call.attempt).expect("news of an order");
                 record.opted_out.push(said);
             }
-            Event::VoiceOver { call } => {
+            Event::VoiceDone { call } => {
                 let record = self.records.get_mut(&call.attempt).expect("news of an order");
                 assert!(record.ended.is_some(), "the voice thread is done before the call is");
-                record.voice_over = true;
+                record.voice_done = true;
             }
             Event::Transfer { call, to, number, .. } => {
                 let record = self.open(call.attempt);
