@@ -101,7 +101,7 @@ metrics! {
     /// What callees waited for an answer of ours, from their last sound to our first, by part: `endpointing`, `recogniser`,
     /// `understanding`, `speech`, `own`, and `total`.
     DP_TURN = "peal_dataplane_turn_seconds", Histogram(TURN_SECONDS), ["part"];
-    /// From the beginning of a callee's speech to our silence; the longest of each call in which we were interrupted.
+    /// How long we spoke on when we were interrupted: from the first packet with the callee's voice to our last.
     DP_BARGE_IN = "peal_dataplane_barge_in_seconds", Histogram(TURN_SECONDS), [];
     /// What went wrong in dialogues, by kind: `no_input`, `no_match`, `recogniser`, `voice`, `server`.
     DP_DIALOGUE_FAULTS = "peal_dataplane_dialogue_faults_total", Counter, ["kind"];

@@ -412,6 +412,7 @@ fn dialogue_summary(dialogues: &[&Dialogue], summary: &mut Value) {
         "turn_own_ms_p95": p95(latencies.iter().map(|latency| latency.own_ms).collect()),
         "recogniser_ms_p95": p95(latencies.iter().map(|latency| latency.recogniser_ms).collect()),
         "barge_ins": sum(|dialogue| dialogue.barge_ins),
+        // Of the longest of each call.
         "barge_in_ms_p95": p95(barge_ins.map(|dialogue| dialogue.barge_in_ms_max).collect()),
         "no_inputs": sum(|dialogue| dialogue.no_inputs),
         "no_matches": sum(|dialogue| dialogue.no_matches),

@@ -33,8 +33,8 @@ use listening::Listening;
 use record::Recorder;
 use speaking::Speaking;
 
-/// With nobody saying anything, and nothing being waited for on purpose, a dialogue is dead after so long. Longer than the silence that a
-/// script may wait out in a question.
+/// A callee who has been waited for so long in all, in one question or in many, and has given no sign meanwhile, is not there any more. Longer than the
+/// silence that a script may wait out in a question.
 const DEAD_AFTER: Duration = Duration::from_secs(75);
 
 /// What the call shall do.
@@ -84,8 +84,7 @@ pub(crate) struct Dialogue {
     request: Option<(u32, Instant)>,
     /// Numbers wishes.
     wishes: u32,
-    /// When somebody last said or did something, or the answer.
-    alive_at: Option<Instant>,
+    silence: Silence,
     opted_out: bool,
     /// Something is being said whose first packet has not left.
     pub(crate) is_unheard: bool,
@@ -106,7 +105,7 @@ impl Dialogue {
             overhears: false,
             request: None,
             wishes: 0,
-            alive_at: None,
+            silence: Silence::default(),
             opted_out: false,
             is_unheard: false,
             effects: VecDeque::new(),
@@ -117,7 +116,6 @@ impl Dialogue {
     /// The call was answered.
     pub(crate) fn on_answered(&mut self, now: Instant) {
         self.record.begin(now);
-        self.alive_at = Some(now);
         if self.run.program().listens() {
             self.overhear();
         }
@@ -125,21 +123,20 @@ impl Dialogue {
     }
 
     pub(crate) fn on_digit(&mut self, now: Instant, digit: Digit) {
-        self.alive_at = self.alive_at.map(|_| now);
+        self.silence = Silence::default();
         self.hand(now, Input::Key(digit));
     }
 
     /// The tone of an answering machine is over.
     pub(crate) fn on_beep(&mut self, now: Instant) {
-        self.alive_at = self.alive_at.map(|_| now);
         self.hand(now, Input::Beep);
     }
 
     /// Must be called once [`Dialogue::deadline`] has come.
     pub(crate) fn on_time(&mut self, now: Instant) {
-        if self.is_dead(now) {
+        if self.silence.dead_at().is_some_and(|at| at <= now) {
             self.effects.push_back(Effect::HangUpDead);
-            self.alive_at = None;
+            self.silence = Silence::default();
             return;
         }
         self.on_speaking_time(now);
@@ -159,6 +156,7 @@ impl Dialogue {
         match told {
             Told::Speech { number, prompt, is_last } => self.on_speech_made(now, number, prompt, is_last),
             Told::Says { number, text, took } => self.on_says(number, &text, took),
+            Told::Asks { number, within } => self.on_asks(now, number, within),
             Told::Deed { number, deed } => self.on_deed(now, number, deed),
             Told::Silent { number } => self.on_silent(now, number),
             Told::Speechless { number } => self.on_speechless(now, number),
@@ -186,7 +184,7 @@ impl Dialogue {
     /// Somebody else has the callee, or has had it; or nobody wanted it.
     pub(crate) fn on_transferred(&mut self, now: Instant, done: bool) {
         self.record.we_are_silent(now, false);
-        self.alive_at = self.alive_at.map(|_| now);
+        self.silence = Silence::default();
         self.hand(now, Input::Transferred(done));
     }
 
@@ -195,11 +193,19 @@ impl Dialogue {
         let speaking = self.speaking.as_ref().and_then(|speaking| speaking.wait_until);
         let listening = self.listening.as_ref().and_then(Listening::deadline);
         let bot = self.attended.as_ref().and_then(Attended::deadline);
-        [self.run.poll_timeout(), speaking, listening, bot, self.dead_at()].into_iter().flatten().min()
+        [self.run.poll_timeout(), speaking, listening, bot, self.silence.dead_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+    /// What the call shall do next. After the last, the silence of a callee who is waited for is counted from `now` on.
+    pub(crate) fn poll_effect(&mut self, now: Instant) -> Option<Effect> {
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            self.silence.count(now, self.awaits_callee());
+        }
+        effect
     }
 
     /// What was collected, an entry for each completed `collect` step.
@@ -307,12 +313,9 @@ impl Dialogue {
         self.wishes
     }
 
-    fn is_dead(&self, now: Instant) -> bool {
-        self.dead_at().is_some_and(|at| at <= now)
-    }
-
-    fn dead_at(&self) -> Option<Instant> {
-        let waits = matches!(
+    /// Whether it is the callee's turn, who is silent.
+    fn awaits_callee(&self) -> bool {
+        let elsewhere = matches!(
             self.run.awaits(),
             Awaits::Answer
                 | Awaits::Hold
@@ -322,8 +325,33 @@ impl Dialogue {
                 | Awaits::Reply
                 | Awaits::Nothing
         );
-        let speaks = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
-        let busy = waits || self.callee_speaks.is_some() || speaks;
-        self.alive_at.filter(|_| !busy).map(|at| at + DEAD_AFTER)
+        let we_speak = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
+        !elsewhere && !we_speak && self.callee_speaks.is_none() && self.music_since.is_none()
+    }
+}
+
+/// How long the callee was waited for without a sign of them.
+#[derive(Debug, Default)]
+struct Silence {
+    /// Before `since`.
+    waited: Duration,
+    /// They are waited for, and have been since.
+    since: Option<Instant>,
+}
+
+impl Silence {
+    fn count(&mut self, now: Instant, waits: bool) {
+        match (self.since, waits) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.waited += now.saturating_duration_since(since);
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn dead_at(&self) -> Option<Instant> {
+        self.since.map(|since| since + DEAD_AFTER.saturating_sub(self.waited))
     }
 }

@@ -150,7 +150,7 @@ pub struct Stamps {
     pub answered: Option<Instant>,
     /// First packet of something that the script says.
     pub first_audio: Option<Instant>,
-    /// The far end was first found to speak after the answer: 40 to 100 ms after the sound began.
+    /// First packet with the far end's voice after the answer.
     pub first_speech: Option<Instant>,
     /// The end.
     pub ended: Option<Instant>,

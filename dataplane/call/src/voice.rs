@@ -121,6 +121,13 @@ pub enum Told {
         /// How long the model took for the first of it; zero for what follows.
         took: Duration,
     },
+    /// A model is asked, or something is looked up for it: what comes next may take so long to begin. Zero once it has begun.
+    Asks {
+        /// Number of the wish.
+        number: u32,
+        /// How long.
+        within: Duration,
+    },
     /// What a model does beside speaking.
     Deed {
         /// Number of the wish.

@@ -148,8 +148,9 @@ pub enum MediaEvent {
     Digit(Digit),
     /// The last frame of the prompt went out 20 ms ago.
     PromptEnded,
-    /// The far end began to speak: at least 40 ms ago, 80 at most. Only after the answer.
-    SpeechBegan,
+    /// The far end began to speak: the first packet with its voice came then, and what it holds was said by so much earlier. What may be an echo of
+    /// ours is no voice. Only after the answer.
+    SpeechBegan(Instant),
     /// The far end stopped speaking: its last sound was [`crate::vad::HANGOVER`] ago, at the most one tick more.
     SpeechEnded,
     /// The tone that was watched for is over.
@@ -223,6 +224,8 @@ struct Far {
 struct Cold {
     /// The tone of an answering machine is over, and the owner has not been told.
     beeped: bool,
+    /// When the last sound began that may become speech.
+    sound_at: Option<Instant>,
     waiting: Option<Box<Waiting>>,
     digits: dtmf::Receiver,
     drops: [u32; DropReason::COUNT],
@@ -259,6 +262,7 @@ impl MediaSession {
             },
             cold: Cold {
                 beeped: false,
+                sound_at: None,
                 waiting: None,
                 digits: dtmf::Receiver::new(),
                 drops: [0; DropReason::COUNT],
@@ -462,6 +466,9 @@ impl MediaSession {
                     let least = self.hot.echo.least();
                     if let Some(level) = self.hot.vad.hear_above(codec, payload, least) {
                         self.hot.echo.came(level);
+                        if self.hot.vad.take_sound() {
+                            self.cold.sound_at = Some(now);
+                        }
                     }
                 }
                 if let Some(recorder) = &mut self.hot.recorder {
@@ -504,7 +511,8 @@ impl MediaSession {
             return Some(MediaEvent::PromptEnded);
         }
         if self.hot.vad.take_onset() {
-            return Some(MediaEvent::SpeechBegan);
+            let sound_at = self.cold.sound_at.expect("speech begins with a sound");
+            return Some(MediaEvent::SpeechBegan(sound_at));
         }
         if self.hot.vad.take_end() {
             return Some(MediaEvent::SpeechEnded);

@@ -75,12 +75,13 @@ pub struct Vad {
     speech_ms: u32,
     bursts: u16,
     speaking: bool,
-    /// What the owner has not been told: [`BEGAN`], [`ENDED`].
+    /// What the owner has not been told: [`BEGAN`], [`ENDED`], [`SOUND`].
     news: u8,
 }
 
 const BEGAN: u8 = 1;
 const ENDED: u8 = 2;
+const SOUND: u8 = 4;
 
 impl Vad {
     /// Nothing heard yet.
@@ -149,6 +150,13 @@ impl Vad {
         began
     }
 
+    /// Whether the frame that was judged last is the first of a sound that may become speech.
+    pub(crate) fn take_sound(&mut self) -> bool {
+        let begins = self.news & SOUND != 0;
+        self.news &= !SOUND;
+        begins
+    }
+
     /// Whether speech ended since the last call: its last sound was heard [`HANGOVER`] ago, or the far end has sent nothing, or
     /// word of its silence, since.
     pub fn take_end(&mut self) -> bool {
@@ -164,6 +172,7 @@ impl Vad {
         match (self.speaking, loud) {
             (false, false) => self.run_ms = 0,
             (false, true) => {
+                self.news |= if self.run_ms == 0 { SOUND } else { 0 };
                 self.run_ms += ms;
                 if self.run_ms >= ONSET_MS {
                     self.speaking = true;

@@ -38,11 +38,13 @@ fn said(seed: u32) -> Sound {
 #[test]
 fn from_its_beginning_to_its_end() {
     let (mut session, mut far, mut at) = (answered(), FarEnd::new(), Instant::now());
+    let start = at;
     let told = play_to(&mut session, &mut far, &mut at, &said(1));
-    let [(began, MediaEvent::SpeechBegan), (ended, MediaEvent::SpeechEnded)] = told[..] else {
+    let [(began, MediaEvent::SpeechBegan(sound)), (ended, MediaEvent::SpeechEnded)] = told[..] else {
         panic!("{told:?}")
     };
     assert!((100..103).contains(&began), "{told:?}");
+    assert_eq!(sound, start + TICK * (began as u32 - 1), "the first of two packets");
     assert!((155..162).contains(&ended), "200 ms after the last sound: {told:?}");
     let quality = session.quality();
     assert_eq!(quality.speech_bursts, 1);
@@ -69,11 +71,12 @@ fn who_stops_sending_has_stopped_speaking() {
         let mut sound = said(4);
         sound.samples.truncate(2500 * 8);
         let told = play_to(&mut session, &mut far, &mut at, &sound);
-        assert!(matches!(told[..], [(_, MediaEvent::SpeechBegan)]), "{told:?}");
+        assert!(matches!(told[..], [(_, MediaEvent::SpeechBegan(_))]), "{told:?}");
         happens(&mut session, &mut far, &mut at);
         sound.samples.drain(..2200 * 8);
         let told = play_to(&mut session, &mut far, &mut at, &sound);
-        let began = told.iter().filter(|(_, event)| *event == MediaEvent::SpeechBegan).count() as u32;
+        let began =
+            told.iter().filter(|(_, event)| matches!(event, MediaEvent::SpeechBegan(_))).count() as u32;
         assert_eq!(session.quality().speech_bursts, 1 + began);
         1 + began
     };

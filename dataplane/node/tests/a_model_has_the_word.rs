@@ -267,3 +267,28 @@ fn a_model_is_asked_nothing_more_after_the_call() {
     assert_eq!(asked.lock().expect("nobody panics").len(), 1);
     assert_eq!(spoken.lock().expect("nobody panics").len(), 1);
 }
+
+#[test]
+fn a_slow_model_has_its_time_after_the_line_that_asks_for_patience() {
+    let (model, asked) = model(|_, _, mut stream| async move {
+        // Longer than a sentence may take that goes on.
+        tokio::time::sleep(Duration::from_millis(6_500)).await;
+        let deltas =
+            [json!({ "content": "It is this." }), json!({ "tool_calls": [tool(0, "hang_up", "{}")] })];
+        let text: String = deltas.into_iter().map(chunk).chain(["data: [DONE]\n\n".to_owned()]).collect();
+        let _ = stream.write_all(&reply("200 OK", "text/event-stream", text.as_bytes())).await;
+    });
+    let steps = json!([
+        { "do": "converse", "prompt": "Sell.", "end_silence_ms": 400, "tools": { "hang_up": "bye" },
+          "slow_line": "One moment.", "slow_ms": 500, "answer_ms_max": 12_000, "failed": "gone" },
+        { "do": "hang_up", "id": "bye", "disposition": "said" },
+        { "do": "hang_up", "id": "gone", "disposition": "failed" },
+    ]);
+    let voice =
+        VoiceConfig { models: BTreeMap::from([("m".to_owned(), model)]), ..recogniser(hears("what is it")) };
+    let talk = talk(steps, voice, SPEAKS);
+    assert_eq!(talk.dialogue.disposition, "said");
+    let said: Vec<_> = talk.dialogue.turns.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(said, ["what is it", "One moment. It is this."]);
+    assert_eq!((asked.lock().expect("nobody panics").len(), talk.faults.len()), (1, 0));
+}

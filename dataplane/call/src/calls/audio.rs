@@ -116,9 +116,9 @@ impl Calls {
                     call.dialogue.on_prompt_ended(now);
                     self.act(now, key);
                 }
-                MediaEvent::SpeechBegan => {
-                    call.stamps.first_speech.get_or_insert(now);
-                    call.dialogue.on_speech_began(now);
+                MediaEvent::SpeechBegan(sound_at) => {
+                    call.stamps.first_speech.get_or_insert(sound_at);
+                    call.dialogue.on_speech_began(now, sound_at);
                     self.act(now, key);
                 }
                 MediaEvent::SpeechEnded => {
@@ -212,7 +212,7 @@ impl Calls {
     pub(super) fn act(&mut self, now: Instant, key: Key) {
         loop {
             let Some(call) = self.calls.find_mut(key) else { return };
-            let Some(effect) = call.dialogue.poll_effect() else {
+            let Some(effect) = call.dialogue.poll_effect(now) else {
                 call.is_unheard = call.dialogue.is_unheard;
                 call.script_at = call.dialogue.deadline();
                 return;

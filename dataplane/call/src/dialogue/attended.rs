@@ -157,7 +157,6 @@ impl Dialogue {
         let quiet_since = attended.quiet_since.take();
         if was_playing {
             self.is_unheard = false;
-            self.alive_at = self.alive_at.map(|_| now);
             self.effects.push_back(Effect::StopPlaying);
         }
         self.record.we_are_silent(quiet_since.unwrap_or(now), was_playing);
@@ -170,7 +169,6 @@ impl Dialogue {
         (attended.playing_from, attended.heard_since) = (None, None);
         attended.quiet_since = Some(now);
         self.is_unheard = false;
-        self.alive_at = self.alive_at.map(|_| now);
         if attended.has_left {
             self.on_bot_gone(now, Input::BotLeft);
         }

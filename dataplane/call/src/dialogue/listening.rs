@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 use media::{music, vad};
 use script::{Ask, Awaits, Heard, Input};
 
-use super::{Dialogue, Effect};
+use super::{Dialogue, Effect, Silence};
 use crate::voice::{Hearing, Wish};
 
 /// How long a recogniser may take for its last word.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// What lies between the beginning of speech and its being noticed.
-const ONSET: Duration = Duration::from_millis(40);
 /// Deadlines that are a whole number of ticks away come a moment sooner, so that they are met by that tick and not by the next.
 const TICK_JITTER: Duration = Duration::from_millis(2);
 
@@ -89,7 +87,6 @@ impl Dialogue {
     /// The session hears no music any more.
     pub(crate) fn on_music_ended(&mut self, now: Instant) {
         self.on_music_over(now);
-        self.alive_at = self.alive_at.map(|_| now);
         self.hand(now, Input::MusicEnded);
     }
 
@@ -99,14 +96,13 @@ impl Dialogue {
         self.record.counts.hold += lasted;
     }
 
-    /// The session hears the callee speak.
-    pub(crate) fn on_speech_began(&mut self, now: Instant) {
+    /// The session hears the callee speak, and has since a packet that came at `began`.
+    pub(crate) fn on_speech_began(&mut self, now: Instant, began: Instant) {
         if self.music_since.is_some() {
             return;
         }
-        let began = now - ONSET;
         self.callee_speaks = Some(began);
-        self.alive_at = self.alive_at.map(|_| now);
+        self.silence = Silence::default();
         if let Some(listening) = self.listening.as_mut().filter(|listening| listening.asked.is_none()) {
             listening.began.get_or_insert(began);
             listening.quiet = None;
@@ -119,7 +115,6 @@ impl Dialogue {
         if let Some(began) = self.callee_speaks.take() {
             self.on_said_to_bot(now, began);
         }
-        self.alive_at = self.alive_at.map(|_| now);
         let Some(listening) = self.listening.as_mut().filter(|it| it.began.is_some() && it.asked.is_none())
         else {
             return;
@@ -149,7 +144,6 @@ impl Dialogue {
 
     pub(super) fn on_heard(&mut self, now: Instant, number: u32, heard: Heard, hearing: Hearing) {
         let Some(listening) = self.listening.take_if(|listening| listening.number == number) else { return };
-        self.alive_at = self.alive_at.map(|_| now);
         if listening.asked.is_none() {
             // Recognisers may find the end of speech sooner than we do.
             let began = listening.began.unwrap_or(now);

@@ -24,6 +24,8 @@ pub struct Record {
     pub error: Option<String>,
     /// In the order in which they began.
     pub turns: Vec<Turn>,
+    /// How long we spoke on at each interruption, from the first packet with the callee's voice to our last. At most 1,000.
+    pub barge_ins: Vec<Duration>,
     /// Counts.
     pub counts: Counts,
 }
@@ -37,7 +39,7 @@ pub struct Counts {
     pub no_matches: u32,
     /// The callee spoke while we did, and we fell silent.
     pub barge_ins: u32,
-    /// From the beginning of the callee's speech to our silence, the longest.
+    /// The longest of [`Record::barge_ins`].
     pub barge_in_max: Duration,
     /// Answers lost because there was no recogniser, or none any more.
     pub recogniser_errors: u32,
@@ -248,6 +250,9 @@ impl Recorder {
     pub(super) fn on_barge_in(&mut self, after: Duration) {
         self.counts.barge_ins += 1;
         self.counts.barge_in_max = self.counts.barge_in_max.max(after);
+        if self.record.barge_ins.len() < TURNS_MAX {
+            self.record.barge_ins.push(after);
+        }
     }
 
     /// What we say next is no answer to what the callee has said.

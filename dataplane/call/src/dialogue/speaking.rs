@@ -25,6 +25,8 @@ pub(super) struct Speaking {
     more_to_come: bool,
     /// When the next piece must be there.
     pub(super) wait_until: Option<Instant>,
+    /// A model may take until then for what comes next.
+    asks_until: Option<Instant>,
     /// Audio that has come.
     come: Duration,
     /// Where in it what is playing begins; what came before it was played.
@@ -96,6 +98,16 @@ impl Dialogue {
         }
     }
 
+    /// A model, or what it looks up, has so long for what comes next.
+    pub(super) fn on_asks(&mut self, now: Instant, number: u32, within: Duration) {
+        let Some(speaking) = self.speaking.as_mut().filter(|speaking| speaking.number == number) else {
+            return;
+        };
+        let until = now + within + PIECE_MAX;
+        speaking.asks_until = Some(until);
+        speaking.wait_until = speaking.wait_until.map(|_| until);
+    }
+
     /// Nothing more is to be said.
     pub(super) fn on_silent(&mut self, now: Instant, number: u32) {
         let Some(speaking) = self.speaking.as_mut().filter(|speaking| speaking.number == number) else {
@@ -143,7 +155,7 @@ impl Dialogue {
         let Some(speaking) = &mut self.speaking else { return self.on_bot_played(now) };
         if speaking.more_to_come {
             speaking.is_playing = false;
-            speaking.wait_until = Some(now + PIECE_MAX);
+            speaking.wait_until = speaking.asks_until.max(Some(now + PIECE_MAX));
         } else {
             self.on_said(now);
         }
@@ -171,7 +183,6 @@ impl Dialogue {
     fn on_said(&mut self, now: Instant) {
         self.speaking = None;
         self.is_unheard = false;
-        self.alive_at = self.alive_at.map(|_| now);
         self.record.we_are_silent(now, false);
         self.hand(now, Input::Spoken);
     }

@@ -7,7 +7,7 @@ use common::{AttemptId, Outcome};
 use media::{Codec, Prompt};
 use peal_call::voice::{Hearing, Told, Wish};
 use peal_call::{CallName, HungUpBy, Mail, Record, Script, Speaker};
-use script::Heard;
+use script::{Heard, ModelDeed};
 use serde_json::json;
 
 use crate::common::*;
@@ -33,10 +33,19 @@ fn question() -> Arc<Script> {
 }
 
 fn call(callee: Callee, script: Arc<Script>) -> (Pair, AttemptId) {
+    call_for(60, callee, script)
+}
+
+/// The same with a limit of an hour.
+fn long_call(callee: Callee, script: Arc<Script>) -> (Pair, AttemptId) {
+    call_for(3_600, callee, script)
+}
+
+fn call_for(seconds: u64, callee: Callee, script: Arc<Script>) -> (Pair, AttemptId) {
     let mut pair = Pair::new();
     pair.callees([callee]);
     let mut order = pair.order();
-    order.script = script;
+    (order.script, order.max_call) = (script, ms(seconds * 1_000));
     let attempt = pair.place(order);
     (pair, attempt)
 }
@@ -140,7 +149,10 @@ fn whoever_speaks_silences_the_question() {
     let dialogue = dialogue(&pair, attempt);
     assert!(dialogue.turns[0].interrupted);
     assert_eq!(dialogue.counts.barge_ins, 1);
-    assert!(dialogue.counts.barge_in_max <= ms(60), "{:?}", dialogue.counts);
+    let [barge_in] = dialogue.barge_ins[..] else { panic!("one interruption: {:?}", dialogue.barge_ins) };
+    assert_eq!(dialogue.counts.barge_in_max, barge_in);
+    let (spoke_on, barge_in) = (last - 2_000, barge_in.as_millis());
+    assert!((spoke_on - 20..=spoke_on).contains(&barge_in), "{barge_in} {spoke_on}");
 }
 
 #[test]
@@ -407,4 +419,81 @@ fn waiting_for_a_model_is_its_time_whatever_is_said_first() {
     assert_eq!(latency.understanding, ms(1_501), "a millisecond was the answer's");
     assert!((ms(30)..=ms(60)).contains(&latency.speech), "{latency:?}");
     assert!(latency.own <= ms(25), "{latency:?}");
+}
+
+#[test]
+fn a_slow_model_has_the_time_that_it_was_given() {
+    for (within, disposition) in [(None, "failed"), (Some(ms(8_000)), "over")] {
+        let (mut pair, attempt) = conversation(30_000);
+        pair.run(ms(10));
+        let number = numbers(&pair, attempt).last().expect("a wish").1;
+        if let Some(within) = within {
+            tell(&mut pair, attempt, Told::Asks { number, within });
+        }
+        tell(&mut pair, attempt, model_says(number, "One moment, please.", 1_500));
+        tell(&mut pair, attempt, speech(number, 50));
+        pair.run(ms(8_000));
+        tell(&mut pair, attempt, Told::Asks { number, within: ms(0) });
+        tell(&mut pair, attempt, model_says(number, "It is this.", 0));
+        tell(&mut pair, attempt, speech(number, 50));
+        tell(&mut pair, attempt, Told::Deed { number, deed: ModelDeed::Over });
+        tell(&mut pair, attempt, Told::Silent { number });
+        pair.run(ms(3_000));
+        pair.run_until_idle();
+        assert_eq!(dialogue(&pair, attempt).disposition.as_deref(), Some(disposition));
+    }
+}
+
+#[test]
+fn a_model_that_stops_in_its_answer_has_less() {
+    let (mut pair, attempt) = conversation(30_000);
+    pair.run(ms(10));
+    let number = numbers(&pair, attempt).last().expect("a wish").1;
+    tell(&mut pair, attempt, Told::Asks { number, within: ms(20_000) });
+    tell(&mut pair, attempt, Told::Asks { number, within: ms(0) });
+    tell(&mut pair, attempt, model_says(number, "It is this.", 0));
+    tell(&mut pair, attempt, speech(number, 50));
+    pair.run(ms(7_000));
+    assert_eq!(dialogue(&pair, attempt).disposition.as_deref(), Some("failed"), "5 s after its last word");
+}
+
+/// A question that is asked again and again, with 8 s for an answer each time.
+fn insists() -> Arc<Script> {
+    let document = json!({ "name": "q", "steps": [
+        { "do": "say", "text": "Listen to this." },
+        { "do": "listen", "id": "ask", "ask": "Yes or no?", "intents": { "yes": "bye" }, "silence_ms_max": 8000,
+          "no_input": { "to": "ask" }, "no_match": { "to": "ask" }, "gone": "ask" },
+        { "do": "hang_up", "id": "bye" },
+    ] });
+    let sentences = [("Yes or no?", prompt(100)), ("Listen to this.", prompt(5_000))];
+    whole_script(&document, BTreeMap::new(), &sentences)
+}
+
+#[test]
+fn a_callee_who_gives_no_sign_is_hung_up() {
+    let (mut pair, attempt) = long_call(answers(), insists());
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert_eq!(ended.hung_up_by, Some(HungUpBy::Silence));
+    // The answer at 1 s, 100 s of speech to nobody, nine times a question of 2 s with 8 s of silence, and 3 s of the tenth.
+    let at = pair.at_ms(ended.stamps.ended).expect("an end");
+    let expected = 1_000 + 100_000 + 9 * 10_000 + 2_000 + 3_000;
+    assert!((expected - 100..expected + 1_000).contains(&at), "{at}");
+    assert_eq!(dialogue(&pair, attempt).counts.no_inputs, 9);
+}
+
+#[test]
+fn a_callee_who_gives_a_sign_now_and_then_is_not() {
+    let press = |code| Act::Key { code, down_ms: 100, end: true, duration: 800 };
+    let callee = answers()
+        .then(150_000, press(1))
+        .then(210_000, Act::Speak(SOUND))
+        .then(210_500, Act::Speak(SILENCE))
+        .then(260_000, press(2));
+    let (mut pair, attempt) = long_call(callee, insists());
+    pair.run(ms(300_000));
+    assert!(pair.record(attempt).ended.is_none());
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert_eq!(ended.hung_up_by, Some(HungUpBy::Silence));
 }

@@ -65,8 +65,8 @@ impl DialogueMetrics {
             }
         }
         let counts = &record.counts;
-        if counts.barge_ins > 0 {
-            self.barge_in.with_label_values(&none).observe(counts.barge_in_max.as_secs_f64());
+        for after in &record.barge_ins {
+            self.barge_in.with_label_values(&none).observe(after.as_secs_f64());
         }
         self.hold.with_label_values(&none).inc_by(counts.hold.as_secs_f64());
         for (kind, count) in [

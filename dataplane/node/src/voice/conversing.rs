@@ -139,10 +139,12 @@ impl Turn<'_> {
             Err(over) => return Ok(Some(ended(over))),
         };
         for _ in 0..TOOLS_A_TURN_MAX {
+            self.asks(Duration::from_millis(self.talk.answer_ms_max.into()));
             let calls = self.listen(config, talking, body).await?;
             if calls.is_empty() || self.conversation.is_over() {
                 return Ok(None);
             }
+            self.asks(LOOK_UPS_MAX);
             let (outcomes, ending) = self.work(calls).await;
             if ending.is_some() {
                 return Ok(ending);
@@ -156,6 +158,10 @@ impl Turn<'_> {
             };
         }
         Err(Fault { kind: "tool", why: "the model uses one tool after the other".to_owned() })
+    }
+
+    fn asks(&self, within: Duration) {
+        self.tell(Told::Asks { number: self.number, within });
     }
 
     /// Takes an answer as it comes, and speaks it. Gives what the model wants done after it.
@@ -191,6 +197,7 @@ impl Turn<'_> {
                 if self.conversation.is_over() {
                     continue;
                 }
+                self.asks(Duration::ZERO);
                 self.say_next(uttered, &text);
                 uttered.sentence(&text);
                 let spoken = self.speak(&text, uttered, &mut pieces).await;
