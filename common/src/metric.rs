@@ -114,7 +114,8 @@ metrics! {
     DP_TRANSFERS = "peal_dataplane_transfers_total", Counter, ["result"];
     /// Open sessions with a recogniser.
     DP_RECOGNISER_SESSIONS = "peal_dataplane_recogniser_sessions", Gauge, ["recogniser"];
-    /// Sessions with a recogniser that ended in a fault, were opened again, or were not begun because it is full or down.
+    /// What went wrong with recognisers, by kind: `refused` (not begun: full or down), `reconnected` (opened again), `connect`, `stalled`, `broken`,
+    /// `rubbish`, `refusal`, `flood`.
     DP_RECOGNISER_FAULTS = "peal_dataplane_recogniser_faults_total", Counter, ["recogniser", "kind"];
     /// From the end of speech to a recogniser's last word.
     DP_RECOGNISER_ANSWER = "peal_dataplane_recogniser_answer_seconds", Histogram(TURN_SECONDS), ["recogniser"];
@@ -124,11 +125,17 @@ metrics! {
     DP_UNDERSTANDING = "peal_dataplane_understanding_seconds", Histogram(THOUGHT_SECONDS), [];
     /// Answers about which a script had somebody asked, by whom: `server`, `model`; and with what result: `understood`, `no_match`, `failed`.
     DP_ANSWERS_ASKED = "peal_dataplane_answers_asked_total", Counter, ["by", "result"];
+    /// Audio of callees while their calls could listen. What recognisers were sent of it is less: speech alone, in answers.
+    DP_HEARD = "peal_dataplane_heard_seconds_total", Counter, [];
+    /// Audio sent to a recogniser.
+    DP_RECOGNISER_SENT = "peal_dataplane_recogniser_audio_sent_seconds_total", Counter, ["recogniser"];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
     /// Answers that a conversation did not get of a language model, by kind: `connect`, `slow`, `broken`, `status` (it answered with one that
     /// is no success), `rubbish`, `refusal`, `tool` (it was called wrongly) and `voice` (it could not be spoken).
     DP_MODEL_FAULTS = "peal_dataplane_model_faults_total", Counter, ["model", "kind"];
+    /// Tokens of conversations, questions and answers together: as the server counts them, else estimated.
+    DP_MODEL_TOKENS = "peal_dataplane_model_tokens_total", Counter, ["model"];
     /// Calls that a bot has.
     DP_BOT_SESSIONS = "peal_dataplane_bot_sessions", Gauge, ["bot"];
     /// Calls that a bot could not have, or no longer, by kind: `refused` (full or down), `connect`, `stalled`, `broken`, `rubbish`,

@@ -110,6 +110,8 @@ pub struct Run {
     silences: usize,
     misses: usize,
     typed_ahead: String,
+    /// Sentences that were not said since the last input, because keys were typed ahead.
+    unsaid: usize,
     /// What the callee said or pressed last, in words.
     answer: String,
     opted_out: bool,
@@ -140,6 +142,7 @@ impl Run {
             silences: 0,
             misses: 0,
             typed_ahead: String::new(),
+            unsaid: 0,
             answer: String::new(),
             opted_out: false,
             actions: VecDeque::new(),
@@ -153,6 +156,7 @@ impl Run {
 
     /// Takes what has happened. What does not fit the step, such as a late reply, changes nothing.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.unsaid = 0;
         match input {
             Input::Answered if matches!(self.state, State::NotStarted) => self.enter(now, Some(StepIndex(0))),
             Input::Answered => {}
@@ -296,7 +300,10 @@ impl Run {
         let node = &program.steps[usize::from(self.step.0)];
         match &node.op {
             Op::Speak { utterance, barge_in } => {
-                if barge_in.by_keys() && !self.typed_ahead.is_empty() {
+                // So many that they came round: nothing takes the keys, and the callee is to hear something.
+                let circles = self.unsaid > program.steps.len();
+                if barge_in.by_keys() && !self.typed_ahead.is_empty() && !circles {
+                    self.unsaid += 1;
                     return Some(node.next);
                 }
                 self.say(utterance);

@@ -491,3 +491,20 @@ fn music_that_does_not_end_leads_elsewhere() {
     assert_eq!(call.did.last().map(String::as_str), Some("end held"));
     assert_eq!(call.run.value("error"), "hold");
 }
+
+#[test]
+fn keys_that_nothing_takes_do_not_silence_what_circles() {
+    let mut call = Call::of(
+        "
+name: circle
+steps:
+- {do: say, id: again, text: Hello., barge_in: keys}
+- {do: branch, cases: [{when: {variable: digits, is: '9'}, to: bye}], next: again}
+- {do: hang_up, id: bye}
+",
+    );
+    assert_eq!(call.did(), "say Hello.");
+    call.hand(Input::Key(Digit::from_char('5').expect("a key")));
+    call.hand(Input::Spoken);
+    assert!(call.did().ends_with("say Hello."), "it is said again, and the call does not end");
+}

@@ -155,7 +155,7 @@ fn listens() -> Value {
     ])
 }
 
-fn recogniser_fails<F, Fut>(serve: F)
+fn recogniser_fails<F, Fut>(kind: &str, serve: F)
 where
     F: Fn(Socket) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send,
@@ -163,12 +163,12 @@ where
     let address = server(move |_, socket| serve(socket));
     let talk = talk(listens(), recogniser(address), SPEAKS);
     assert_eq!((talk.dialogue.disposition.as_str(), talk.dialogue.recogniser_errors), ("gone", 1));
-    assert_eq!(talk.faults.get("r: failed"), Some(&1), "{:?}", talk.faults);
+    assert_eq!(talk.faults.get(&format!("r: {kind}")), Some(&1), "{:?}", talk.faults);
 }
 
 #[test]
 fn a_recogniser_that_sends_rubbish() {
-    recogniser_fails(|mut socket| async move {
+    recogniser_fails("rubbish", |mut socket| async move {
         let _ = socket.send(Message::text("<html>Welcome!</html>")).await;
         drain(socket).await;
     });
@@ -176,19 +176,19 @@ fn a_recogniser_that_sends_rubbish() {
 
 #[test]
 fn a_recogniser_that_floods() {
-    recogniser_fails(|mut socket| async move {
+    recogniser_fails("flood", |mut socket| async move {
         while socket.send(Message::text(r#"{"partial":"a"}"#)).await.is_ok() {}
     });
 }
 
 #[test]
 fn a_recogniser_that_never_answers() {
-    recogniser_fails(drain);
+    recogniser_fails("stalled", drain);
 }
 
 #[test]
 fn a_recogniser_that_breaks_off_again_and_again() {
-    recogniser_fails(|mut socket| async move {
+    recogniser_fails("broken", |mut socket| async move {
         let _ = socket.next().await;
         drop(socket);
     });

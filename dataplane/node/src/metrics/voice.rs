@@ -92,8 +92,11 @@ pub(crate) struct VoiceMetrics {
     connect: HistogramVec,
     understanding: HistogramVec,
     asked: IntCounterVec,
+    heard: CounterVec,
+    sent: CounterVec,
     dropped: CounterVec,
     models: IntCounterVec,
+    tokens: IntCounterVec,
     bots: BotMetrics,
 }
 
@@ -115,8 +118,11 @@ impl VoiceMetrics {
             connect: register(registry, histograms(&metric::DP_RECOGNISER_CONNECT)),
             understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
             asked: register(registry, counters(&metric::DP_ANSWERS_ASKED)),
+            heard: register(registry, seconds(&metric::DP_HEARD)),
+            sent: register(registry, seconds(&metric::DP_RECOGNISER_SENT)),
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
             models: register(registry, counters(&metric::DP_MODEL_FAULTS)),
+            tokens: register(registry, counters(&metric::DP_MODEL_TOKENS)),
             bots: BotMetrics {
                 sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
                 faults: register(registry, counters(&metric::DP_BOT_FAULTS)),
@@ -157,8 +163,21 @@ impl VoiceMetrics {
         self.connect.with_label_values(&[recogniser]).observe(took.as_secs_f64());
     }
 
-    pub(crate) fn failed(&self, recogniser: &str) {
-        self.faults.with_label_values(&[recogniser, "failed"]).inc();
+    pub(crate) fn failed(&self, recogniser: &str, kind: &str) {
+        self.faults.with_label_values(&[recogniser, kind]).inc();
+    }
+
+    /// Audio of callees, and how much of it was sent to a recogniser.
+    pub(crate) fn audio_heard(&self, ms: u64) {
+        self.heard.with_label_values(&[] as &[&str]).inc_by(ms as f64 / 1_000.0);
+    }
+
+    pub(crate) fn audio_sent(&self, recogniser: &str, ms: u64) {
+        self.sent.with_label_values(&[recogniser]).inc_by(ms as f64 / 1_000.0);
+    }
+
+    pub(crate) fn tokens(&self, model: &str, tokens: u64) {
+        self.tokens.with_label_values(&[model]).inc_by(tokens);
     }
 
     pub(crate) fn reconnected(&self, recogniser: &str) {

@@ -48,13 +48,14 @@ pub struct RecogniserConfig {
     /// Most sessions at once; calls beyond take the script's way without a recogniser. Default 1,000.
     #[serde(default = "thousand")]
     pub sessions_max: usize,
-    /// The model, for protocols that name one. Default `gpt-4o-transcribe`, which `openai` needs; others take no notice.
-    #[serde(default = "transcriber")]
+    /// The model, for `openai`. Default `gpt-4o-transcribe`. Those of `deepgram` are named in `url`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
     /// Sent as `Authorization`, such as `Token …` or `Bearer …`. Default none.
     #[serde(default)]
     pub authorization: Secret,
-    /// What audio it gets: `linear16` (16 kHz), `linear8` (8 kHz) or `mulaw`. Default `linear16` for `vosk`, `mulaw` for others.
+    /// What audio it gets: `linear16` (16 kHz), `linear8` (8 kHz) or `mulaw`. Default `linear16` for `vosk`, which takes no `mulaw`, and `mulaw` for others;
+    /// `openai` takes nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<Audio>,
 }
@@ -223,6 +224,9 @@ impl VoiceConfig {
             if !(1..=100_000).contains(&recogniser.sessions_max) {
                 return refuse("voice.recognisers", format!("{name}: sessions_max must be 1 to 100000"));
             }
+            if let Some(what) = recogniser.useless() {
+                return refuse("voice.recognisers", format!("{name}: {what}"));
+            }
         }
         for (name, bot) in &self.bots {
             let url = bot.url();
@@ -281,6 +285,28 @@ impl VoiceConfig {
 }
 
 impl RecogniserConfig {
+    /// What is configured and would change nothing.
+    fn useless(&self) -> Option<&'static str> {
+        match (self.protocol, self.audio) {
+            (RecogniserProtocol::Vosk, Some(Audio::Mulaw)) => Some("audio: vosk takes linear16 and linear8"),
+            (RecogniserProtocol::Openai, Some(Audio::Linear8 | Audio::Linear16)) => {
+                Some("audio: openai takes mulaw")
+            }
+            (RecogniserProtocol::Vosk, _) if !self.model.is_empty() => {
+                Some("model: a vosk server has one model, which nobody chooses")
+            }
+            (RecogniserProtocol::Deepgram, _) if !self.model.is_empty() => {
+                Some("model: deepgram takes it in `url`, as …/listen?model=nova-3")
+            }
+            _ => None,
+        }
+    }
+
+    /// The model, where the protocol names one.
+    pub(crate) fn model(&self) -> &str {
+        if self.model.is_empty() { "gpt-4o-transcribe" } else { &self.model }
+    }
+
     pub(crate) fn audio(&self) -> AudioFormat {
         match (self.audio, self.protocol) {
             (Some(Audio::Mulaw), _) => AudioFormat::Mulaw,
@@ -324,9 +350,6 @@ fn half_a_second() -> u32 {
 }
 fn yes() -> bool {
     true
-}
-fn transcriber() -> String {
-    "gpt-4o-transcribe".to_owned()
 }
 fn one() -> String {
     "1".to_owned()

@@ -86,6 +86,7 @@ impl Talker {
             let conversation = &conversation;
             let turn = Turn { talker: &talker, talk: &talk, conversation, call, number, news, began };
             let mut talking = conversation.0.talking.lock().await;
+            let before = talking.as_ref().map_or(0, |talking| talking.dialogue.tokens());
             let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why }| {
                 tracing::warn!(%why, "a conversation with a model failed");
                 let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
@@ -95,6 +96,9 @@ impl Talker {
             if let Some(deed) = deed {
                 turn.tell(Told::Deed { number, deed });
             }
+            let tokens = talking.as_ref().map_or(0, |talking| talking.dialogue.tokens());
+            let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
+            talker.metrics.tokens(model, tokens.saturating_sub(if talk.begins { 0 } else { before }));
             turn.tell(Told::Silent { number });
         });
         task.abort_handle()

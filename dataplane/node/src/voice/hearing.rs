@@ -242,6 +242,7 @@ impl Recognisers {
         news: &mpsc::UnboundedSender<News>,
     ) -> Option<Told> {
         let codec = *ear.codec.insert(chunk.codec());
+        self.metrics.audio_heard(chunk.samples().len() as u64 / A_MS);
         let passed = ear.gate.hear(codec, chunk.position(), chunk.samples());
         let Some(question) = ear.question.as_ref().filter(|question| question.asked_at.is_none()) else {
             ear.ahead.keep(passed);
@@ -261,6 +262,7 @@ impl Recognisers {
         ear.turn.hear(codec, &piece.samples);
         let samples = piece.samples.len() as u64;
         ear.sent_samples += samples;
+        self.metrics.audio_sent(&self.all[recogniser].name, samples / A_MS);
         if let Some(question) = &mut ear.question {
             question.is_heard = true;
         }
@@ -358,7 +360,7 @@ impl Recognisers {
                 if let Err(gone) = &how {
                     tracing::warn!(recogniser = self.all[recogniser].name, %gone, "a recogniser's session failed");
                     self.all[recogniser].breaker.failed(Instant::now(), permit);
-                    self.metrics.failed(&self.all[recogniser].name);
+                    self.metrics.failed(&self.all[recogniser].name, gone.kind());
                 }
                 let question = ear.question.as_ref()?;
                 match (&how, question.asked_at) {
@@ -396,7 +398,7 @@ impl Recognisers {
         ear.question = None;
         if let Some(session) = &ear.session {
             self.all[session.recogniser].breaker.failed(now, session.permit);
-            self.metrics.failed(&self.all[session.recogniser].name);
+            self.metrics.failed(&self.all[session.recogniser].name, "stalled");
         }
         ear.end_session();
         Some(Told::Deaf { number })
@@ -503,7 +505,7 @@ pub(super) fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) ->
     if !config.authorization.0.is_empty() {
         headers.push(("authorization".to_owned(), config.authorization.0.clone()));
     }
-    let (protocol, model) = (config.protocol, config.model.clone());
+    let (protocol, model) = (config.protocol, config.model().to_owned());
     let protocol = move || machine(protocol, format, &model);
     Target { url, headers, protocol: Box::new(protocol) }
 }

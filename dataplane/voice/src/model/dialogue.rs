@@ -20,7 +20,7 @@ pub struct Rules {
     pub system: String,
     /// What it may do.
     pub tools: Vec<Tool>,
-    /// Words that it must not say, in lower case; a sentence with one of them is left unsaid and ends the conversation.
+    /// Words that it must not say, whole ones, in lower case; a sentence with one of them is left unsaid and ends the conversation.
     pub forbidden: Vec<String>,
     /// How long it may go on.
     pub limits: Limits,
@@ -339,7 +339,7 @@ impl Dialogue {
 
     fn say(&mut self, answer: &mut Answer, sentence: &str, said: &mut Vec<Said>) {
         let lower = sentence.to_lowercase();
-        if self.rules.forbidden.iter().any(|word| lower.contains(word.as_str())) {
+        if self.rules.forbidden.iter().any(|word| text::has_word(&lower, word)) {
             (self.was_forbidden, answer.is_cut) = (true, true);
         }
         answer.words += text::words(sentence);

@@ -61,9 +61,33 @@ pub(super) fn stands_alone(sign: char) -> bool {
         | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
+/// Whether a word of the text, in lower case, begins with `word`: `loan` is in `loans`, and `ass` not in `class`. Scripts that part no words, and
+/// those whose words take endings before and behind, have it wherever it stands.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    let is_spaced = |sign: char| sign.is_alphanumeric() && sign < '\u{590}';
+    let begins = word.chars().next().is_some_and(is_spaced);
+    text.match_indices(word).any(|(at, _)| !begins || !text[..at].chars().next_back().is_some_and(is_spaced))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_found_where_it_begins() {
+        for (text, word, found) in [
+            ("we guarantee it", "guarantee", true),
+            ("guaranteed!", "guarantee", true),
+            ("a class act", "ass", false),
+            ("the class is an ass.", "ass", true),
+            ("no kredit, über-ass", "ass", true),
+            ("我们保证收益", "保证", true),
+            ("ราคาถูก", "ถูก", true),
+            ("самогон", "гон", false),
+        ] {
+            assert_eq!(has_word(text, word), found, "{word} in {text}");
+        }
+    }
 
     #[test]
     fn words_of_all_scripts_count() {
