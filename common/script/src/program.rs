@@ -2,7 +2,7 @@
 //! an end.
 
 mod callee;
-mod compile;
+pub(crate) mod compile;
 mod graph;
 mod inquiry;
 mod vocabulary;

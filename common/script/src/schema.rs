@@ -9,15 +9,18 @@ use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ObjectBuilder, OneOfBuilder, RefOr, Schema,
+        ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema,
         schema::{AdditionalProperties, Type},
     },
 };
 
+use common::PromptId;
+
 use crate::document::{
     BargeIn, Bot, Branch, Collect, Converse, Document, HangUp, Http, LeaveMessage, Listen, Menu, OptOut,
-    Play, Record, Say, Set, Step, Transfer, Wait, Webhook,
+    Play, Record, Say, Set, Speech, Step, Transfer, Wait, Webhook,
 };
+use crate::program::compile::SENTENCE_MAX;
 
 /// The JSON Schema by which editors and other programs judge a script. What only [`Program::new`](crate::Program::new) can
 /// know, such as whether every step can be reached, is not in it.
@@ -138,6 +141,39 @@ impl PartialSchema for BargeIn {
             .item(ObjectBuilder::new().schema_type(Type::Boolean))
             .item(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)));
         RefOr::T(Schema::OneOf(either.build()))
+    }
+}
+
+impl PartialSchema for Speech {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A template."))
+            .min_length(Some(1))
+            .max_length(Some(SENTENCE_MAX));
+        let prompt = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("prompt", Ref::from_schema_name(PromptId::name()))
+            .required("prompt")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let either = OneOfBuilder::new()
+            .description(Some(
+                "What a step says before it waits for an answer: a sentence, or a recorded prompt.",
+            ))
+            .item(text)
+            .item(prompt);
+        RefOr::T(Schema::OneOf(either.build()))
+    }
+}
+
+impl ToSchema for Speech {
+    fn name() -> Cow<'static, str> {
+        "Speech".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PromptId::name().into_owned(), PromptId::schema()));
+        PromptId::schemas(schemas);
     }
 }
 

@@ -71,3 +71,15 @@ fn every_number_has_the_same_limits_and_default() {
         }
     }
 }
+
+#[test]
+fn what_is_asked_has_the_same_limit() {
+    let speech = &peal_script::json_schema()["$defs"]["Speech"]["oneOf"][0];
+    let limit = speech["maxLength"].as_u64().expect("a limit") as usize;
+    let refused = |length: usize| {
+        let ask = json!({ "do": "listen", "ask": "x".repeat(length) });
+        let faults = Program::new(&read(&ask)).err().unwrap_or_default();
+        faults.iter().any(|fault| fault.field == "ask")
+    };
+    assert_eq!([limit, limit + 1, 0].map(refused), [false, true, true]);
+}

@@ -101,7 +101,10 @@ pub(crate) struct Call {
     answered_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
-    /// When the callee was first heard to speak after the answer; absent when it was not.
+    /// When the first packet of something that the script says left; absent when it said nothing.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_audio_at: Option<Timestamp>,
+    /// When the first packet with the callee's voice came after the answer; absent when none did.
     #[schema(value_type = Option<String>, format = DateTime)]
     first_speech_at: Option<Timestamp>,
     /// From the answer to the end, or until now; absent when it was not answered.
@@ -193,6 +196,7 @@ impl Call {
             ringing_at: stamp(facts.ringing_at, attempt.ringing_at),
             answered_at: answered.map(timestamp),
             ended_at: ended.map(timestamp),
+            first_audio_at: facts.first_audio_at.map(timestamp),
             first_speech_at: facts.first_speech_at.map(timestamp),
             talk_ms: talked,
             hung_up_by: facts.hung_up_by.clone(),

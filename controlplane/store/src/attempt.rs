@@ -149,10 +149,10 @@ pub struct EndFacts {
     /// When it was over.
     #[serde(skip_serializing_if = "is_default")]
     pub ended_at: Option<UnixMicros>,
-    /// When the first RTP packet of the callee came after the answer.
+    /// When the first packet of something that the script says left.
     #[serde(skip_serializing_if = "is_default")]
     pub first_audio_at: Option<UnixMicros>,
-    /// When the callee was first heard to speak after the answer.
+    /// When the first packet with the callee's voice came after the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub first_speech_at: Option<UnixMicros>,
     /// `callee`, `script`, `max_length`, `operator`, `media_timeout`; empty before the answer.

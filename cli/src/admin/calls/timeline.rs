@@ -39,6 +39,10 @@ pub(super) fn draw(call: &Value) -> String {
         scale.end,
         &end_of(call, scale.end.saturating_sub(answered)),
     );
+    if let Some(first_audio) = at(call, "first_audio_at") {
+        let after = first_audio.saturating_sub(answered);
+        let _ = writeln!(picture, "{:1$}heard us after {after} ms", "", 22 + CELLS as usize);
+    }
     let turns = call["dialogue"]["turns"].as_array();
     for turn in turns.into_iter().flatten() {
         let ms = |name: &str| answered + turn[name].as_u64().unwrap_or(0);
@@ -101,7 +105,11 @@ fn words(turn: &Value) -> String {
     let mood = |field: &str| turn["prosody"][field].as_f64();
     if let (Some(arousal), Some(valence), Some(sure)) = (mood("arousal"), mood("valence"), mood("confidence"))
     {
-        let _ = write!(words, " (arousal {arousal:+.1}, valence {valence:+.1}, confidence {sure:.1})");
+        // Of the second a third as sure.
+        let _ = write!(
+            words,
+            " (arousal {arousal:+.1}, confidence {sure:.1}; valence {valence:+.1}, a weak guess)"
+        );
     }
     words
 }
@@ -198,6 +206,7 @@ mod tests {
             "invited_at": "2026-11-23T09:00:00Z",
             "ringing_at": "2026-11-23T09:00:00.4Z",
             "answered_at": "2026-11-23T09:00:05Z",
+            "first_audio_at": "2026-11-23T09:00:05.023Z",
             "ended_at": "2026-11-23T09:00:20Z",
             "hung_up_by": "script",
             "disposition": "happy",

@@ -109,7 +109,6 @@ pub struct Say {
 
 /// What a step says before it waits for an answer: a sentence, or a recorded prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Speech {
     /// A template, at most 2,000 characters.

@@ -20,7 +20,8 @@ pub(crate) const BUILT_IN: [&str; 4] = ["intent", "said", "digits", "error"];
 const CONTACT: &str = "contact.";
 
 const STEPS_MAX: usize = 500;
-const SENTENCE_MAX: usize = 2_000;
+/// Characters of what is said at once.
+pub(crate) const SENTENCE_MAX: usize = 2_000;
 const URL_MAX: usize = 2_000;
 const BODY_MAX: usize = 20_000;
 

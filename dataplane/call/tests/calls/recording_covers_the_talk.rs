@@ -1,7 +1,11 @@
 //! A recording: Open, blocks in order, Close, and as long as the talk.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use common::Outcome;
-use media::BlockPool;
+use media::{BlockPool, Codec, Prompt};
+use serde_json::json;
 
 use crate::common::*;
 
@@ -49,4 +53,50 @@ fn a_lack_of_buffers_costs_audio_but_never_the_call() {
     assert!(first.end().recorded && first.lost > 0, "no second buffer to go on with");
     assert!(!second.end().recorded, "not even a first one");
     assert_eq!(scarce.in_use(), 0);
+}
+
+/// A second of one level, in A-law.
+fn level(level: u8) -> Arc<Prompt> {
+    Prompt::from_pcm(&[Codec::Pcma.decode(level); 8_000], 8_000).expect("audio")
+}
+
+#[test]
+fn nothing_is_kept_that_nobody_agreed_to() {
+    let document = json!({ "name": "r", "steps": [
+        { "do": "say", "text": "May we record this?" },
+        { "do": "record", "on": true },
+        { "do": "say", "text": "Thank you." },
+        { "do": "record", "on": false },
+        { "do": "say", "text": "The number of your card, please." },
+        { "do": "record", "on": true },
+        { "do": "say", "text": "Good bye." },
+        { "do": "hang_up" },
+    ] });
+    let ours = [0x11, 0x22, 0x33, 0x44].map(|sign| sign ^ 0xD5);
+    let theirs = [0x15, 0x25, 0x35, 0x45].map(|sign| sign ^ 0xD5);
+    let texts = ["May we record this?", "Thank you.", "The number of your card, please.", "Good bye."];
+    let sentences: Vec<_> = texts.into_iter().zip(ours.map(level)).collect();
+    let mut pair = Pair::new();
+    // What they say changes before a recording begins, and after it ends.
+    let callee = Callee::rings()
+        .then(1_000, Act::Reply(200, "", Body::Answer))
+        .then(1_000, Act::Speak(theirs[0]))
+        .then(1_950, Act::Speak(theirs[1]))
+        .then(3_060, Act::Speak(theirs[2]))
+        .then(3_940, Act::Speak(theirs[3]));
+    pair.callees([callee]);
+    let mut order = pair.order();
+    order.script = whole_script(&document, BTreeMap::new(), &sentences);
+    let attempt = pair.place(order);
+    pair.run_until_idle();
+    let record = pair.record(attempt);
+    assert!(record.end().recorded && record.recording == "closed");
+    for (side, levels) in [(&record.left, ours), (&record.right, theirs)] {
+        let kept = levels.map(|level| side.iter().filter(|byte| **byte == level).count());
+        assert_eq!((kept[0], kept[2]), (0, 0), "{kept:?}");
+        assert!(kept[1] > 7_000 && kept[3] > 7_000, "{kept:?}");
+        let between = side.iter().rposition(|byte| *byte == levels[1]).expect("the first part");
+        let gap = side[between..].iter().position(|byte| *byte == levels[3]).expect("the second part");
+        assert!((7_000..9_000).contains(&gap), "a second of silence stands between: {gap}");
+    }
 }
