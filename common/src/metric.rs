@@ -129,6 +129,8 @@ metrics! {
     DP_HEARD = "peal_dataplane_heard_seconds_total", Counter, [];
     /// Audio sent to a recogniser.
     DP_RECOGNISER_SENT = "peal_dataplane_recogniser_audio_sent_seconds_total", Counter, ["recogniser"];
+    /// What calls wanted of the voice thread and it had no room for. Each call's own deadline makes up for it: it goes on as if nobody had answered.
+    DP_WISHES_LOST = "peal_dataplane_voice_wishes_lost_total", Counter, [];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
     /// Answers that a conversation did not get of a language model, by kind: `connect`, `slow`, `broken`, `status` (it answered with one that

@@ -197,8 +197,9 @@ impl Shell {
         let Err(command) = voice.command(command) else { return };
         tracing::warn!("the voice thread does not keep up");
         if is_end {
-            self.voice_ends.push_back(command);
+            return self.voice_ends.push_back(command);
         }
+        self.sources.metrics.voice().wish_lost();
     }
 
     fn record(&mut self, attempt: AttemptId, job: RecordingJob) {

@@ -92,6 +92,7 @@ pub(crate) struct VoiceMetrics {
     connect: HistogramVec,
     understanding: HistogramVec,
     asked: IntCounterVec,
+    wishes_lost: IntCounterVec,
     heard: CounterVec,
     sent: CounterVec,
     dropped: CounterVec,
@@ -118,6 +119,7 @@ impl VoiceMetrics {
             connect: register(registry, histograms(&metric::DP_RECOGNISER_CONNECT)),
             understanding: register(registry, histograms(&metric::DP_UNDERSTANDING)),
             asked: register(registry, counters(&metric::DP_ANSWERS_ASKED)),
+            wishes_lost: register(registry, counters(&metric::DP_WISHES_LOST)),
             heard: register(registry, seconds(&metric::DP_HEARD)),
             sent: register(registry, seconds(&metric::DP_RECOGNISER_SENT)),
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
@@ -165,6 +167,10 @@ impl VoiceMetrics {
 
     pub(crate) fn failed(&self, recogniser: &str, kind: &str) {
         self.faults.with_label_values(&[recogniser, kind]).inc();
+    }
+
+    pub(crate) fn wish_lost(&self) {
+        self.wishes_lost.with_label_values(&[] as &[&str]).inc();
     }
 
     /// Audio of callees, and how much of it was sent to a recogniser.
