@@ -305,14 +305,18 @@ impl Program {
             .iter()
             .find(|(name, ..)| name == OPT_OUT)
             .filter(|_| understanding::opts_out(text));
-        let meant = || listen.vocabulary.grammar.understand(text).map(|meant| &listen.intents[meant.intent]);
-        heard.intent = opts_out.or_else(meant).map(|(name, ..)| name.clone());
+        let meant = listen.vocabulary.grammar.understand(text).filter(|_| opts_out.is_none());
+        let intent = opts_out.or_else(|| meant.map(|meant| &listen.intents[meant.intent]));
+        heard.intent = intent.map(|(name, ..)| name.clone());
         heard.value = match listen.expect {
             None => None,
             Some(Expect::Number) => understanding::number(text).map(|number| number.to_string()),
             Some(Expect::Digits) => Some(understanding::digits(text)).filter(|digits| !digits.is_empty()),
             Some(Expect::Date) => understanding::date(text, today).map(|date| date.to_string()),
         };
+        if heard.value.is_none() {
+            heard.value = meant.and_then(|meant| listen.vocabulary.name(&meant)).map(str::to_owned);
+        }
         heard
     }
 

@@ -508,3 +508,36 @@ steps:
     call.hand(Input::Spoken);
     assert!(call.did().ends_with("say Hello."), "it is said again, and the call does not end");
 }
+
+#[test]
+fn names_of_things_are_values() {
+    let yaml = "
+name: shop
+intents:
+  buy: {names: {iPhone 15: [苹果十五, fifteen], Pixel 8: []}, phrases: [i want to buy]}
+steps:
+- {do: listen, ask: Which?, intents: {buy: sold, no: bye}, save: product}
+- {do: hang_up, id: sold, disposition: sold}
+- {do: hang_up, id: bye, disposition: no}
+";
+    let program = Program::new(&peal_script::read(yaml).expect("YAML")).expect("a script");
+    let today = jiff::civil::date(2026, 11, 23);
+    for (said, intent, value) in [
+        ("an iphone 15, please", Some("buy"), Some("iPhone 15")),
+        ("我要苹果十五", Some("buy"), Some("iPhone 15")),
+        ("the PIXEL 8", Some("buy"), Some("Pixel 8")),
+        ("i want to buy", Some("buy"), None),
+        ("no", Some("no"), None),
+        ("what?", None, None),
+    ] {
+        let heard = program.understand(peal_script::StepIndex(0), said, today);
+        assert_eq!((heard.intent.as_deref(), heard.value.as_deref()), (intent, value), "{said}");
+    }
+    assert!(program.expected_phrases(peal_script::StepIndex(0)).contains(&"苹果十五".to_owned()));
+    let mut call = Call::of(yaml);
+    call.hand(Input::Spoken);
+    let value = Some("Pixel 8".to_owned());
+    call.hand(Input::Heard(Heard { text: "the pixel 8".into(), intent: Some("buy".into()), value }));
+    assert!(call.did().ends_with("end sold"));
+    assert_eq!(call.run.value("product"), "Pixel 8");
+}

@@ -33,6 +33,8 @@ impl Intent {
 pub struct Meant {
     /// Which intent, by its place in the grammar.
     pub intent: usize,
+    /// By which of the intent's phrases, by its place among them; `None` where a pattern said so.
+    pub phrase: Option<usize>,
     /// The share of the sentence that says so, 0 to 1: letters of the phrase among all letters.
     pub share: f32,
 }
@@ -130,6 +132,8 @@ pub struct Grammar {
 #[derive(Clone, Copy, Debug)]
 struct Phrase {
     intent: usize,
+    /// Its place among those of the intent.
+    place: usize,
     /// Words, and Chinese characters.
     length: usize,
     kind: Kind,
@@ -165,16 +169,16 @@ impl Grammar {
         let (mut texts, mut phrases, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
         for (index, intent) in intents.iter().map(Borrow::borrow).enumerate() {
             let has_exceptions = !intent.except.is_empty();
-            for text in &intent.phrases {
+            for (place, text) in intent.phrases.iter().enumerate() {
                 let kind = match () {
                     () if opt_out::is_phrase(text) => Kind::OptsOut,
                     () if has_exceptions && text.chars().count() == 1 => Kind::MeansAtEnds,
                     () => Kind::Means,
                 };
-                phrases.push(Phrase { intent: index, length: length(text), kind });
+                phrases.push(Phrase { intent: index, place, length: length(text), kind });
             }
-            for text in &intent.except {
-                phrases.push(Phrase { intent: index, length: length(text), kind: Kind::Except });
+            for (place, text) in intent.except.iter().enumerate() {
+                phrases.push(Phrase { intent: index, place, length: length(text), kind: Kind::Except });
             }
             texts.extend(intent.phrases.iter().chain(&intent.except));
             patterns.extend(intent.patterns.clone().map(|set| (index, set)));
@@ -208,10 +212,11 @@ impl Grammar {
         if let Some(best) = best {
             let letters = |text: &str| text.chars().filter(|sign| *sign != ' ').count();
             let share = letters(&said.text[best.range.clone()]) as f32 / letters(&said.text).max(1) as f32;
-            return Some(Meant { intent: best.phrase.intent, share });
+            let Phrase { intent, place, .. } = best.phrase;
+            return Some(Meant { intent, phrase: Some(place), share });
         }
         let (intent, _) = self.patterns.iter().find(|(_, set)| set.is_match(&said.text))?;
-        Some(Meant { intent: *intent, share: 1.0 })
+        Some(Meant { intent: *intent, phrase: None, share: 1.0 })
     }
 
     fn found(&self, said: &Plain, hit: aho_corasick::Match) -> Found {

@@ -36,7 +36,7 @@ pub struct Turn {
     pub text: String,
     /// What the callee meant; empty when it was not understood.
     pub intent: String,
-    /// The value that was asked for. Personal data.
+    /// The callee's: the value that was asked for. Ours: what a model noted, as `field=value`. Personal data.
     pub value: String,
     /// Ours: the callee spoke, or pressed a key, before it was over.
     pub interrupted: bool,

@@ -305,6 +305,9 @@ impl Dialogue {
         if deed == ModelDeed::Failed {
             self.record.counts.server_errors += 1;
         }
+        if let ModelDeed::Field(field, value) = &deed {
+            self.record.is_noted(field, value);
+        }
         self.hand(now, Input::Deed(deed));
     }
 

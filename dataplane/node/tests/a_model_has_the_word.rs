@@ -140,6 +140,7 @@ fn a_model_that_streams_nothing_is_heard() {
     assert_eq!((talk.dialogue.disposition.as_str(), talk.opt_outs.len()), ("sold", 0));
     let said: Vec<_> = talk.dialogue.turns.iter().map(|turn| turn.text.as_str()).collect();
     assert_eq!(said, ["a small one", "A small box it shall be.", "Size: small."]);
+    assert_eq!(talk.dialogue.turns[1].value, "size=small");
     assert_eq!(asked.lock().expect("nobody panics").len(), 2);
 }
 

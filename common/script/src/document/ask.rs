@@ -31,6 +31,10 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub phrases: Vec<String>,
+    /// Names of things, such as products, each with other words for it. Whoever says one means the intent, and the name is the answer's value. With the
+    /// phrases at most 1,000.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Vec<String>>,
     /// Regular expressions over what was said in lower case, without punctuation, with a space at either end. At most 50, and compiled
     /// no more than 1 MiB; those of all intents together no more than 8 MiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use understanding::{Grammar, Intent, PATTERN_BYTES_MAX, Ready};
+use understanding::{Grammar, Intent, Meant, PATTERN_BYTES_MAX, Ready};
 
 use crate::document;
 
@@ -20,10 +20,29 @@ const PATTERNS_BYTES_MAX: usize = 8 << 20;
 pub(crate) struct Vocabulary {
     /// Of the intents, in their order.
     pub(crate) grammar: Grammar,
+    /// Of the intents, in their order.
+    names: Box<[Arc<Names>]>,
     /// What a recogniser is told to listen for. None where answers have other words too, since some recognisers hear nothing else.
     pub(crate) phrases: Box<[String]>,
     /// How many of the phrases, from the first, are the script's own or of the step's language.
     pub(crate) likely_phrases: usize,
+}
+
+impl Vocabulary {
+    /// The name that was said, where what was meant is one of an intent's names.
+    pub(crate) fn name(&self, meant: &Meant) -> Option<&str> {
+        let Names { first, all } = &*self.names[meant.intent];
+        all.get(meant.phrase?.checked_sub(*first)?).map(String::as_str)
+    }
+}
+
+/// Which phrases of an intent are names.
+#[derive(Debug, Default)]
+struct Names {
+    /// The place of the first; the others follow.
+    first: usize,
+    /// Of each, the name that it is another word for, or is.
+    all: Vec<String>,
 }
 
 /// What a step asks for.
@@ -46,11 +65,14 @@ pub(super) enum Others {
     Anything,
 }
 
+/// An intent that was read.
+type Known = (Arc<Ready>, Arc<Names>);
+
 /// Makes vocabularies, each once.
 pub(super) struct Vocabularies<'a> {
     intents: &'a BTreeMap<String, document::Intent>,
     /// `None`: it was told what is wrong with it.
-    ready: HashMap<String, Option<Arc<Ready>>>,
+    ready: HashMap<String, Option<Known>>,
     made: HashMap<Wanted, Arc<Vocabulary>>,
     pattern_bytes_max: usize,
     phrases: usize,
@@ -84,32 +106,39 @@ impl<'a> Vocabularies<'a> {
             );
             return Err(vec![("intents".to_owned(), problem)]);
         }
+        let (ready, names): (Vec<_>, Vec<_>) = ready.into_iter().unzip();
         let grammar = Grammar::of(&ready).map_err(|error| vec![("intents".to_owned(), error.to_string())])?;
-        let vocabulary = Vocabulary { grammar, phrases: phrases.0.into(), likely_phrases: phrases.1 };
+        let (phrases, likely_phrases) = (phrases.0.into(), phrases.1);
+        let vocabulary = Vocabulary { grammar, names: names.into(), phrases, likely_phrases };
         let vocabulary = Arc::new(vocabulary);
         self.made.insert(wanted, vocabulary.clone());
         Ok(vocabulary)
     }
 
-    fn ready(&mut self, name: &str, wrong: &mut Vec<(String, String)>) -> Option<Arc<Ready>> {
+    fn ready(&mut self, name: &str, wrong: &mut Vec<(String, String)>) -> Option<Known> {
         if let Some(ready) = self.ready.get(name) {
             return ready.clone();
         }
         let mut intent = Intent::built_in(name).unwrap_or_default();
+        let mut names = Names { first: intent.phrases.len(), ..Names::default() };
         if let Some(own) = self.intents.get(name) {
+            for (name, others) in &own.names {
+                intent.phrases.extend([name].into_iter().chain(others).cloned());
+                names.all.resize(intent.phrases.len() - names.first, name.clone());
+            }
             intent.phrases.extend(own.phrases.iter().cloned());
             intent.patterns.extend(own.patterns.iter().cloned());
         }
         let ready = intent.ready(self.pattern_bytes_max);
         let ready = ready.map_err(|error| wrong.push((format!("intents.{name}"), error.to_string())));
-        let ready = ready.ok().map(Arc::new);
+        let ready = ready.ok().map(|ready| (Arc::new(ready), Arc::new(names)));
         self.ready.insert(name.to_owned(), ready.clone());
         ready
     }
 
     fn count(&self, name: &str) -> usize {
         let built_in = Intent::built_in(name).map_or(0, |intent| intent.phrases.len());
-        built_in + self.intents.get(name).map_or(0, |own| own.phrases.len())
+        built_in + self.intents.get(name).map_or(0, |own| said_for(own).count())
     }
 
     /// Each phrase once: the script's own, those that everybody knows in the step's language, and the others; and how many the first two
@@ -119,7 +148,7 @@ impl<'a> Vocabularies<'a> {
             return (Vec::new(), 0);
         }
         let own = wanted.intents.iter().filter_map(|name| self.intents.get(name));
-        let own = own.flat_map(|own| own.phrases.iter().cloned());
+        let own = own.flat_map(|own| said_for(own).cloned());
         let names = wanted.intents.iter().map(String::as_str).chain(["opt_out"]);
         let mut built_in: Vec<_> =
             names.filter_map(Intent::built_in).flat_map(|intent| intent.phrases).collect();
@@ -140,4 +169,10 @@ impl<'a> Vocabularies<'a> {
         phrases.extend(far.into_iter().filter(|phrase| known.insert(phrase.clone())));
         (phrases, likely)
     }
+}
+
+/// The script's phrases and names for an intent.
+pub(super) fn said_for(own: &document::Intent) -> impl Iterator<Item = &String> {
+    let names = own.names.iter().flat_map(|(name, others)| [name].into_iter().chain(others));
+    own.phrases.iter().chain(names)
 }

@@ -51,7 +51,7 @@ struct Turn {
     text: String,
     /// The callee's: what was meant; empty when it was not understood.
     intent: String,
-    /// The callee's: the value that was asked for, masked as `text` is.
+    /// The callee's: the value that was asked for. Ours: what a model noted, as `field=value`. Masked as `text` is.
     value: String,
     /// Ours: the callee spoke, or pressed a key, before it was over.
     interrupted: bool,

@@ -83,7 +83,7 @@ pub struct Turn {
     pub text: String,
     /// What the callee meant.
     pub intent: String,
-    /// The value that was asked for.
+    /// The callee's: the value that was asked for. Ours: what a model noted, as `field=value`.
     pub value: String,
     /// Ours: it was not said to its end.
     pub interrupted: bool,
@@ -169,6 +169,15 @@ impl Recorder {
                 append(&mut turn.text, " ", &mut self.kept);
             }
             append(&mut turn.text, text, &mut self.kept);
+        }
+    }
+
+    /// A model notes something in its turn.
+    pub(super) fn is_noted(&mut self, field: &str, value: &str) {
+        let turn = self.ours.as_ref().and_then(|ours| ours.turn);
+        if let Some(turn) = turn.map(|turn| &mut self.record.turns[turn]) {
+            let apart = if turn.value.is_empty() { "" } else { "; " };
+            append(&mut turn.value, &format!("{apart}{field}={value}"), &mut self.kept);
         }
     }
 

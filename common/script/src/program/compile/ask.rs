@@ -6,7 +6,7 @@ use common::digits::Digit;
 
 use super::{Compiler, URL_MAX, ms};
 use crate::document::{self, Expect};
-use crate::program::vocabulary::{Others, Vocabulary, Wanted};
+use crate::program::vocabulary::{Others, Vocabulary, Wanted, said_for};
 use crate::program::{Collect, Listen, Menu, Oracle, Target, Understand};
 
 /// Phrases of an intent that a model is told as examples.
@@ -120,7 +120,7 @@ impl Compiler<'_> {
             if let Some(description) = own.and_then(|own| own.description.as_ref()) {
                 self.faults.text(&format!("intents.{name}.description"), description, 500);
             }
-            let phrases = own.map_or(&[][..], |own| &own.phrases).iter().take(EXAMPLES_MAX).cloned();
+            let phrases = own.into_iter().flat_map(said_for).take(EXAMPLES_MAX).cloned();
             descriptions.push((own.and_then(|own| own.description.clone()), phrases.collect()));
         }
         Some(Understand {
