@@ -38,8 +38,10 @@ fn calls_hear_understand_and_answer() {
     let summary = std::fs::read(Path::new(folder).join("summary.json")).expect("the summary");
     let summary: Value = serde_json::from_slice(&summary).expect("JSON");
     assert_eq!((&summary["calls"], &summary["with_transcript"]), (&15.into(), &15.into()), "{summary}");
-    assert!(summary["opt_outs_suppressed"].as_u64() >= Some(1), "{summary}");
-    for name in ["first_audio_ms_p95", "turn_own_ms_p95"] {
+    assert!(summary["intent_right"].as_u64() >= Some(8), "{summary}");
+    let [said_so, suppressed] = ["opt_outs_said", "opt_outs_suppressed"].map(|name| summary[name].as_u64());
+    assert!(said_so >= suppressed && suppressed >= Some(1), "{summary}");
+    for name in ["first_audio_ms_p95", "turn_own_ms_p95", "barge_in_ms_p95"] {
         assert!(summary[name].is_number(), "{name}: {summary}");
     }
     assert!(said(&run).contains("peal calls show"), "{}", said(&run));
