@@ -136,6 +136,9 @@ metrics! {
     /// Answers that a conversation did not get of a language model, by kind: `connect`, `slow`, `broken`, `status` (it answered with one that
     /// is no success), `rubbish`, `refusal`, `tool` (it was called wrongly) and `voice` (it could not be spoken).
     DP_MODEL_FAULTS = "peal_dataplane_model_faults_total", Counter, ["model", "kind"];
+    /// Requests of scripts that came to nothing, by step (`http`, `webhook`) and kind: `url`, `forbidden` (an address that scripts must not reach),
+    /// `connect`, `slow`, `status`, `rubbish` (no JSON), `too_long`, and `script` for a webhook's answer that is none.
+    DP_SERVER_FAULTS = "peal_dataplane_server_faults_total", Counter, ["by", "kind"];
     /// Tokens of conversations, questions and answers together: as the server counts them, else estimated.
     DP_MODEL_TOKENS = "peal_dataplane_model_tokens_total", Counter, ["model"];
     /// Calls that a bot has.

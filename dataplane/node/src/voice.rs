@@ -121,7 +121,7 @@ impl Voice {
         let speaker = Speaker::open(config, data)?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
         let models = Models::new(config);
-        let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone());
+        let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone(), around.metrics.clone());
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let free = FreeSessions::default();
         let hub = Hub::new(config, around, speaker, fetcher, asker, models, free.clone());

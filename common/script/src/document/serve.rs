@@ -71,7 +71,7 @@ pub struct Webhook {
     #[serde(default = "two_seconds")]
     #[cfg_attr(feature = "openapi", schema(minimum = 100, maximum = 10000, default = 2000))]
     pub timeout_ms: u32,
-    /// Further tries: 0 to 3. Each carries the same event number, by which the server knows it.
+    /// Further tries: 0 to 3. Each carries the same `id` of the event, by which the server knows it.
     #[serde(default = "one")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 3, default = 1))]
     pub retries: u32,

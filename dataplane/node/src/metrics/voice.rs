@@ -98,6 +98,7 @@ pub(crate) struct VoiceMetrics {
     dropped: CounterVec,
     models: IntCounterVec,
     tokens: IntCounterVec,
+    servers: IntCounterVec,
     bots: BotMetrics,
 }
 
@@ -125,6 +126,7 @@ impl VoiceMetrics {
             dropped: register(registry, seconds(&metric::DP_RECOGNISER_DROPPED)),
             models: register(registry, counters(&metric::DP_MODEL_FAULTS)),
             tokens: register(registry, counters(&metric::DP_MODEL_TOKENS)),
+            servers: register(registry, counters(&metric::DP_SERVER_FAULTS)),
             bots: BotMetrics {
                 sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
                 faults: register(registry, counters(&metric::DP_BOT_FAULTS)),
@@ -134,9 +136,9 @@ impl VoiceMetrics {
         }
     }
 
-    /// What went wrong with recognisers, bots and models, by name and kind.
+    /// What went wrong with recognisers, bots, models and servers, by name and kind.
     pub(crate) fn all_faults(&self) -> BTreeMap<String, u64> {
-        let hooks = [&self.faults, &self.bots.faults, &self.models];
+        let hooks = [&self.faults, &self.bots.faults, &self.models, &self.servers];
         let families = hooks.into_iter().flat_map(|hook| hook.collect());
         let mut faults = BTreeMap::new();
         for family in families {
@@ -145,7 +147,7 @@ impl VoiceMetrics {
                     let label = metric.get_label().iter().find(|label| label.name() == name);
                     label.map_or("", |label| label.value())
                 };
-                let hook = [label("recogniser"), label("bot"), label("model")].concat();
+                let hook = [label("recogniser"), label("bot"), label("model"), label("by")].concat();
                 *faults.entry(format!("{hook}: {}", label("kind"))).or_default() +=
                     metric.get_counter().get_value() as u64;
             }
@@ -167,6 +169,10 @@ impl VoiceMetrics {
 
     pub(crate) fn failed(&self, recogniser: &str, kind: &str) {
         self.faults.with_label_values(&[recogniser, kind]).inc();
+    }
+
+    pub(crate) fn server_failed(&self, by: &str, kind: &str) {
+        self.servers.with_label_values(&[by, kind]).inc();
     }
 
     pub(crate) fn wish_lost(&self) {
