@@ -133,14 +133,22 @@ metrics! {
     DP_WISHES_LOST = "peal_dataplane_voice_wishes_lost_total", Counter, [];
     /// Audio lost because a recogniser took none.
     DP_RECOGNISER_DROPPED = "peal_dataplane_recogniser_audio_dropped_seconds_total", Counter, ["recogniser"];
-    /// Answers that a conversation did not get of a language model, by kind: `connect`, `slow`, `broken`, `status` (it answered with one that
-    /// is no success), `rubbish`, `refusal`, `tool` (it was called wrongly) and `voice` (it could not be spoken).
+    /// Requests to a language model that are under way.
+    DP_MODEL_REQUESTS = "peal_dataplane_model_requests", Gauge, ["model"];
+    /// Answers that calls did not get of a language model, by kind: `refused` (it has as many requests as it may, or is left alone after
+    /// failures), `connect`, `slow`, `broken`, `status` (it answered with one that is no success), `rubbish`, `refusal`, `tool` (it was called wrongly) and
+    /// `voice` (it could not be spoken).
     DP_MODEL_FAULTS = "peal_dataplane_model_faults_total", Counter, ["model", "kind"];
     /// Requests of scripts that came to nothing, by step (`http`, `webhook`) and kind: `url`, `forbidden` (an address that scripts must not reach),
     /// `connect`, `slow`, `status`, `rubbish` (no JSON), `too_long`, and `script` for a webhook's answer that is none.
     DP_SERVER_FAULTS = "peal_dataplane_server_faults_total", Counter, ["by", "kind"];
     /// Tokens of conversations, questions and answers together: as the server counts them, else estimated.
     DP_MODEL_TOKENS = "peal_dataplane_model_tokens_total", Counter, ["model"];
+    /// Requests to the server of a voice that are under way.
+    DP_VOICE_REQUESTS = "peal_dataplane_voice_requests", Gauge, ["voice"];
+    /// Parts of sentences that a voice did not speak, tries before the calls included, by kind: `refused` (as of a language model), `unavailable` (out of reach, 429,
+    /// 5xx, or it broke off), `slow`, `declined` (any other status that is no success), `rubbish`, `program` (it could not be run), `too_long`.
+    DP_VOICE_FAULTS = "peal_dataplane_voice_faults_total", Counter, ["voice", "kind"];
     /// Calls that a bot has.
     DP_BOT_SESSIONS = "peal_dataplane_bot_sessions", Gauge, ["bot"];
     /// Calls that a bot could not have, or no longer, by kind: `refused` (full or down), `connect`, `stalled`, `broken`, `rubbish`,

@@ -118,7 +118,7 @@ impl Voice {
     /// `data` is the node's folder.
     pub(crate) fn start(config: &VoiceConfig, data: &Path, around: Surroundings) -> Result<Self, VoiceError> {
         config.check()?;
-        let speaker = Speaker::open(config, data)?;
+        let speaker = Speaker::open(config, data, around.metrics.clone())?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
         let models = Models::new(config);
         let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone(), around.metrics.clone());

@@ -10,8 +10,14 @@
 //!
 //! Being reached proves little: servers accept connections that they do nothing with. So after a trial one failure opens it again, and for
 //! longer, until a session has done what it is for.
+//!
+//! Of a server that is asked over HTTP a session is a request: [`SharedBreaker`].
+
+mod place;
 
 use std::time::{Duration, Instant};
+
+pub use place::{Place, SharedBreaker, Verdict};
 
 /// Failures in a row that open it.
 pub const FAILURES: u32 = 5;
@@ -24,7 +30,7 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// As many sessions are open as the connector allows.
-    #[error("all sessions of the connector are taken")]
+    #[error("all places of the connector are taken")]
     Full,
     /// It failed lately and is left alone for a while.
     #[error("the connector failed and is left alone for a while")]
@@ -135,6 +141,11 @@ impl Breaker {
             State::Trial { .. } => 0,
             State::Closed { .. } => free,
         }
+    }
+
+    /// Sessions that have begun and not ended.
+    pub fn sessions(&self) -> usize {
+        self.sessions
     }
 
     /// How often it has opened.

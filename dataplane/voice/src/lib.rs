@@ -17,7 +17,7 @@ mod tls;
 mod utterance;
 
 pub use audio::{AudioFormat, Encoder};
-pub use breaker::{Breaker, Permit, Refusal};
+pub use breaker::{Breaker, FAILURES, PAUSE, PAUSE_MAX, Permit, Place, Refusal, SharedBreaker, Verdict};
 pub use gate::{Gate, Passed, Piece};
 pub use protocol::{CallFacts, Frame, Heard, Incoming, Protocol, ProtocolFault};
 pub use utterance::Utterance;

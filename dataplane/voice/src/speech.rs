@@ -23,6 +23,8 @@ pub use plain::{Plain, PlainSettings};
 pub use reader::{AudioReader, Encoding, Form, NotAudio};
 pub use speaker::{Origin, Speaker, Spoken};
 
+use crate::breaker::{Refusal, Verdict};
+
 /// Samples a second of everything that is made here: that of the telephone.
 pub const RATE: u32 = 8_000;
 /// Longest sentence that is spoken at once, in characters.
@@ -80,6 +82,22 @@ pub enum SpeechError {
         /// What is wrong.
         problem: String,
     },
+    /// It does not take this sentence; it may take others.
+    #[error("{who}: {problem}")]
+    Declined {
+        /// The connector.
+        who: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It was not asked.
+    #[error("{who}: {refusal}")]
+    Refused {
+        /// The connector.
+        who: String,
+        /// Why.
+        refusal: Refusal,
+    },
     /// It has too much to do or cannot be reached, which may be otherwise in a moment.
     #[error("{who}: {problem}")]
     Unavailable {
@@ -93,7 +111,33 @@ pub enum SpeechError {
 impl SpeechError {
     /// Whether the same may succeed a little later.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Slow { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Slow { .. } | Self::Refused { .. })
+    }
+
+    /// As it is counted; `None` for what is nobody's fault.
+    pub fn kind(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::TooLong { .. } => "too_long",
+            Self::Program { .. } => "program",
+            Self::Slow { .. } => "slow",
+            Self::Endless | Self::Unusable { .. } => "rubbish",
+            Self::Declined { .. } => "declined",
+            Self::Refused { .. } => "refused",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unwanted => return None,
+        })
+    }
+
+    /// What it tells of a server that was asked.
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Unavailable { .. } | Self::Unusable { .. } | Self::Endless => Verdict::Failed,
+            Self::Slow { .. } => Verdict::Late,
+            Self::Declined { .. } => Verdict::Reached,
+            Self::Unwanted | Self::Refused { .. } | Self::TooLong { .. } | Self::Program { .. } => {
+                Verdict::Nothing
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use voice::speech::{
     Cache, OpenAi, OpenAiSettings, Origin, Plain, PlainSettings, SAMPLES_MAX, Saying, Speaker, SpeechError,
     Spoken, Voice,
 };
+use voice::{FAILURES, PAUSE, Refusal, SharedBreaker};
 
 /// A server that was asked, and may now answer as it likes.
 struct Asked {
@@ -25,6 +26,7 @@ struct Asked {
 struct Stand {
     listener: TcpListener,
     folder: tempfile::TempDir,
+    breaker: SharedBreaker,
 }
 
 /// A sentence that is on its way.
@@ -36,7 +38,8 @@ struct Speaking {
 impl Stand {
     async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
-        Self { listener, folder: tempfile::tempdir().expect("a folder") }
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { listener, folder, breaker: SharedBreaker::new(2) }
     }
 
     fn url(&self, path: &str) -> String {
@@ -51,6 +54,7 @@ impl Stand {
             voice: "alloy".into(),
             instructions: None,
             begin_max: Duration::from_secs(10),
+            breaker: self.breaker.clone(),
         };
         self.speaker(Arc::new(OpenAi::new(Http::new(), settings).expect("good settings")))
     }
@@ -62,6 +66,7 @@ impl Stand {
             headers,
             version: "1".into(),
             begin_max: Duration::from_secs(10),
+            breaker: self.breaker.clone(),
         };
         self.speaker(Arc::new(Plain::new(Http::new(), settings).expect("good settings")))
     }
@@ -109,8 +114,10 @@ impl Asked {
     }
 
     async fn whole(&mut self, status: &str, kind: &str, body: &[u8]) {
-        let head =
-            format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
         self.send(&[head.as_bytes(), body].concat()).await;
     }
 
@@ -124,9 +131,13 @@ impl Asked {
 
 impl Speaking {
     fn begin(speaker: &Speaker) -> Self {
+        Self::of(speaker, "Good morning.")
+    }
+
+    fn of(speaker: &Speaker, text: &str) -> Self {
         let (to, pieces) = mpsc::channel(16);
-        let speaker = speaker.clone();
-        Self { pieces, result: tokio::spawn(async move { speaker.say(&saying(), to).await }) }
+        let (speaker, saying) = (speaker.clone(), Saying { text: text.into(), ..saying() });
+        Self { pieces, result: tokio::spawn(async move { speaker.say(&saying, to).await }) }
     }
 
     /// What was heard, and what came of it.
@@ -343,6 +354,96 @@ async fn a_server_that_is_not_there() {
     drop(stand.listener);
     let error = speaker.make(&saying()).await.expect_err("nobody listens");
     assert!(error.to_string().contains("cannot be reached"), "{error}");
+}
+
+/// As many sentences as would open the breaker, one after the other, each answered with this status.
+async fn all_answered(stand: &Stand, speaker: &Speaker, status: &str) {
+    for _ in 0..FAILURES {
+        let speaking = Speaking::begin(speaker);
+        stand.asked().await.whole(status, "text/plain", b"").await;
+        speaking.fails().await;
+    }
+}
+
+fn is_refused(result: &Result<Spoken, SpeechError>, as_what: Refusal) -> bool {
+    matches!(result, Err(SpeechError::Refused { refusal, .. }) if *refusal == as_what)
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_left_alone() {
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let stand = Stand::new().await;
+        let speaker = stand.plain();
+        all_answered(&stand, &speaker, status).await;
+        tokio::time::pause();
+        let (_, result) = Speaking::of(&speaker, "While it is down.").end().await;
+        assert!(is_refused(&result, Refusal::Down), "{result:?}");
+        tokio::time::advance(PAUSE).await;
+        tokio::time::resume();
+        let trial = Speaking::of(&speaker, "After the pause.");
+        let mut asked = stand.asked().await;
+        assert_eq!(asked.body["text"], "After the pause.", "it was not asked meanwhile");
+        asked.whole("200 OK", "audio/basic", &[0; 800]).await;
+        trial.end().await.1.expect("spoken");
+        assert_eq!(stand.breaker.under_way(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_declines_sentences_is_asked_for_others() {
+    let stand = Stand::new().await;
+    let speaker = stand.plain();
+    for status in ["400 Bad Request", "401 Unauthorized", "302 Found"] {
+        all_answered(&stand, &speaker, status).await;
+    }
+    let speaking = Speaking::begin(&speaker);
+    stand.asked().await.whole("200 OK", "audio/basic", &[0; 800]).await;
+    speaking.end().await.1.expect("spoken");
+}
+
+#[tokio::test]
+async fn who_interrupts_a_server_does_not_close_it_to_others() {
+    let stand = Stand::new().await;
+    let speaker = stand.openai();
+    for n in 0..2 * FAILURES {
+        let mut speaking = Speaking::begin(&speaker);
+        let mut asked = stand.asked().await;
+        asked.begin("audio/pcm").await;
+        asked.chunk(&level(2_400, i16::to_le_bytes)).await;
+        speaking.pieces.recv().await.expect("what there is");
+        if n % 2 == 0 {
+            speaking.result.abort();
+            assert!(speaking.result.await.is_err(), "it was under way");
+        } else {
+            speaking.pieces.close();
+            asked.chunk(&level(2_400, i16::to_le_bytes)).await;
+            assert!(matches!(speaking.end().await.1, Err(SpeechError::Unwanted)));
+        }
+        assert_eq!(stand.breaker.under_way(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_server_has_no_more_sentences_than_allowed() {
+    let stand = Stand::new().await;
+    let speaker = stand.plain();
+    let (first, mut other) = (Speaking::of(&speaker, "One."), stand.asked().await);
+    let (second, mut asked) = (Speaking::of(&speaker, "Two."), stand.asked().await);
+    let (_, result) = Speaking::of(&speaker, "Three.").end().await;
+    assert!(is_refused(&result, Refusal::Full), "{result:?}");
+    assert_eq!(stand.breaker.under_way(), 2);
+    asked.whole("200 OK", "audio/basic", &[0; 800]).await;
+    second.end().await.1.expect("spoken");
+    let third = Speaking::of(&speaker, "Three.");
+    let mut asked = stand.asked().await;
+    let (_, kept) = Speaking::of(&speaker, "Two.").end().await;
+    assert!(matches!(kept.expect("spoken").origin, Origin::Cache), "what is kept needs no place");
+    for asked in [&mut other, &mut asked] {
+        asked.whole("200 OK", "audio/basic", &[0; 800]).await;
+    }
+    for speaking in [first, third] {
+        speaking.end().await.1.expect("spoken");
+    }
 }
 
 #[tokio::test]

@@ -99,6 +99,9 @@ pub(crate) struct VoiceMetrics {
     models: IntCounterVec,
     tokens: IntCounterVec,
     servers: IntCounterVec,
+    model_requests: IntGaugeVec,
+    voices: IntCounterVec,
+    voice_requests: IntGaugeVec,
     bots: BotMetrics,
 }
 
@@ -127,6 +130,9 @@ impl VoiceMetrics {
             models: register(registry, counters(&metric::DP_MODEL_FAULTS)),
             tokens: register(registry, counters(&metric::DP_MODEL_TOKENS)),
             servers: register(registry, counters(&metric::DP_SERVER_FAULTS)),
+            model_requests: register(registry, gauges(&metric::DP_MODEL_REQUESTS)),
+            voices: register(registry, counters(&metric::DP_VOICE_FAULTS)),
+            voice_requests: register(registry, gauges(&metric::DP_VOICE_REQUESTS)),
             bots: BotMetrics {
                 sessions: register(registry, gauges(&metric::DP_BOT_SESSIONS)),
                 faults: register(registry, counters(&metric::DP_BOT_FAULTS)),
@@ -136,9 +142,9 @@ impl VoiceMetrics {
         }
     }
 
-    /// What went wrong with recognisers, bots, models and servers, by name and kind.
+    /// What went wrong with recognisers, bots, models, voices and servers, by name and kind.
     pub(crate) fn all_faults(&self) -> BTreeMap<String, u64> {
-        let hooks = [&self.faults, &self.bots.faults, &self.models, &self.servers];
+        let hooks = [&self.faults, &self.bots.faults, &self.models, &self.voices, &self.servers];
         let families = hooks.into_iter().flat_map(|hook| hook.collect());
         let mut faults = BTreeMap::new();
         for family in families {
@@ -147,7 +153,7 @@ impl VoiceMetrics {
                     let label = metric.get_label().iter().find(|label| label.name() == name);
                     label.map_or("", |label| label.value())
                 };
-                let hook = [label("recogniser"), label("bot"), label("model"), label("by")].concat();
+                let hook = ["recogniser", "bot", "model", "voice", "by"].map(label).concat();
                 *faults.entry(format!("{hook}: {}", label("kind"))).or_default() +=
                     metric.get_counter().get_value() as u64;
             }
@@ -214,10 +220,29 @@ impl VoiceMetrics {
         self.dropped.with_label_values(&[recogniser]).inc_by(ms as f64 / 1_000.0);
     }
 
-    /// A conversation did not get its answer.
+    /// A call did not get its answer.
     pub(crate) fn model_failed(&self, model: &str, kind: &str) {
         self.models.with_label_values(&[model, kind]).inc();
     }
+
+    /// A part of a sentence was not spoken.
+    pub(crate) fn voice_failed(&self, voice: &str, kind: &str) {
+        self.voices.with_label_values(&[voice, kind]).inc();
+    }
+
+    /// Requests to a model that are under way now.
+    pub(crate) fn model_requests(&self, model: &str, now: usize) {
+        set(&self.model_requests, model, now);
+    }
+
+    /// Requests to a voice that are under way now.
+    pub(crate) fn voice_requests(&self, voice: &str, now: usize) {
+        set(&self.voice_requests, voice, now);
+    }
+}
+
+fn set(gauges: &IntGaugeVec, name: &str, now: usize) {
+    gauges.with_label_values(&[name]).set(i64::try_from(now).unwrap_or(i64::MAX));
 }
 
 impl BotMetrics {

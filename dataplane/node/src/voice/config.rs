@@ -121,6 +121,9 @@ pub struct ModelConfig {
     /// Sent as `Authorization: Bearer`. Default none.
     #[serde(default)]
     pub key: Secret,
+    /// Most requests at once; a conversation has one while the model answers. Calls beyond take the script's way without it. Default 200.
+    #[serde(default = "two_hundred")]
+    pub requests_max: usize,
     /// Columns of contacts that it must not see, such as `["mobile"]`: in what scripts tell it of them, all but the last two characters are `*`.
     /// Default none.
     #[serde(default)]
@@ -181,6 +184,9 @@ pub enum VoiceSource {
         /// How to speak, for models that can be told. Default nothing.
         #[serde(default)]
         instructions: String,
+        /// Most sentences that are asked for at once. Default 200.
+        #[serde(default = "two_hundred")]
+        requests_max: usize,
     },
     /// A server that is posted `{"text", "language", "voice"}` and answers with WAV, L16 or μ-law audio.
     Http {
@@ -192,6 +198,9 @@ pub enum VoiceSource {
         /// To be changed when the server begins to sound different: what was kept is then made anew. Default `1`.
         #[serde(default = "one")]
         version: String,
+        /// As that of `openai`.
+        #[serde(default = "two_hundred")]
+        requests_max: usize,
     },
 }
 
@@ -246,6 +255,9 @@ impl VoiceConfig {
             if !model.url.starts_with("http://") && !model.url.starts_with("https://") {
                 return refuse("voice.models", format!("{name}: url must begin with http:// or https://"));
             }
+            if !(1..=100_000).contains(&model.requests_max) {
+                return refuse("voice.models", format!("{name}: requests_max must be 1 to 100000"));
+            }
         }
         if !self.default_recogniser.is_empty() && !self.recognisers.contains_key(&self.default_recogniser) {
             return refuse(
@@ -256,14 +268,10 @@ impl VoiceConfig {
         if !self.voices.contains_key(&self.default_voice) {
             return refuse("voice.default_voice", format!("there is no voice `{}`", self.default_voice));
         }
-        for source in self.voices.values() {
-            let VoiceSource::Espeak { words_a_minute, processes_max, .. } = source else { continue };
-            if !(80..=450).contains(words_a_minute) || !(1..=1_000).contains(processes_max) {
-                return refuse(
-                    "voice.voices",
-                    "words_a_minute must be 80 to 450, processes_max 1 to 1000".to_owned(),
-                );
-            }
+        for (name, source) in &self.voices {
+            source
+                .check()
+                .map_err(|what| InvalidConfig { field: "voice.voices", what: format!("{name}: {what}") })?;
         }
         self.own_networks().map(drop)
     }
@@ -280,6 +288,24 @@ impl VoiceConfig {
             "" if self.recognisers.len() == 1 => self.recognisers.keys().next().map(String::as_str),
             "" => None,
             name => Some(name),
+        }
+    }
+}
+
+impl VoiceSource {
+    fn check(&self) -> Result<(), &'static str> {
+        let is_good = match self {
+            Self::Espeak { words_a_minute, processes_max, .. } => {
+                (80..=450).contains(words_a_minute) && (1..=1_000).contains(processes_max)
+            }
+            Self::Openai { requests_max, .. } | Self::Http { requests_max, .. } => {
+                (1..=100_000).contains(requests_max)
+            }
+        };
+        match self {
+            _ if is_good => Ok(()),
+            Self::Espeak { .. } => Err("words_a_minute must be 80 to 450, processes_max 1 to 1000"),
+            Self::Openai { .. } | Self::Http { .. } => Err("requests_max must be 1 to 100000"),
         }
     }
 }
@@ -362,6 +388,9 @@ fn pace() -> u32 {
 }
 fn four() -> usize {
     4
+}
+fn two_hundred() -> usize {
+    200
 }
 fn thousand() -> usize {
     1_000

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::voice::fetch::{ANSWER_BYTES_MAX, Fetcher};
+use ::voice::http::Answer;
 use ::voice::model::{self, Limits, Over, Rules, Said, Tool, ToolCall, Uttered};
 use ::voice::speech::RATE;
 use call::voice::Told;
@@ -15,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use super::config::ModelConfig;
 use super::hub::{CallKey, News};
-use super::models::{Fault, Models};
+use super::models::{Fault, Model, Models};
 use super::speaking::{Pieces, Speaker};
 use crate::metrics::VoiceMetrics;
 
@@ -87,7 +88,7 @@ impl Talker {
             let turn = Turn { talker: &talker, talk: &talk, conversation, call, number, news, began };
             let mut talking = conversation.0.talking.lock().await;
             let before = talking.as_ref().map_or(0, |talking| talking.dialogue.tokens());
-            let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why }| {
+            let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why, .. }| {
                 tracing::warn!(%why, "a conversation with a model failed");
                 let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
                 talker.metrics.model_failed(model, kind);
@@ -127,12 +128,11 @@ impl Turn<'_> {
         talking: &mut Option<Talking>,
         heard: Option<Duration>,
     ) -> Result<Option<ModelDeed>, Fault> {
-        let config = self.talker.models.config(self.talk.model.as_deref().unwrap_or_default());
-        let config = config.map_err(|why| Fault { kind: "connect", why })?;
+        let model = self.talker.models.model(self.talk.model.as_deref().unwrap_or_default())?;
         if self.talk.begins {
             *talking = None;
         }
-        let talking = talking.get_or_insert_with(|| Talking::new(self.talk, config));
+        let talking = talking.get_or_insert_with(|| Talking::new(self.talk, &model.config));
         let uttered = std::mem::take(&mut talking.uttered);
         if let Some(played) = heard {
             talking.dialogue.interrupt(&uttered.heard(played));
@@ -144,7 +144,7 @@ impl Turn<'_> {
         };
         for _ in 0..TOOLS_A_TURN_MAX {
             self.asks(Duration::from_millis(self.talk.answer_ms_max.into()));
-            let calls = self.listen(config, talking, body).await?;
+            let calls = self.listen(model, talking, body).await?;
             if calls.is_empty() || self.conversation.is_over() {
                 return Ok(None);
             }
@@ -161,7 +161,7 @@ impl Turn<'_> {
                 Err(over) => return Ok(Some(ended(over))),
             };
         }
-        Err(Fault { kind: "tool", why: "the model uses one tool after the other".to_owned() })
+        Err(Fault::ours("tool", "the model uses one tool after the other"))
     }
 
     fn asks(&self, within: Duration) {
@@ -171,7 +171,7 @@ impl Turn<'_> {
     /// Takes an answer as it comes, and speaks it. Gives what the model wants done after it.
     async fn listen(
         &self,
-        config: &ModelConfig,
+        model: &Model,
         talking: &mut Talking,
         body: serde_json::Value,
     ) -> Result<Vec<ToolCall>, Fault> {
@@ -211,11 +211,9 @@ impl Turn<'_> {
             }
             Ok::<_, Fault>(())
         };
-        let read = async {
+        let read = async move |mut answer: Answer| {
             // Dropped at the end of the answer, which ends the speaking.
             let to = to;
-            let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
-            let mut answer = self.talker.models.begin(config, body, begin_max).await?;
             let until = tokio::time::Instant::now() + WHOLE_MAX;
             let mut wanted = Vec::new();
             let mut take = |said: Vec<Said>| {
@@ -241,6 +239,8 @@ impl Turn<'_> {
             }
             Ok(wanted)
         };
+        let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
+        let read = self.talker.models.converse(model, body, begin_max, read);
         // What has come of an answer that breaks off is said; one that cannot be spoken is not read on while the callee waits for it.
         let (wanted, ()) = tokio::try_join!(async { Ok(read.await) }, speak)?;
         wanted
@@ -269,7 +269,7 @@ impl Turn<'_> {
         pieces.flush();
         let samples = pieces.samples_sent() - before;
         uttered.is_made(Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE)));
-        result.map_err(|why| Fault { kind: "voice", why })
+        result.map_err(|why| Fault::ours("voice", why))
     }
 
     /// Does all that an answer wants, in its order, with what came of it; and how the conversation ends, if it does. Who wants no more calls

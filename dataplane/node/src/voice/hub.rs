@@ -28,10 +28,11 @@ use super::speaking::Speaker;
 use super::{Command, FreeSessions, LAST_WORDS_MAX, Surroundings};
 use crate::assets::AudioName;
 use crate::dispatch::Input;
+use crate::metrics::VoiceMetrics;
 
 /// Time between looks at the taps: a tenth of what a chunk lasts.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Looks between two counts of free sessions.
+/// Looks between two counts of free sessions and of requests under way.
 const LOOKS_A_COUNT: u32 = 10;
 /// Chunks taken of one shard before other work has its turn.
 const BITE: usize = 1_024;
@@ -65,6 +66,8 @@ pub(super) struct Hub {
     speaker: Speaker,
     asker: Asker,
     talker: Talker,
+    models: Models,
+    metrics: VoiceMetrics,
     free: FreeSessions,
     calls: HashMap<CallKey, Call>,
     news: mpsc::UnboundedSender<News>,
@@ -148,11 +151,11 @@ impl Hub {
         let Surroundings { taps, mail, results, metrics, lag } = around;
         let (news, heard) = mpsc::unbounded_channel();
         let talker = Talker::new(models.clone(), fetcher.clone(), speaker.clone(), metrics.clone());
-        let interpreter = Interpreter::new(fetcher, models, metrics.clone(), news.clone());
+        let interpreter = Interpreter::new(fetcher, models.clone(), metrics.clone(), news.clone());
         Self {
             waiting: mail.iter().map(|_| VecDeque::new()).collect(),
             bots: Bots::new(config, metrics.bots().clone()),
-            recognisers: Recognisers::new(config, interpreter, metrics),
+            recognisers: Recognisers::new(config, interpreter, metrics.clone()),
             calls: HashMap::new(),
             heard: Some(heard),
             taps,
@@ -162,6 +165,8 @@ impl Hub {
             speaker,
             asker,
             talker,
+            models,
+            metrics,
             free,
             news,
         }
@@ -175,7 +180,7 @@ impl Hub {
         let mut looks = 0;
         // Made at their first use, which should not be a call's.
         let _ = (understanding::opts_out(""), jiff::Zoned::now());
-        self.count_free();
+        self.count();
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -190,7 +195,7 @@ impl Hub {
                     self.listen_on_time();
                     looks = (looks + 1) % LOOKS_A_COUNT;
                     if looks == 0 {
-                        self.count_free();
+                        self.count();
                     }
                 }
             }
@@ -402,10 +407,12 @@ impl Hub {
         }
     }
 
-    fn count_free(&self) {
+    fn count(&self) {
         let mut free = self.recognisers.free();
         free.extend(self.bots.free());
         self.free.set(free);
+        self.models.under_way().for_each(|(model, now)| self.metrics.model_requests(model, now));
+        self.speaker.under_way().for_each(|(voice, now)| self.metrics.voice_requests(voice, now));
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::hub::{CallKey, News};
-use super::models::Models;
+use super::models::{Fault, Models};
 use crate::metrics::VoiceMetrics;
 
 /// Asks what answers mean. Cheap to clone.
@@ -55,8 +55,8 @@ impl Interpreter {
         let task = tokio::spawn(async move {
             let Answer { call, number, program, step, today, heard: said, mut hearing } = answer;
             let began = Instant::now();
-            let meant = tokio::time::timeout(inquiry.timeout, interpreter.meant(call, &inquiry, today)).await;
-            let meant = meant.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            // Whoever is asked has the script's time and no more: it ends there, and not here, where it would not be known who was late.
+            let meant = interpreter.meant(call, &inquiry, today).await;
             hearing.understanding += began.elapsed();
             let heard = match &meant {
                 Ok(meant) => program.take_answer(step, &inquiry.text, meant),
@@ -91,13 +91,19 @@ impl Interpreter {
                 };
                 self.fetcher.ask(&question).await.map_err(|error| error.to_string())
             }
-            Oracle::Model(name) => {
-                let choosing = choosing(inquiry, self.models.name(name)?, today);
-                let until = tokio::time::Instant::now() + inquiry.timeout;
-                let answer = self.models.ask_once(name, &choosing.body(), until, ANSWER_BYTES_MAX).await?;
-                chosen(&answer).ok_or_else(|| "the model's answer is no choice".to_owned())
-            }
+            Oracle::Model(name) => self.chosen(name, inquiry, today).await.map_err(|fault| {
+                self.metrics.model_failed(self.models.label(name), fault.kind);
+                fault.why
+            }),
         }
+    }
+
+    async fn chosen(&self, name: &str, inquiry: &Inquiry, today: Date) -> Result<Value, Fault> {
+        let until = tokio::time::Instant::now() + inquiry.timeout;
+        let model = self.models.model(name)?;
+        let choosing = choosing(inquiry, &model.config.model, today);
+        let answer = self.models.ask_once(model, &choosing.body(), until, ANSWER_BYTES_MAX).await?;
+        chosen(&answer).ok_or_else(|| Fault::ours("tool", "the model's answer is no choice"))
     }
 }
 
@@ -188,6 +194,7 @@ mod tests {
             url: model_url.to_owned(),
             model: "m".to_owned(),
             key: Default::default(),
+            requests_max: 1,
             hides: Vec::new(),
         };
         let config = VoiceConfig { models: [("small".to_owned(), model)].into(), ..VoiceConfig::default() };

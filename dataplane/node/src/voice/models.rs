@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::voice::http::{Answer, Http, HttpError, Question, headers};
 use ::voice::model::{Dialogue, ModelFault};
+use ::voice::{Place, Refusal, SharedBreaker, Verdict};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -17,12 +18,18 @@ const DEFAULT_MODEL: &str = "default";
 /// All models. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Models {
-    all: Arc<HashMap<String, ModelConfig>>,
+    all: Arc<HashMap<String, Model>>,
     /// Name of the only one there is.
     only: Option<String>,
     http: Http,
     /// Addresses of servers that refuse what they do not know.
     strict: Arc<Mutex<HashSet<String>>>,
+}
+
+/// One model.
+pub(super) struct Model {
+    pub(super) config: ModelConfig,
+    breaker: SharedBreaker,
 }
 
 /// Why there is no answer.
@@ -31,24 +38,24 @@ pub(super) struct Fault {
     /// As it is counted.
     pub(super) kind: &'static str,
     pub(super) why: String,
+    /// What it tells of the server.
+    verdict: Verdict,
 }
 
 impl Models {
     pub(super) fn new(config: &VoiceConfig) -> Self {
-        let all: HashMap<String, ModelConfig> = config.models.clone().into_iter().collect();
+        let model = |config: &ModelConfig| Model {
+            config: config.clone(),
+            breaker: SharedBreaker::new(config.requests_max),
+        };
+        let all = config.models.iter().map(|(name, config)| (name.clone(), model(config))).collect();
         let only = config.models.keys().next().filter(|_| config.models.len() == 1).cloned();
         Self { all: Arc::new(all), only, http: Http::new(), strict: Arc::default() }
     }
 
-    /// How the server of a model calls it.
-    pub(super) fn name(&self, model: &str) -> Result<&str, String> {
-        self.config(model).map(|config| config.model.as_str())
-    }
-
-    pub(super) fn config(&self, model: &str) -> Result<&ModelConfig, String> {
-        self.find(model)
-            .map(|(_, config)| config)
-            .ok_or_else(|| "the configuration has no such model".to_owned())
+    pub(super) fn model(&self, name: &str) -> Result<&Model, Fault> {
+        let found = self.find(name).map(|(_, model)| model);
+        found.ok_or_else(|| Fault::ours("connect", "the configuration has no such model"))
     }
 
     /// What its faults are counted under.
@@ -56,37 +63,67 @@ impl Models {
         self.find(model).map_or("unknown", |(name, _)| name)
     }
 
-    fn find(&self, model: &str) -> Option<(&str, &ModelConfig)> {
+    /// Requests of each that are under way.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.all.iter().map(|(name, model)| (name.as_str(), model.breaker.under_way()))
+    }
+
+    fn find(&self, model: &str) -> Option<(&str, &Model)> {
         let is_default = || matches!(model, "" | DEFAULT_MODEL);
         let found = self.all.get_key_value(model);
         let found = found.or_else(|| {
             self.only.as_ref().filter(|_| is_default()).and_then(|only| self.all.get_key_value(only))
         });
-        found.map(|(name, config)| (name.as_str(), config))
+        found.map(|(name, model)| (name.as_str(), model))
     }
 
     /// The whole answer to one question, of at most so many bytes.
     pub(super) async fn ask_once(
         &self,
-        model: &str,
+        model: &Model,
         body: &Value,
         until: tokio::time::Instant,
         bytes_max: usize,
-    ) -> Result<Value, String> {
-        let begin_max = until.saturating_duration_since(tokio::time::Instant::now());
-        let asked = self.ask(self.config(model)?, body, begin_max).await;
-        let mut answer = asked.map_err(|error| error.to_string())?;
-        if !answer.status().is_success() {
-            return Err(format!("the model's server answered with status {}", answer.status().as_u16()));
-        }
-        let body = answer.whole(until, bytes_max).await.map_err(|error| error.to_string())?;
-        let body = body.ok_or("the model's server answers without end")?;
-        serde_json::from_slice(&body).map_err(|_| "the model's server answers with no JSON".to_owned())
+    ) -> Result<Value, Fault> {
+        let place = model.breaker.begin()?;
+        let asked = async {
+            let begin_max = until.saturating_duration_since(tokio::time::Instant::now());
+            let mut answer = success(self.ask(&model.config, body, begin_max).await?)?;
+            place.reached();
+            let body = answer.whole(until, bytes_max).await?;
+            let rubbish = |why| Fault { kind: "rubbish", why: String::from(why), verdict: Verdict::Failed };
+            let body = body.ok_or_else(|| rubbish("the model's server answers without end"))?;
+            let answer: Value = serde_json::from_slice(&body)
+                .map_err(|_| rubbish("the model's server answers with no JSON"))?;
+            let is_completion = answer.pointer("/choices/0").is_some();
+            is_completion.then_some(answer).ok_or_else(|| rubbish("the model's server sends no completion"))
+        };
+        let asked = asked.await;
+        judge(place, &asked);
+        asked
     }
 
-    /// An answer of success that has begun. A server that refuses a request of a conversation is asked once more in fewer words, and from then on
-    /// if that helps.
-    pub(super) async fn begin(
+    /// What `take` makes of an answer of success to a request of a conversation. A server that refuses one is asked once more in fewer words, and from
+    /// then on if that helps. A future that is dropped says nothing of the server.
+    pub(super) async fn converse<T>(
+        &self,
+        model: &Model,
+        body: Value,
+        begin_max: Duration,
+        take: impl AsyncFnOnce(Answer) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let place = model.breaker.begin()?;
+        let asked = async {
+            let answer = self.begin(&model.config, body, begin_max).await?;
+            place.reached();
+            take(answer).await
+        };
+        let asked = asked.await;
+        judge(place, &asked);
+        asked
+    }
+
+    async fn begin(
         &self,
         config: &ModelConfig,
         mut body: Value,
@@ -104,11 +141,7 @@ impl Models {
                 self.strict.lock().unwrap_or_else(PoisonError::into_inner).insert(config.url.clone());
             }
         }
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let why = format!("the model's server answered with status {}", answer.status().as_u16());
-        Err(Fault { kind: "status", why })
+        success(answer)
     }
 
     async fn ask(
@@ -132,24 +165,53 @@ impl Models {
     }
 }
 
+fn success(answer: Answer) -> Result<Answer, Fault> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let why = format!("the model's server answered with status {}", status.as_u16());
+    Err(Fault { kind: "status", why, verdict: Verdict::of_status(status) })
+}
+
+fn judge<T>(place: Place, asked: &Result<T, Fault>) {
+    place.judge(asked.as_ref().map_or_else(|fault| fault.verdict, |_| Verdict::Worked));
+}
+
+impl Fault {
+    /// One that tells nothing of the server.
+    pub(super) fn ours(kind: &'static str, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into(), verdict: Verdict::Nothing }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::ours("refused", format!("the model's server is not asked: {refusal}"))
+    }
+}
+
 impl From<HttpError> for Fault {
     fn from(error: HttpError) -> Self {
-        let kind = match error {
-            HttpError::Request(_) | HttpError::Unreachable(_) => "connect",
-            HttpError::Broken(_) => "broken",
-            HttpError::Slow => "slow",
+        let (kind, verdict) = match error {
+            HttpError::Request(_) => ("connect", Verdict::Nothing),
+            HttpError::Unreachable(_) => ("connect", Verdict::Failed),
+            HttpError::Broken(_) => ("broken", Verdict::Failed),
+            HttpError::Slow => ("slow", Verdict::Late),
         };
-        Self { kind, why: error.to_string() }
+        Self { kind, why: error.to_string(), verdict }
     }
 }
 
 impl From<ModelFault> for Fault {
     fn from(fault: ModelFault) -> Self {
-        let kind = match fault {
-            ModelFault::Rubbish(_) => "rubbish",
-            ModelFault::Refused(_) => "refusal",
-            ModelFault::Tool(_) => "tool",
+        let (kind, verdict) = match fault {
+            ModelFault::Rubbish(_) => ("rubbish", Verdict::Failed),
+            // It began to answer and cannot go on.
+            ModelFault::Refused(_) => ("refusal", Verdict::Failed),
+            // The server works; the model does not know better.
+            ModelFault::Tool(_) => ("tool", Verdict::Worked),
         };
-        Self { kind, why: fault.to_string() }
+        Self { kind, why: fault.to_string(), verdict }
     }
 }

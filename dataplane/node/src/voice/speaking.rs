@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::voice::http::{Http, HttpError};
-use ::voice::speech::{self, Cache, Espeak, OpenAi, OpenAiSettings, Plain, PlainSettings, RATE, Saying};
+use ::voice::speech::{
+    self, Cache, Espeak, OpenAi, OpenAiSettings, Plain, PlainSettings, RATE, Saying, SpeechError,
+};
+use ::voice::{PAUSE_MAX, Refusal, SharedBreaker};
 use call::voice::Told;
 use media::{FRAME_SAMPLES, Prompt};
 use script::Sentence;
@@ -17,6 +20,7 @@ use tokio::task::AbortHandle;
 use super::VoiceError;
 use super::config::{VoiceConfig, VoiceSource};
 use super::hub::{CallKey, News};
+use crate::metrics::VoiceMetrics;
 
 /// Samples of a piece after the first, at the least: 200 ms.
 const PIECE_SAMPLES: usize = 10 * FRAME_SAMPLES;
@@ -30,34 +34,55 @@ const PREPARED_AT_ONCE: usize = 4;
 /// Pauses before a sentence of a script is tried again.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
+/// A script's sentence that finds all places of its voice taken looks again so often: nobody was asked, and places are given back.
+const PLACE_EVERY: Duration = Duration::from_millis(500);
+/// How long a voice that is left alone is waited for, beside the pauses: the longest that it is at a time.
+const LEFT_ALONE_MAX: Duration = PAUSE_MAX;
+
 /// The voices and their cache. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Speaker {
-    voices: Arc<HashMap<String, speech::Speaker>>,
-    default: speech::Speaker,
+    voices: Arc<HashMap<String, Voice>>,
+    default: String,
     preparing: Arc<Semaphore>,
+    metrics: VoiceMetrics,
+}
+
+/// A voice of the configuration.
+struct Voice {
+    speaker: speech::Speaker,
+    /// Of one that is a server.
+    breaker: Option<SharedBreaker>,
 }
 
 impl Speaker {
-    pub(super) fn open(config: &VoiceConfig, data: &Path) -> Result<Self, VoiceError> {
+    pub(super) fn open(config: &VoiceConfig, data: &Path, metrics: VoiceMetrics) -> Result<Self, VoiceError> {
         let folder = config.cache.clone().unwrap_or_else(|| data.join("voice"));
         let cache = Cache::open(&folder, config.cache_bytes_max);
         let cache = cache.map_err(|error| VoiceError::Cache(error.to_string()))?;
         let mut voices = HashMap::new();
         for (name, source) in &config.voices {
-            let voice = voice(source).map_err(|error| VoiceError::Source(name.clone(), error.to_string()))?;
-            voices.insert(name.clone(), speech::Speaker::new(voice, Some(cache.clone())));
+            let voice = Voice::new(source, cache.clone());
+            let voice = voice.map_err(|error| VoiceError::Source(name.clone(), error.to_string()))?;
+            voices.insert(name.clone(), voice);
         }
-        let default = voices[&config.default_voice].clone();
-        Ok(Self { voices: Arc::new(voices), default, preparing: Arc::new(Semaphore::new(PREPARED_AT_ONCE)) })
+        let (voices, default) = (Arc::new(voices), config.default_voice.clone());
+        Ok(Self { voices, default, preparing: Arc::new(Semaphore::new(PREPARED_AT_ONCE)), metrics })
+    }
+
+    /// Requests to each voice that is a server that are under way.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (&str, usize)> {
+        let under_way = |voice: &Voice| voice.breaker.as_ref().map(SharedBreaker::under_way);
+        self.voices.iter().filter_map(move |(name, voice)| Some((name.as_str(), under_way(voice)?)))
     }
 
     /// Who speaks a sentence, and what it is told: a configured voice by its name, else the default one, which knows the name itself.
-    fn choose(&self, part: &str, sentence: &Sentence) -> (&speech::Speaker, Saying) {
-        let named = sentence.voice.as_ref().and_then(|name| self.voices.get(name));
+    fn choose<'a>(&'a self, part: &str, sentence: &'a Sentence) -> (&'a str, &'a speech::Speaker, Saying) {
+        let named = sentence.voice.as_ref().filter(|name| self.voices.contains_key(*name));
         let voice = sentence.voice.clone().filter(|_| named.is_none());
         let saying = Saying { text: part.to_owned(), language: sentence.language.clone(), voice };
-        (named.unwrap_or(&self.default), saying)
+        let name = named.unwrap_or(&self.default);
+        (name, &self.voices[name].speaker, saying)
     }
 
     /// Speaks for a call, which is told each piece as soon as it is there.
@@ -103,19 +128,36 @@ impl Speaker {
         Prompt::from_pcm(&samples, RATE).map_err(|error| error.to_string())
     }
 
-    /// Nobody waits on the line for a script's sentences: what may pass is waited out.
-    async fn make(&self, part: &str, sentence: &Sentence) -> Result<Vec<i16>, speech::SpeechError> {
-        let (speaker, saying) = self.choose(part, sentence);
-        for pause in PAUSES {
-            match speaker.make(&saying).await {
-                Err(error) if error.may_pass() => {
-                    tracing::info!(%error, ?pause, "a sentence of a script is tried again");
-                    tokio::time::sleep(pause).await;
-                }
+    /// Nobody waits on the line for a script's sentences: what may pass is waited out. Where the voice is not asked at all, that is no try.
+    async fn make(&self, part: &str, sentence: &Sentence) -> Result<Vec<i16>, SpeechError> {
+        let (name, speaker, saying) = self.choose(part, sentence);
+        let (mut pauses, mut left_alone) = (PAUSES.into_iter(), Duration::ZERO);
+        loop {
+            let error = match speaker.make(&saying).await {
+                Err(error) if error.may_pass() => error,
                 made => return made,
-            }
+            };
+            let pause = match error {
+                SpeechError::Refused { refusal: Refusal::Full, .. } => Some(PLACE_EVERY),
+                SpeechError::Refused { refusal: Refusal::Down, .. } => {
+                    left_alone += PLACE_EVERY;
+                    Some(PLACE_EVERY).filter(|_| left_alone <= LEFT_ALONE_MAX)
+                }
+                _ => {
+                    self.count(name, &error);
+                    pauses.next()
+                }
+            };
+            let Some(pause) = pause else { return Err(error) };
+            tracing::info!(%error, ?pause, "a sentence of a script is tried again");
+            tokio::time::sleep(pause).await;
         }
-        speaker.make(&saying).await
+    }
+
+    fn count(&self, voice: &str, error: &SpeechError) {
+        if let Some(kind) = error.kind() {
+            self.metrics.voice_failed(voice, kind);
+        }
     }
 
     /// Speaks a part of a sentence.
@@ -131,9 +173,13 @@ impl Speaker {
                 pieces.push(&samples);
             }
         };
-        let (speaker, saying) = self.choose(part, sentence);
+        let (name, speaker, saying) = self.choose(part, sentence);
         let (spoken, ()) = tokio::join!(speaker.say(&saying, to), take);
-        match spoken.map_err(|error| error.to_string())?.origin {
+        let spoken = spoken.map_err(|error| {
+            self.count(name, &error);
+            error.to_string()
+        })?;
+        match spoken.origin {
             speech::Origin::Made(Some(error)) => tracing::warn!(%error, "a spoken sentence cannot be kept"),
             speech::Origin::Made(None) | speech::Origin::Cache => {}
         }
@@ -203,30 +249,42 @@ impl Pieces {
     }
 }
 
-fn voice(source: &VoiceSource) -> Result<Arc<dyn speech::Voice>, HttpError> {
-    Ok(match source {
-        VoiceSource::Espeak { program, words_a_minute, processes_max } => {
-            Arc::new(Espeak::new(program, *words_a_minute, *processes_max))
-        }
-        VoiceSource::Openai { url, key, model, voice, instructions } => {
-            let of = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-            let settings = OpenAiSettings {
-                url: url.clone(),
-                key: of(&key.0),
-                model: model.clone(),
-                voice: voice.clone(),
-                instructions: of(instructions),
-                begin_max: BEGIN_MAX,
-            };
-            Arc::new(OpenAi::new(Http::new(), settings)?)
-        }
-        VoiceSource::Http { url, authorization, version } => {
-            let mut headers = Vec::new();
-            if !authorization.0.is_empty() {
-                headers.push(("authorization".to_owned(), authorization.0.clone()));
+impl Voice {
+    fn new(source: &VoiceSource, cache: Cache) -> Result<Self, HttpError> {
+        let (voice, breaker): (Arc<dyn speech::Voice>, _) = match source {
+            VoiceSource::Espeak { program, words_a_minute, processes_max } => {
+                (Arc::new(Espeak::new(program, *words_a_minute, *processes_max)), None)
             }
-            let (url, version) = (url.clone(), version.clone());
-            Arc::new(Plain::new(Http::new(), PlainSettings { url, headers, version, begin_max: BEGIN_MAX })?)
-        }
-    })
+            VoiceSource::Openai { url, key, model, voice, instructions, requests_max } => {
+                let of = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+                let breaker = SharedBreaker::new(*requests_max);
+                let settings = OpenAiSettings {
+                    url: url.clone(),
+                    key: of(&key.0),
+                    model: model.clone(),
+                    voice: voice.clone(),
+                    instructions: of(instructions),
+                    begin_max: BEGIN_MAX,
+                    breaker: breaker.clone(),
+                };
+                (Arc::new(OpenAi::new(Http::new(), settings)?), Some(breaker))
+            }
+            VoiceSource::Http { url, authorization, version, requests_max } => {
+                let mut headers = Vec::new();
+                if !authorization.0.is_empty() {
+                    headers.push(("authorization".to_owned(), authorization.0.clone()));
+                }
+                let breaker = SharedBreaker::new(*requests_max);
+                let settings = PlainSettings {
+                    url: url.clone(),
+                    headers,
+                    version: version.clone(),
+                    begin_max: BEGIN_MAX,
+                    breaker: breaker.clone(),
+                };
+                (Arc::new(Plain::new(Http::new(), settings)?), Some(breaker))
+            }
+        };
+        Ok(Self { speaker: speech::Speaker::new(voice, Some(cache)), breaker })
+    }
 }

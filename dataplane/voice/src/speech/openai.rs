@@ -14,6 +14,7 @@ use serde_json::json;
 use super::reader::{Encoding, Form};
 use super::server::{Server, essence, parameter};
 use super::{Delivery, Saying, SpeechError, Voice};
+use crate::breaker::SharedBreaker;
 use crate::http::{Http, HttpError};
 
 /// The rate that is meant by `pcm`, in hertz.
@@ -34,6 +35,8 @@ pub struct OpenAiSettings {
     pub instructions: Option<String>,
     /// How long the beginning of an answer may take.
     pub begin_max: Duration,
+    /// Of the server; who shares it shares its places.
+    pub breaker: SharedBreaker,
 }
 
 /// The connector.
@@ -58,8 +61,9 @@ impl OpenAi {
         }
         let OpenAiSettings { url: base, model, voice, instructions, .. } = &settings;
         let name = format!("openai {base} {model} {voice} {}", instructions.as_deref().unwrap_or_default());
-        let server =
-            Server { http, who: format!("the voice at {base}"), url, headers, begin_max: settings.begin_max };
+        let who = format!("the voice at {base}");
+        let (begin_max, breaker) = (settings.begin_max, settings.breaker.clone());
+        let server = Server { http, who, url, headers, begin_max, breaker };
         Ok(Self { name, server, settings })
     }
 
@@ -73,12 +77,11 @@ impl OpenAi {
         if let Some(instructions) = &self.settings.instructions {
             question["instructions"] = instructions.as_str().into();
         }
-        let answer = self.server.ask(&question).await?;
-        let form = form(answer.kind()).ok_or_else(|| {
-            let kind: String = answer.kind().chars().take(60).collect();
-            self.server.unusable(format!("answered with {kind}, not with linear audio"))
-        })?;
-        self.server.deliver(answer, form, to).await
+        let form = |kind: &str| {
+            let named = || kind.chars().take(60).collect::<String>();
+            form(kind).ok_or_else(|| format!("answered with {}, not with linear audio", named()))
+        };
+        self.server.speak(&question, form, to).await
     }
 }
 
@@ -132,6 +135,7 @@ mod tests {
             voice: voice.into(),
             instructions: None,
             begin_max: Duration::from_secs(5),
+            breaker: SharedBreaker::new(1),
         };
         let name = |model, voice| OpenAi::new(Http::new(), settings(model, voice)).expect("good").name;
         assert_ne!(name("tts-1", "alloy"), name("tts-1-hd", "alloy"));
@@ -147,6 +151,7 @@ mod tests {
             voice: "v".into(),
             instructions: None,
             begin_max: Duration::from_secs(5),
+            breaker: SharedBreaker::new(1),
         };
         let error = OpenAi::new(Http::new(), settings).expect_err("a line break").to_string();
         assert!(error.contains("key") && !error.contains("secret"), "{error}");

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::reader::{Encoding, Form};
 use super::server::{Server, essence, parameter};
 use super::{Delivery, Saying, SpeechError, Voice};
+use crate::breaker::SharedBreaker;
 use crate::http::{Http, HttpError, headers};
 
 /// What an operator configures.
@@ -27,6 +28,8 @@ pub struct PlainSettings {
     pub version: String,
     /// How long the beginning of an answer may take.
     pub begin_max: Duration,
+    /// Of the server; who shares it shares its places.
+    pub breaker: SharedBreaker,
 }
 
 /// The connector.
@@ -39,12 +42,13 @@ pub struct Plain {
 impl Plain {
     /// Speaks by way of `http`. An error if the address or a header field cannot be sent.
     pub fn new(http: Http, settings: PlainSettings) -> Result<Self, HttpError> {
-        let PlainSettings { url, headers: fields, version, begin_max } = settings;
+        let PlainSettings { url, headers: fields, version, begin_max, breaker } = settings;
         let address =
             url.parse().map_err(|error| HttpError::Request(format!("the address {url}: {error}")))?;
         let mut headers = headers(&fields)?;
         headers.insert(ACCEPT, HeaderValue::from_static("audio/wav, audio/L16, audio/basic"));
-        let server = Server { http, who: format!("the voice at {url}"), url: address, headers, begin_max };
+        let who = format!("the voice at {url}");
+        let server = Server { http, who, url: address, headers, begin_max, breaker };
         Ok(Self { name: format!("plain {url} {version}"), server })
     }
 
@@ -53,14 +57,13 @@ impl Plain {
         if let Some(voice) = &saying.voice {
             question["voice"] = voice.as_str().into();
         }
-        let answer = self.server.ask(&question).await?;
-        let form = form(answer.kind()).ok_or_else(|| {
-            let kind: String = answer.kind().chars().take(60).collect();
-            self.server.unusable(format!(
-                "answered with {kind:?}; audio/wav, audio/L16 with its rate and audio/basic are understood"
-            ))
-        })?;
-        self.server.deliver(answer, form, to).await
+        let form = |kind: &str| {
+            form(kind).ok_or_else(|| {
+                let kind: String = kind.chars().take(60).collect();
+                format!("answered with {kind:?}; audio/wav, audio/L16 with its rate and audio/basic are understood")
+            })
+        };
+        self.server.speak(&question, form, to).await
     }
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::reader::{AudioReader, Form};
 use super::{Delivery, SpeechError};
+use crate::breaker::{SharedBreaker, Verdict};
 use crate::http::{Answer, Http, HttpError, Question};
 
 /// How long a server may be silent between two pieces. Slower than this is slower than speech, and the call falls silent.
@@ -29,11 +30,33 @@ pub(super) struct Server {
     pub(super) headers: HeaderMap,
     /// How long the beginning of an answer may take.
     pub(super) begin_max: Duration,
+    pub(super) breaker: SharedBreaker,
 }
 
 impl Server {
+    /// Posts a question and passes on the audio of the answer, in the form that its media type has; an error of `form` names the media type.
+    pub(super) async fn speak(
+        &self,
+        body: &Value,
+        form: fn(&str) -> Result<Form, String>,
+        to: &mut Delivery,
+    ) -> Result<(), SpeechError> {
+        let refused = |refusal| SpeechError::Refused { who: self.who.clone(), refusal };
+        let place = self.breaker.begin().map_err(refused)?;
+        let spoken = async {
+            let answer = self.ask(body).await?;
+            place.reached();
+            let form = form(answer.kind()).map_err(|problem| self.unusable(problem))?;
+            self.deliver(answer, form, to).await?;
+            if to.is_empty() { Err(self.unusable("made no audio".to_owned())) } else { Ok(()) }
+        };
+        let spoken = spoken.await;
+        place.judge(spoken.as_ref().map_or_else(SpeechError::verdict, |()| Verdict::Worked));
+        spoken
+    }
+
     /// Posts a question. The answer is one of success.
-    pub(super) async fn ask(&self, body: &Value) -> Result<Answer, SpeechError> {
+    async fn ask(&self, body: &Value) -> Result<Answer, SpeechError> {
         let question = Question {
             method: Method::POST,
             url: self.url.clone(),
@@ -49,21 +72,16 @@ impl Server {
             return Ok(answer);
         }
         let words = words(&mut answer).await.map(|words| format!(": {words}")).unwrap_or_default();
-        let status = answer.status();
+        let (who, status) = (self.who.clone(), answer.status());
         let problem = format!("answered with status {}{words}", status.as_u16());
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(SpeechError::Unavailable { who: self.who.clone(), problem });
-        }
-        Err(self.unusable(problem))
+        Err(match Verdict::of_status(status) {
+            Verdict::Failed => SpeechError::Unavailable { who, problem },
+            _ => SpeechError::Declined { who, problem },
+        })
     }
 
     /// Passes on the audio of an answer while it comes.
-    pub(super) async fn deliver(
-        &self,
-        mut answer: Answer,
-        form: Form,
-        to: &mut Delivery,
-    ) -> Result<(), SpeechError> {
+    async fn deliver(&self, mut answer: Answer, form: Form, to: &mut Delivery) -> Result<(), SpeechError> {
         let until = Instant::now() + WHOLE_MAX;
         let mut reader = AudioReader::new(form);
         loop {
@@ -77,7 +95,7 @@ impl Server {
     }
 
     /// Something is wrong with what it sent.
-    pub(super) fn unusable(&self, problem: String) -> SpeechError {
+    fn unusable(&self, problem: String) -> SpeechError {
         SpeechError::Unusable { who: self.who.clone(), problem }
     }
 
@@ -87,7 +105,9 @@ impl Server {
             error @ (HttpError::Unreachable(_) | HttpError::Broken(_)) => {
                 SpeechError::Unavailable { who: self.who.clone(), problem: error.to_string() }
             }
-            error @ HttpError::Request(_) => self.unusable(error.to_string()),
+            error @ HttpError::Request(_) => {
+                SpeechError::Declined { who: self.who.clone(), problem: error.to_string() }
+            }
         }
     }
 }
