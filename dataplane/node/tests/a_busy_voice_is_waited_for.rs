@@ -7,15 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use peal_node::voice::config::{VoiceConfig, VoiceSource};
+use peal_node::voice::config::VoiceConfig;
 use serde_json::{Value, json};
-use talking::{reply, talk, web_server};
+use talking::{reply, talk, web_server, web_voice};
 use tokio::io::AsyncWriteExt;
-
-fn voice(address: std::net::SocketAddr) -> VoiceSource {
-    let url = format!("http://{address}/");
-    VoiceSource::Http { url, authorization: Default::default(), version: "1".to_owned() }
-}
 
 fn audio() -> Vec<u8> {
     reply("200 OK", "audio/L16; rate=8000", &[0x10; 1_600])
@@ -48,7 +43,7 @@ fn a_busy_voice_is_waited_for() {
     let mut steps: Vec<Value> =
         (0..40).map(|n| json!({ "do": "say", "text": format!("This is sentence {n}.") })).collect();
     steps.push(json!({ "do": "hang_up", "disposition": "said" }));
-    let voices = BTreeMap::from([("v".to_owned(), voice(address))]);
+    let voices = BTreeMap::from([("v".to_owned(), web_voice(address))]);
     let config = VoiceConfig { voices, default_voice: "v".to_owned(), ..VoiceConfig::default() };
     let talk = talk(steps.into(), config, "");
     assert_eq!((talk.dialogue.disposition.as_str(), talk.dialogue.voice_errors), ("said", 0));
@@ -68,7 +63,7 @@ fn a_script_chooses_among_the_voices() {
                 let _ = stream.write_all(&audio()).await;
             }
         });
-        (voice(address), texts)
+        (web_voice(address), texts)
     };
     let ((first, by_first), (second, by_second)) = (listening(()), listening(()));
     let steps = json!([

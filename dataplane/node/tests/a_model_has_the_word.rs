@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use peal_node::voice::config::{ModelConfig, VoiceConfig, VoiceSource};
 use serde_json::{Value, json};
-use talking::{Talk, recogniser, reply, server, talk, web_server};
+use talking::{Talk, recogniser, reply, server, talk, web_server, web_voice};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -47,7 +47,13 @@ where
         answer(number, body, stream)
     });
     let url = format!("http://{address}/v1");
-    let config = ModelConfig { url, model: "small".to_owned(), key: Default::default(), hides: Vec::new() };
+    let config = ModelConfig {
+        url,
+        model: "small".to_owned(),
+        key: Default::default(),
+        requests_max: 10,
+        hides: Vec::new(),
+    };
     (config, asked)
 }
 
@@ -180,11 +186,7 @@ fn slow_voice() -> VoiceSource {
             .collect();
         let _ = stream.write_all(&reply("200 OK", "audio/L16; rate=8000", &audio)).await;
     });
-    VoiceSource::Http {
-        url: format!("http://{address}/"),
-        authorization: Default::default(),
-        version: "1".to_owned(),
-    }
+    web_voice(address)
 }
 
 #[test]
@@ -240,12 +242,7 @@ fn hangs_up_on(tools: Value) -> (Talk, Asked, Asked) {
             let _ = stream.write_all(&reply(status, "audio/L16; rate=8000", &[0x10; 1_600])).await;
         }
     });
-    let source = VoiceSource::Http {
-        url: format!("http://{address}/"),
-        authorization: Default::default(),
-        version: "1".to_owned(),
-    };
-    let voices = BTreeMap::from([("v".to_owned(), source)]);
+    let voices = BTreeMap::from([("v".to_owned(), web_voice(address))]);
     let voice = VoiceConfig { voices, default_voice: "v".to_owned(), ..recogniser(hears("what a nuisance")) };
     let acts = format!("{SPEAKS}  - {{do: hang_up, after: {{wait_ms: 1200}}}}\n");
     (converse(model, voice, &acts), asked, spoken)

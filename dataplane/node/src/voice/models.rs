@@ -215,3 +215,224 @@ impl From<ModelFault> for Fault {
         Self { kind, why: fault.to_string(), verdict }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ::voice::{FAILURES, PAUSE};
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+    use tokio::time::{Instant, advance, pause, resume};
+
+    use super::*;
+
+    const BEGIN_MAX: Duration = Duration::from_secs(10);
+    const WORD: &str = "data: word\n\n";
+
+    /// The server of a model, and us, who may have so many requests there.
+    struct Stand {
+        listener: TcpListener,
+        models: Models,
+        /// What has come of answers.
+        words: (mpsc::UnboundedSender<()>, mpsc::UnboundedReceiver<()>),
+    }
+
+    type Asking = JoinHandle<Result<(), Fault>>;
+
+    impl Stand {
+        async fn new(requests_max: usize) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+            let config = ModelConfig {
+                url: format!("http://{}/v1", listener.local_addr().expect("bound")),
+                model: "m".to_owned(),
+                key: Default::default(),
+                requests_max,
+                hides: Vec::new(),
+            };
+            let models = [("m".to_owned(), config)].into();
+            let models = Models::new(&VoiceConfig { models, ..VoiceConfig::default() });
+            Self { listener, models, words: mpsc::unbounded_channel() }
+        }
+
+        /// Begins a turn of a conversation, which is over when its answer ends.
+        fn converse(&self, said: &str, begin_max: Duration) -> Asking {
+            let (models, body, words) = (self.models.clone(), json!({ "said": said }), self.words.0.clone());
+            tokio::spawn(async move {
+                let take = async move |mut answer: Answer| {
+                    while let Some(piece) = answer.piece(Instant::now() + BEGIN_MAX).await? {
+                        if piece.starts_with(b"<") {
+                            return Err(ModelFault::Rubbish("a page".to_owned()).into());
+                        }
+                        let _ = words.send(());
+                    }
+                    Ok(())
+                };
+                models.converse(models.model("m")?, body, begin_max, take).await
+            })
+        }
+
+        /// Asks what was meant.
+        fn ask_once(&self) -> Asking {
+            let models = self.models.clone();
+            tokio::spawn(async move {
+                let until = Instant::now() + BEGIN_MAX;
+                models.ask_once(models.model("m")?, &json!({}), until, 1_000).await.map(drop)
+            })
+        }
+
+        /// The next request.
+        async fn asked(&self) -> (String, TcpStream) {
+            let (mut stream, _) = self.listener.accept().await.expect("a connection");
+            let mut request = String::new();
+            while !request.ends_with('}') {
+                let mut piece = [0; 4_096];
+                let read = stream.read(&mut piece).await.expect("a request");
+                request += std::str::from_utf8(&piece[..read]).expect("text");
+            }
+            (request, stream)
+        }
+
+        async fn answers(&self, status: &str, body: &str) {
+            let (_, mut stream) = self.asked().await;
+            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
+            stream.write_all((head + body).as_bytes()).await.expect("it is read");
+        }
+
+        /// Whether nobody is asked. Only what is under way can take up time.
+        async fn is_refused(&self, said: &str) -> bool {
+            pause();
+            let began = Instant::now();
+            let fault = self.converse(said, BEGIN_MAX).await.expect("no panic").expect_err("no answer");
+            assert_eq!((fault.kind, began.elapsed()), ("refused", Duration::ZERO), "{}", fault.why);
+            resume();
+            true
+        }
+
+        fn under_way(&self) -> usize {
+            self.models.under_way().map(|(_, requests)| requests).sum()
+        }
+    }
+
+    /// What the fault is counted as.
+    async fn fails(asking: Asking) -> &'static str {
+        asking.await.expect("no panic").expect_err("no answer").kind
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_down_is_left_alone_for_a_while() {
+        let stand = Stand::new(10).await;
+        for n in 0..FAILURES {
+            // Whoever asks, it is the same server.
+            let asking = if n % 2 == 0 { stand.ask_once() } else { stand.converse("hello", BEGIN_MAX) };
+            stand.answers("503 Service Unavailable", "").await;
+            assert_eq!(fails(asking).await, "status");
+        }
+        assert!(stand.is_refused("while it is down").await);
+        pause();
+        advance(PAUSE).await;
+        resume();
+        let trial = stand.converse("after the pause", BEGIN_MAX);
+        let (request, mut stream) = stand.asked().await;
+        assert!(request.contains("after the pause"), "it was not asked meanwhile: {request}");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await.expect("it is read");
+        drop(stream);
+        trial.await.expect("no panic").expect("an answer");
+        assert_eq!(stand.under_way(), 0);
+    }
+
+    #[tokio::test]
+    async fn some_answers_say_that_a_server_is_down_and_others_do_not() {
+        for (status, body, kind, is_down) in [
+            ("500 Internal Server Error", "", "status", true),
+            ("429 Too Many Requests", "", "status", true),
+            ("200 OK", "<html>", "rubbish", true),
+            ("400 Bad Request", "", "status", false),
+            ("401 Unauthorized", "", "status", false),
+            ("404 Not Found", "", "status", false),
+        ] {
+            let stand = Stand::new(10).await;
+            for _ in 0..FAILURES {
+                let asking = stand.converse("hello", BEGIN_MAX);
+                stand.answers(status, body).await;
+                if status.starts_with("400") {
+                    stand.answers(status, body).await;
+                }
+                assert_eq!(fails(asking).await, kind, "{status}");
+            }
+            if is_down {
+                assert!(stand.is_refused("once more").await, "{status}");
+            } else {
+                let asking = stand.converse("once more", BEGIN_MAX);
+                stand.answers("200 OK", WORD).await;
+                asking.await.expect("no panic").expect("an answer");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_what_was_meant_and_sends_no_completion_is_down() {
+        for body in ["<html>", r#"{"detail":"no"}"#] {
+            let stand = Stand::new(10).await;
+            for _ in 0..FAILURES {
+                let asking = stand.ask_once();
+                stand.answers("200 OK", body).await;
+                assert_eq!(fails(asking).await, "rubbish");
+            }
+            assert_eq!(fails(stand.ask_once()).await, "refused");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_down_and_one_that_had_no_time_is_not() {
+        for (begin_max, is_down) in [(Duration::from_secs(8), true), (Duration::from_secs(1), false)] {
+            let stand = Stand::new(10).await;
+            for _ in 0..FAILURES {
+                let asking = stand.converse("hello", begin_max);
+                let _asked = stand.asked().await;
+                // From here on only timers can go on.
+                pause();
+                assert_eq!(fails(asking).await, "slow");
+                resume();
+            }
+            if is_down {
+                assert!(stand.is_refused("once more").await);
+            } else {
+                let asking = stand.converse("once more", BEGIN_MAX);
+                stand.answers("200 OK", WORD).await;
+                asking.await.expect("no panic").expect("an answer");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_interrupted_says_nothing_of_the_server() {
+        let mut stand = Stand::new(1).await;
+        for _ in 0..2 * FAILURES {
+            let asking = stand.converse("hello", BEGIN_MAX);
+            let (_, mut stream) = stand.asked().await;
+            let begins = format!("HTTP/1.1 200 OK\r\n\r\n{WORD}");
+            stream.write_all(begins.as_bytes()).await.expect("it is read");
+            stand.words.1.recv().await.expect("a word");
+            assert_eq!(stand.under_way(), 1);
+            asking.abort();
+            assert!(asking.await.is_err(), "it was under way");
+            assert_eq!(stand.under_way(), 0, "its place is free");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_model_has_no_more_requests_than_allowed() {
+        let stand = Stand::new(2).await;
+        let (first, second) = (stand.converse("one", BEGIN_MAX), stand.ask_once());
+        let (_first, _second) = (stand.asked().await, stand.asked().await);
+        assert!(stand.is_refused("three").await);
+        first.abort();
+        let _ = first.await;
+        let third = stand.converse("three", BEGIN_MAX);
+        assert!(stand.asked().await.0.contains("three"), "nobody else asked");
+        third.abort();
+        second.abort();
+    }
+}

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadtest::{CarrierConfig, Cast, LineConfig};
-use peal_node::dial::{Dial, DialScript, Dialogue};
-use peal_node::voice::config::{BotConfig, RecogniserConfig, RecogniserProtocol, VoiceConfig};
+use peal_node::dial::{Dial, DialReport, DialResult, DialScript, Dialogue};
+use peal_node::voice::config::{BotConfig, RecogniserConfig, RecogniserProtocol, VoiceConfig, VoiceSource};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,33 +36,12 @@ pub struct Talk {
 /// Calls a customer who does this, with the steps of a script. `sound.wav` is a loud second.
 pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
     let folder = tempfile::tempdir().expect("a folder");
-    sound(&folder.path().join("sound.wav"));
-    std::fs::write(folder.path().join("cast.yaml"), format!("customers:\n- name: ann\n{acts}"))
-        .expect("written");
-    let line = LineConfig::new("a", "127.0.0.1:0".parse().expect("an address"));
-    let recordings = folder.path().join("recordings");
-    let config = CarrierConfig {
-        cast: Some(Cast::load(&folder.path().join("cast.yaml")).expect("a cast")),
-        cast_recordings: Some(recordings.clone()),
-        rules: vec!["*=person:ring=0.1".parse().expect("a rule")],
-        ..CarrierConfig::new(vec![line])
-    };
-    let carrier = loadtest::Carrier::start(config).expect("a carrier");
-    let mut dial = crate::dialling::dial(carrier.addresses()[0].to_string());
-    dial.destinations = vec!["1".to_owned()];
-    (dial.count, dial.local.shards) = (1, 1);
-    dial.script = Some(DialScript {
-        document: serde_json::json!({ "name": "t", "steps": steps }).to_string(),
-        contact: vec![("name".to_owned(), "Ann".to_owned())],
-        voice,
-        data: folder.path().join("data"),
-    });
-    let report = Dial::start(dial).expect("it starts").wait().expect("a report");
-    let (_, ledger) = carrier.stop_with_ledger().expect("a ledger");
+    let (report, ledger) = call(folder.path(), 1, steps, voice, acts);
     let result = &report.results[0];
     let ended = result.ended.clone().unwrap_or_else(|| panic!("no call was made: {}", result.detail));
     let customer = ledger.calls[0].end.as_ref().and_then(|end| end.cast.clone()).expect("a customer");
-    let recording = hound::WavReader::open(recordings.join("1-ann.wav")).expect("a recording");
+    let recording = folder.path().join("recordings/1-ann.wav");
+    let recording = hound::WavReader::open(recording).expect("a recording");
     let both: Vec<i16> = recording.into_samples().map(|sample| sample.expect("16 bits")).collect();
     Talk {
         dialogue: ended.dialogue.expect("a dialogue"),
@@ -72,6 +51,53 @@ pub fn talk(steps: Value, voice: VoiceConfig, acts: &str) -> Talk {
         digits: ended.digits,
         opt_outs: report.opt_outs,
     }
+}
+
+/// The same with several customers at once, and what went wrong with hooks in all.
+pub fn talks(
+    count: usize,
+    steps: Value,
+    voice: VoiceConfig,
+    acts: &str,
+) -> (Vec<Dialogue>, BTreeMap<String, u64>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (report, _) = call(folder.path(), count, steps, voice, acts);
+    let dialogue = |result: &DialResult| {
+        let ended = result.ended.clone().unwrap_or_else(|| panic!("no call was made: {}", result.detail));
+        ended.dialogue.expect("a dialogue")
+    };
+    (report.results.iter().map(dialogue).collect(), report.hook_faults)
+}
+
+fn call(
+    folder: &Path,
+    count: usize,
+    steps: Value,
+    voice: VoiceConfig,
+    acts: &str,
+) -> (DialReport, loadtest::Ledger) {
+    sound(&folder.join("sound.wav"));
+    std::fs::write(folder.join("cast.yaml"), format!("customers:\n- name: ann\n{acts}")).expect("written");
+    let line = LineConfig::new("a", "127.0.0.1:0".parse().expect("an address"));
+    let config = CarrierConfig {
+        cast: Some(Cast::load(&folder.join("cast.yaml")).expect("a cast")),
+        cast_recordings: Some(folder.join("recordings")),
+        rules: vec!["*=person:ring=0.1".parse().expect("a rule")],
+        ..CarrierConfig::new(vec![line])
+    };
+    let carrier = loadtest::Carrier::start(config).expect("a carrier");
+    let mut dial = crate::dialling::dial(carrier.addresses()[0].to_string());
+    dial.destinations = vec!["1".to_owned()];
+    (dial.count, dial.local.shards) = (count, 1);
+    dial.script = Some(DialScript {
+        document: serde_json::json!({ "name": "t", "steps": steps }).to_string(),
+        contact: vec![("name".to_owned(), "Ann".to_owned())],
+        voice,
+        data: folder.join("data"),
+    });
+    let report = Dial::start(dial).expect("it starts").wait().expect("a report");
+    let (_, ledger) = carrier.stop_with_ledger().expect("a ledger");
+    (report, ledger)
 }
 
 /// The caller's channel in a customer's recording.
@@ -171,6 +197,16 @@ async fn body(stream: &mut TcpStream) -> Option<Value> {
 pub fn reply(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()
+}
+
+/// A voice that is this web server.
+pub fn web_voice(address: SocketAddr) -> VoiceSource {
+    VoiceSource::Http {
+        url: format!("http://{address}/"),
+        authorization: Default::default(),
+        version: "1".to_owned(),
+        requests_max: 10,
+    }
 }
 
 /// A node with a bot called `b` there.
