@@ -395,3 +395,28 @@ fn two_hundred() -> usize {
 fn thousand() -> usize {
     1_000
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_a_request_at_least() {
+        for (table, field) in [
+            (r#"models.m = { url = "http://h/v1", model = "m" }"#, "voice.models"),
+            (r#"voices.espeak = { kind = "http", url = "http://h/" }"#, "voice.voices"),
+            (
+                r#"voices.espeak = { kind = "openai", url = "http://h/", model = "m", voice = "v" }"#,
+                "voice.voices",
+            ),
+        ] {
+            let read = |table: &str| toml::from_str::<VoiceConfig>(table).expect("a configuration");
+            assert!(read(table).check().is_ok(), "{table}");
+            for (requests_max, is_good) in [(0, false), (1, true), (100_000, true), (100_001, false)] {
+                let checked =
+                    read(&table.replace(" }", &format!(", requests_max = {requests_max} }}"))).check();
+                assert_eq!(checked.map_err(|error| error.field).err(), Some(field).filter(|_| !is_good));
+            }
+        }
+    }
+}

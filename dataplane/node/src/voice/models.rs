@@ -1,15 +1,18 @@
 //! The configured language models, asked over chat completions.
 
+mod fault;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::voice::http::{Answer, Http, HttpError, Question, headers};
-use ::voice::model::{Dialogue, ModelFault};
-use ::voice::{Place, Refusal, SharedBreaker, Verdict};
+use ::voice::model::Dialogue;
+use ::voice::{Place, SharedBreaker, Verdict};
 use bytes::Bytes;
 use serde_json::Value;
 
+pub(super) use self::fault::Fault;
 use super::config::{ModelConfig, VoiceConfig};
 
 /// Names the only model that there is, where a name is needed.
@@ -30,16 +33,6 @@ pub(super) struct Models {
 pub(super) struct Model {
     pub(super) config: ModelConfig,
     breaker: SharedBreaker,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// As it is counted.
-    pub(super) kind: &'static str,
-    pub(super) why: String,
-    /// What it tells of the server.
-    verdict: Verdict,
 }
 
 impl Models {
@@ -91,7 +84,7 @@ impl Models {
             let mut answer = success(self.ask(&model.config, body, begin_max).await?)?;
             place.reached();
             let body = answer.whole(until, bytes_max).await?;
-            let rubbish = |why| Fault { kind: "rubbish", why: String::from(why), verdict: Verdict::Failed };
+            let rubbish = |why| Fault::of_server("rubbish", why, Verdict::Failed);
             let body = body.ok_or_else(|| rubbish("the model's server answers without end"))?;
             let answer: Value = serde_json::from_slice(&body)
                 .map_err(|_| rubbish("the model's server answers with no JSON"))?;
@@ -171,53 +164,16 @@ fn success(answer: Answer) -> Result<Answer, Fault> {
         return Ok(answer);
     }
     let why = format!("the model's server answered with status {}", status.as_u16());
-    Err(Fault { kind: "status", why, verdict: Verdict::of_status(status) })
+    Err(Fault::of_server("status", why, Verdict::of_status(status)))
 }
 
 fn judge<T>(place: Place, asked: &Result<T, Fault>) {
-    place.judge(asked.as_ref().map_or_else(|fault| fault.verdict, |_| Verdict::Worked));
-}
-
-impl Fault {
-    /// One that tells nothing of the server.
-    pub(super) fn ours(kind: &'static str, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into(), verdict: Verdict::Nothing }
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self::ours("refused", format!("the model's server is not asked: {refusal}"))
-    }
-}
-
-impl From<HttpError> for Fault {
-    fn from(error: HttpError) -> Self {
-        let (kind, verdict) = match error {
-            HttpError::Request(_) => ("connect", Verdict::Nothing),
-            HttpError::Unreachable(_) => ("connect", Verdict::Failed),
-            HttpError::Broken(_) => ("broken", Verdict::Failed),
-            HttpError::Slow => ("slow", Verdict::Late),
-        };
-        Self { kind, why: error.to_string(), verdict }
-    }
-}
-
-impl From<ModelFault> for Fault {
-    fn from(fault: ModelFault) -> Self {
-        let (kind, verdict) = match fault {
-            ModelFault::Rubbish(_) => ("rubbish", Verdict::Failed),
-            // It began to answer and cannot go on.
-            ModelFault::Refused(_) => ("refusal", Verdict::Failed),
-            // The server works; the model does not know better.
-            ModelFault::Tool(_) => ("tool", Verdict::Worked),
-        };
-        Self { kind, why: fault.to_string(), verdict }
-    }
+    place.judge(asked.as_ref().map_or_else(Fault::verdict, |_| Verdict::Worked));
 }
 
 #[cfg(test)]
 mod tests {
+    use ::voice::model::ModelFault;
     use ::voice::{FAILURES, PAUSE};
     use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
