@@ -1,5 +1,5 @@
 //! Any bytes as the streamed answer of a language model. Nothing may panic; what is said came in the answer; the tools that are
-//! called are those that were offered; a forbidden word is never said.
+//! called are those that were offered; no word that begins as a forbidden one is ever said.
 //!
 //! The first byte says how the stream is cut; 0xFF in it is an interruption by the callee.
 #![no_main]
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
         for said in said {
             match said {
                 Said::Sentence(sentence) => {
-                    assert!(!sentence.trim().is_empty() && !sentence.to_lowercase().contains("guarantee"));
+                    assert!(!sentence.trim().is_empty() && !has_word_that_begins(&sentence, "guarantee"));
                     len += sentence.len();
                 }
                 Said::Do(call) => assert!(matches!(call.tool, Tool::HangUp | Tool::SetField)),
@@ -52,3 +52,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(len <= 3 * answer.len());
     }
 });
+
+fn has_word_that_begins(sentence: &str, forbidden: &str) -> bool {
+    sentence.to_lowercase().split(|sign: char| !sign.is_alphanumeric()).any(|word| word.starts_with(forbidden))
+}
