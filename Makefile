@@ -36,6 +36,7 @@ up: setup ## Build, then run everything on this machine, with its data in ./data
 
 lint: setup-lint ## Format and lints, as CI runs them
 	cargo fmt --all --check
+	cd fuzz && cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test: setup-test ## Every test, with a short fuzz run

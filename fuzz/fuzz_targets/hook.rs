@@ -16,7 +16,13 @@ fuzz_target!(|input: &[u8]| {
         2 => Box::new(Deepgram::new(AudioFormat::Mulaw)),
         3 => Box::new(openai::OpenAi::new(openai::Purpose::Transcription { model: "m".into() })),
         _ => {
-            let purpose = openai::Purpose::Speech { instructions: "i".into(), voice: "v".into(), transcription: None, speaks_first: true, end_silence_ms: 500 };
+            let purpose = openai::Purpose::Speech {
+                instructions: "i".into(),
+                voice: "v".into(),
+                transcription: None,
+                speaks_first: true,
+                end_silence_ms: 500,
+            };
             Box::new(openai::OpenAi::new(purpose))
         }
     };
@@ -61,6 +67,9 @@ fuzz_target!(|input: &[u8]| {
 
 fn check_frame(frame: Frame) {
     if let Frame::Text(text) = frame {
-        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object()), "{text}");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object()),
+            "{text}"
+        );
     }
 }

@@ -54,5 +54,8 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn has_word_that_begins(sentence: &str, forbidden: &str) -> bool {
-    sentence.to_lowercase().split(|sign: char| !sign.is_alphanumeric()).any(|word| word.starts_with(forbidden))
+    sentence
+        .to_lowercase()
+        .split(|sign: char| !sign.is_alphanumeric())
+        .any(|word| word.starts_with(forbidden))
 }

@@ -68,7 +68,9 @@ fuzz_target!(|input: &[u8]| {
             Quality { far: None, reports_received: 0, ..before }
         );
         if let Some(far) = quality.far {
-            assert!(far.lost <= quality.sent && far.jitter_max_ms <= 10_000.0 && far.rtt_max_ms <= Some(10_000.0));
+            assert!(
+                far.lost <= quality.sent && far.jitter_max_ms <= 10_000.0 && far.rtt_max_ms <= Some(10_000.0)
+            );
             assert!(far.rtt_ms.is_none_or(|ms| ms >= 0.0) && far.rtt_ms <= far.rtt_max_ms);
         }
         if pause & 1 == 1 {
