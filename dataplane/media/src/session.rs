@@ -5,45 +5,38 @@
 //! and [`MediaSession::poll_block`] after a tick while the call is recorded. It never waits and never allocates, but
 //! for a block buffer that the recording's pool has not made before.
 
+mod event;
+mod plan;
+mod playing;
+mod recording;
 mod reports;
 mod tapping;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::prefetch::prefetch;
 
 use crate::beep::Beep;
-use crate::dtmf::{self, Digit};
-use crate::keys::Keys;
-use crate::latch::{Judgement, Latch, Latching};
+use crate::dtmf;
+use crate::latch::{Judgement, Latch};
 use crate::music::Music;
-use crate::pool::PoolExhausted;
-use crate::prompt::Prompt;
 use crate::reception::{Arrival, Reception};
-use crate::recorder::{Block, BlockPool, Recorder};
-use crate::rtcp::RtcpDrop;
+use crate::recorder::Recorder;
 use crate::rtcp::exchange::Exchange;
-use crate::rtp::{DropReason, Header, Packet, Sender};
+use crate::rtp::{DropReason, Packet, Sender};
 use crate::tap::Tap;
 use crate::vad::{Echo, Vad};
-use crate::{Codec, FRAME_SAMPLES, Quality, rtcp};
+use crate::{FRAME_SAMPLES, Quality, rtcp};
 
-/// Shortest and longest audio payload taken, in samples: 5 ms and 60 ms. Peers pack 10 to 60 ms.
-const AUDIO_SAMPLES: std::ops::RangeInclusive<usize> = 40..=480;
+pub use event::{MediaEvent, Received, Transmit};
+use plan::classify;
+pub use plan::{Direction, MediaPlan};
+use playing::{Playing, Waiting, next_frame};
 
 /// A far end that speaks sends packets; one from which nothing came for so long has stopped speaking. Longer than what
 /// networks hold back and then deliver at once.
 const SPEECH_GAP_MAX: Duration = Duration::from_millis(400);
-
-/// Frames of live audio that may wait for their tick: what a far end's jitter costs in delay, at the most. More are let go,
-/// oldest first.
-const LIVE_FRAMES_MAX: usize = 4;
-
-/// Comfort noise (RFC 3389): one level byte and up to 10 coefficients in practice.
-const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
 
 /// What a session is born with. The four seeds must be random (RFC 3550 section 5.1).
 #[derive(Clone, Copy, Debug)]
@@ -59,123 +52,6 @@ pub struct SessionConfig {
     /// Whether silence is sent as packets when there is nothing to play. Off saves half the packets of a quiet call;
     /// on keeps NAT bindings and far ends that watch for RTP alive.
     pub send_silence: bool,
-}
-
-/// Which way audio may flow, seen from us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Both ways.
-    SendReceive,
-    /// Only from us to the far end.
-    SendOnly,
-    /// Only from the far end to us.
-    ReceiveOnly,
-    /// Neither way: the call is on hold.
-    Inactive,
-}
-
-impl Direction {
-    const fn sends(self) -> bool {
-        matches!(self, Direction::SendReceive | Direction::SendOnly)
-    }
-
-    const fn receives(self) -> bool {
-        matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
-    }
-}
-
-/// What offer and answer agreed on. We send 20 ms a packet; 5 to 60 ms are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MediaPlan {
-    /// Where the far end wants its RTP.
-    pub remote: SocketAddr,
-    /// Where it wants its RTCP: `remote` itself when both share the port.
-    pub remote_rtcp: SocketAddr,
-    /// RTCP shares the RTP port, at both ends (RFC 5761).
-    pub rtcp_mux: bool,
-    /// Whether it takes RTCP. Not while it holds the call with the address 0.0.0.0 (RFC 3264 section 8.4).
-    pub wants_rtcp: bool,
-    /// What we send. The other law is understood on its static payload type too, since both are in our offers and a
-    /// far end may switch between them at any time.
-    pub codec: Codec,
-    /// Payload type of `codec`, 0–127.
-    pub payload_type: u8,
-    /// Payload type of telephone-event at 8 kHz, if agreed.
-    pub telephone_event: Option<u8>,
-    /// Which way audio may flow.
-    pub direction: Direction,
-    /// Which sources other than `remote` may be latched.
-    pub latching: Latching,
-}
-
-/// A packet that a tick wrote into the lent memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit {
-    /// Where it goes.
-    pub to: SocketAddr,
-    /// Its length in bytes.
-    pub len: usize,
-}
-
-/// What became of a received packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received<'a> {
-    /// Audio that passed every check, one byte a sample.
-    Audio {
-        /// Its encoding.
-        codec: Codec,
-        /// Of its packet.
-        header: Header,
-        /// The samples.
-        payload: &'a [u8],
-    },
-    /// Part of a telephone-event; the digit comes by [`MediaSession::poll_event`].
-    TelephoneEvent,
-    /// Comfort noise: the far end is there and silent.
-    ComfortNoise,
-    /// RTCP on the RTP port, taken or not.
-    Rtcp(Result<(), RtcpDrop>),
-    /// Counted and forgotten.
-    Dropped(DropReason),
-}
-
-/// Something that the owner of the call has to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaEvent {
-    /// The source of the call's audio is known and locked; we send there from now on. The owner tells the port table.
-    Latched(SocketAddr),
-    /// A key was pressed at the far end.
-    Digit(Digit),
-    /// The last frame of the prompt went out 20 ms ago.
-    PromptEnded,
-    /// The far end began to speak: the first packet with its voice came then, and what it holds was said by so much earlier. What may be an echo of
-    /// ours is no voice. Only after the answer.
-    SpeechBegan(Instant),
-    /// The far end stopped speaking: its last sound was [`crate::vad::HANGOVER`] ago, at the most one tick more.
-    SpeechEnded,
-    /// The tone that was watched for is over.
-    Beep,
-    /// The far end plays music, for three seconds at least. Only while it is watched for.
-    MusicBegan,
-    /// The music is over.
-    MusicEnded,
-    /// A block of the recording was lost, because no free buffer was left or nobody took the block before it.
-    RecordingOverrun,
-}
-
-#[derive(Debug)]
-struct Playing {
-    prompt: Arc<Prompt>,
-    /// Number of the next frame.
-    at: usize,
-}
-
-/// What waits to be sent. Few calls have any of it, so it is kept apart.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// What is played after what is playing.
-    prompts: VecDeque<Arc<Prompt>>,
-    keys: Keys,
 }
 
 /// The media of one call. What each tick and packet touches comes first: [`MediaSession::HOT_BYTES`].
@@ -298,54 +174,11 @@ impl MediaSession {
         self.hot.answered = true;
     }
 
-    /// Plays a prompt from its beginning with the next tick, in place of whatever was playing. One that was replaced
-    /// does not report its end.
-    pub fn play(&mut self, prompt: Arc<Prompt>) {
-        self.stop_playing();
-        self.hot.playing = Some(Playing { prompt, at: 0 });
-    }
-
-    /// Plays a prompt after what is playing, without a gap, and as one with it: only the end of the last is reported.
-    pub fn play_after(&mut self, prompt: Arc<Prompt>) {
-        match self.hot.playing {
-            Some(_) => self.cold.waiting.get_or_insert_default().prompts.push_back(prompt),
-            None => self.play(prompt),
-        }
-    }
-
-    /// Plays a frame of somebody who is talking now, after those that wait already. Of too many the oldest is left out.
-    pub fn play_live(&mut self, frame: Arc<Prompt>) {
-        if let Some(waiting) = &mut self.cold.waiting
-            && waiting.prompts.len() >= LIVE_FRAMES_MAX
-        {
-            waiting.prompts.pop_front();
-        }
-        self.play_after(frame);
-    }
-
-    /// Presses a key for the far end, with the next tick or after those that are being pressed; what is played goes on unheard meanwhile. Says
-    /// whether the far end takes keys, and is told of this one.
-    pub fn press(&mut self, key: common::digits::Digit) -> bool {
-        let takes_keys = self.plan().is_some_and(|plan| plan.telephone_event.is_some());
-        let is_told = takes_keys && self.cold.waiting.get_or_insert_default().keys.press(key);
-        self.hot.pressing |= is_told;
-        is_told
-    }
-
-    /// Stops the prompt, and says whether there was one. Its end is not reported.
-    pub fn stop_playing(&mut self) -> bool {
-        self.hot.prompt_ended = false;
-        if let Some(waiting) = &mut self.cold.waiting {
-            waiting.prompts.clear();
-        }
-        self.hot.playing.take().is_some()
-    }
-
     /// Begins to fetch what the next tick needs beside the session: the frame that it sends, and the recording.
     pub fn prefetch_tick(&self) {
         self.prefetch_receive();
         if let (Some(playing), Some(far)) = (&self.hot.playing, &self.hot.far)
-            && let Some(frame) = playing.prompt.frame(far.plan.codec, playing.at)
+            && let Some(frame) = playing.upcoming(far.plan.codec)
         {
             prefetch(frame, FRAME_SAMPLES);
         }
@@ -356,11 +189,6 @@ impl MediaSession {
         if let Some(recorder) = &self.hot.recorder {
             prefetch(&**recorder, size_of::<Recorder>());
         }
-    }
-
-    /// Whether a prompt is playing.
-    pub fn is_playing(&self) -> bool {
-        self.hot.playing.is_some()
     }
 
     /// Writes the next 20 ms into `out`, which must hold [`crate::MAX_PACKET_LEN`] bytes; `None` when nothing is to
@@ -528,22 +356,6 @@ impl MediaSession {
         overrun.then_some(MediaEvent::RecordingOverrun)
     }
 
-    /// Begins to record both sides, with buffers from `pool`. A recording that is already under way goes on.
-    pub fn start_recording(&mut self, now: Instant, pool: &BlockPool) -> Result<(), PoolExhausted> {
-        if self.hot.recorder.is_none() {
-            let codec = self.plan().map_or(Codec::Pcma, |plan| plan.codec);
-            self.hot.recorder = Some(Box::new(Recorder::start(now, codec, pool)?));
-        }
-        Ok(())
-    }
-
-    /// Keeps what is said from now on out of the recording, if there is one, or in it again.
-    pub fn pause_recording(&mut self, paused: bool) {
-        if let Some(recorder) = &mut self.hot.recorder {
-            recorder.pause(paused);
-        }
-    }
-
     /// Watches for the tone of an answering machine, once; [`MediaEvent::Beep`] follows. Or watches no more.
     pub fn watch_for_beep(&mut self, watch: bool) {
         self.cold.beeped = false;
@@ -553,24 +365,6 @@ impl MediaSession {
     /// Watches for music from the far end from here on; [`MediaEvent::MusicBegan`] and [`MediaEvent::MusicEnded`] tell of it.
     pub fn watch_for_music(&mut self) {
         self.hot.music.get_or_insert_default();
-    }
-
-    /// A full block of the recording, if there is one. To be asked after each tick.
-    pub fn poll_block(&mut self) -> Option<Block> {
-        self.hot.recorder.as_mut()?.take_block()
-    }
-
-    /// Ends the recording and gives what is left of it: the blocks not yet taken, at most two.
-    pub fn finish_recording(&mut self) -> [Option<Block>; 2] {
-        match self.hot.recorder.take() {
-            Some(recorder) => recorder.finish(),
-            None => [None, None],
-        }
-    }
-
-    /// Whether the call is being recorded.
-    pub fn is_recording(&self) -> bool {
-        self.hot.recorder.is_some()
     }
 
     /// When the newest packet that passed every check arrived: the owner's RTP time-out reads it.
@@ -621,47 +415,4 @@ impl Hot {
             music.hush();
         }
     }
-}
-
-/// The frame to play now, if any, by its prompt and number; notes the end of the prompt in the tick after its last frame.
-fn next_frame<'a>(
-    playing: &'a mut Option<Playing>,
-    waiting: &mut Option<Box<Waiting>>,
-    ended: &mut bool,
-) -> Option<(&'a Arc<Prompt>, usize)> {
-    let current = playing.as_mut()?;
-    if current.at >= current.prompt.frames() {
-        let Some(prompt) = waiting.as_mut().and_then(|waiting| waiting.prompts.pop_front()) else {
-            *playing = None;
-            *ended = true;
-            return None;
-        };
-        *current = Playing { prompt, at: 0 };
-    }
-    let at = current.at;
-    current.at += 1;
-    playing.as_ref().map(|playing| (&playing.prompt, at))
-}
-
-/// What a packet is by payload type and length; its source is not yet known to be right.
-fn classify<'a>(plan: &MediaPlan, header: &Header, payload: &'a [u8]) -> Result<Received<'a>, DropReason> {
-    let payload_type = header.payload_type;
-    let codec = if payload_type == plan.payload_type {
-        Some(plan.codec)
-    } else if Some(payload_type) == plan.telephone_event {
-        return if !payload.is_empty() && payload.len().is_multiple_of(4) {
-            Ok(Received::TelephoneEvent)
-        } else {
-            Err(DropReason::PayloadLength)
-        };
-    } else if payload_type == COMFORT_NOISE_PAYLOAD_TYPE {
-        return Ok(Received::ComfortNoise);
-    } else {
-        Codec::from_static_payload_type(payload_type)
-    };
-    let codec = codec.ok_or(DropReason::PayloadType)?;
-    if !AUDIO_SAMPLES.contains(&payload.len()) {
-        return Err(DropReason::PayloadLength);
-    }
-    Ok(Received::Audio { codec, header: *header, payload })
 }
