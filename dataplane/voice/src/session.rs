@@ -4,26 +4,28 @@
 //! of the conversation. The call hands over pieces through a bounded queue and never waits; what the server says leaves as [`Told`].
 //! Nothing that the server does, or leaves undone, makes the call wait: connecting, writing and silence all have their time.
 
+mod connect;
+mod flood;
+mod gone;
+
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
-
-use crate::gate::Piece;
-use crate::{CallFacts, Encoder, Frame, Heard, Incoming, Protocol, ProtocolFault, Utterance, tls};
 use bytes::Bytes;
 use common::digits::Digit;
-use media::{Codec, FRAME_SAMPLES};
+use futures_util::{SinkExt, StreamExt};
+use media::Codec;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::{self, Message};
 
-/// How long a connection may take to be opened. A call waits for it with somebody on the line.
-const CONNECT_MAX: Duration = Duration::from_secs(2);
+use crate::gate::Piece;
+use crate::{CallFacts, Encoder, Frame, Heard, Incoming, Protocol, Utterance};
+use connect::{BOT_FRAME_BYTES_MAX, FRAME_BYTES_MAX, Socket, connect};
+use flood::Flood;
+
+pub use connect::Target;
+pub use gone::Gone;
+
 /// How long a server may leave a frame untaken. The queue holds five seconds of audio.
 const WRITE_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether audio has left; if none has since the last look, the protocol is asked for what keeps the connection
@@ -38,32 +40,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// How often a connection that broke is opened again before a result has come.
 const RECONNECTS_MAX: u32 = 2;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
-/// Longest frame that is taken of a server that answers in words.
-const FRAME_BYTES_MAX: usize = 128 << 10;
-/// Longest frame that is taken of a bot: a minute and a half of audio in base64. Simple ones send a whole answer in one.
-const BOT_FRAME_BYTES_MAX: usize = 1 << 20;
-/// How much is read from the kernel at once. The buffer is filled with zeroes before each read; with the 128 KiB that are usual this took
-/// a third of a session's time, and most of its memory.
-const READ_BUFFER_BYTES: usize = 4 << 10;
-/// Frames without audio that a server may send in a second, and what they may hold.
-const FRAMES_A_SECOND_MAX: u32 = 500;
-const BYTES_A_SECOND_MAX: usize = 2 << 20;
-/// Audio that a server may send at once, and how much faster than it is played for ever. What may wait to be played is less, and is for
-/// whoever plays it to judge; this bounds what one that is told to forget what it sent, again and again, costs us.
-const AUDIO_AT_ONCE_MAX: f64 = 600.0;
-const AUDIO_PACE_MAX: f64 = 4.0;
 /// How long a bot may give no sign of life: it is pinged with each look.
 const SILENCE_MAX: Duration = Duration::from_secs(8);
-
-/// Where a server is, and how it is spoken to.
-pub struct Target {
-    /// `ws://` or `wss://`.
-    pub url: String,
-    /// Header fields of the handshake, such as a key.
-    pub headers: Vec<(String, String)>,
-    /// A new machine for each connection.
-    pub protocol: Box<dyn Fn() -> Box<dyn Protocol> + Send + Sync>,
-}
 
 /// What a call hands over.
 #[derive(Debug)]
@@ -99,51 +77,6 @@ pub enum Told {
     Reconnecting,
     /// It is over: the call is, or a bot has closed the connection.
     Over(Result<(), Gone>),
-}
-
-/// Why there is no server any more.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum Gone {
-    /// It cannot be reached.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// It takes nothing.
-    #[error("the server has taken nothing for {} s", WRITE_MAX.as_secs())]
-    Stalled,
-    /// It gives no sign of life.
-    #[error("the server has given no sign of life for {} s", SILENCE_MAX.as_secs())]
-    Silent,
-    /// It has not said its last word.
-    #[error("the server has not said its last word in {} s", LAST_WORD_MAX.as_secs())]
-    Wordless,
-    /// It closed the connection as one does who has finished.
-    #[error("the server closed the connection")]
-    Closed,
-    /// It closed the connection for a reason of its own, or it broke.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    /// It sends what does not belong here.
-    #[error("{0}")]
-    Fault(#[from] ProtocolFault),
-    /// It sends too much.
-    #[error(
-        "the server floods: more than {FRAMES_A_SECOND_MAX} frames or {BYTES_A_SECOND_MAX} bytes a second, or audio without end"
-    )]
-    Flood,
-}
-
-impl Gone {
-    /// In one word, for a counter.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Connect(_) => "connect",
-            Self::Stalled | Self::Silent | Self::Wordless => "stalled",
-            Self::Closed | Self::Broken(_) => "broken",
-            Self::Fault(ProtocolFault::Rubbish { .. }) => "rubbish",
-            Self::Fault(ProtocolFault::Refused { .. }) => "refusal",
-            Self::Flood => "flood",
-        }
-    }
 }
 
 /// Runs a session until the call is over (`given` closed) or the server is gone. Always ends with [`Told::Over`]. A recogniser to whom
@@ -196,8 +129,6 @@ pub async fn run(
     let _ = told.send(Told::Over(over));
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 /// What outlives a connection.
 struct Line<'a> {
     call: &'a CallFacts,
@@ -240,36 +171,6 @@ impl Line<'_> {
         if dropped > 0 {
             let _ = self.told.send(Told::Dropped(dropped));
         }
-    }
-}
-
-async fn connect(target: &Target, frame_bytes_max: usize) -> Result<Socket, Gone> {
-    let problem = |what: String| Gone::Connect(what.chars().take(200).collect());
-    let mut request =
-        target.url.as_str().into_client_request().map_err(|error| problem(error.to_string()))?;
-    for (name, value) in &target.headers {
-        let name =
-            name.parse::<tungstenite::http::HeaderName>().map_err(|error| problem(error.to_string()))?;
-        // Not the value: it may be a key.
-        let value = value
-            .parse()
-            .map_err(|_| problem(format!("the header field {name} has a value that cannot be sent")))?;
-        request.headers_mut().insert(name, value);
-    }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(frame_bytes_max))
-        .max_frame_size(Some(frame_bytes_max))
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0);
-    let opened = timeout(
-        CONNECT_MAX,
-        connect_async_tls_with_config(request, Some(config), true, Some(Connector::Rustls(tls::config()))),
-    )
-    .await;
-    match opened {
-        Err(_) => Err(Gone::Connect(format!("no answer in {} s", CONNECT_MAX.as_secs()))),
-        Ok(Err(error)) => Err(problem(error.to_string())),
-        Ok(Ok((socket, _))) => Ok(socket),
     }
 }
 
@@ -412,7 +313,7 @@ impl Connection<'_, '_> {
         let heard = &mut self.heard;
         let bytes = match read {
             None => return Err(Gone::Broken("closed by the server".to_owned())),
-            Some(Ok(Message::Close(close))) => return Err(closed(close)),
+            Some(Ok(Message::Close(close))) => return Err(gone::closed(close)),
             Some(Err(error)) => return Err(Gone::Broken(error.to_string())),
             Some(Ok(Message::Text(text))) => {
                 self.protocol.read(Incoming::Text(&text), heard)?;
@@ -484,46 +385,5 @@ impl Connection<'_, '_> {
     fn hang_up(self) {
         let mut socket = self.socket;
         tokio::spawn(async move { timeout(CLOSE_MAX, socket.close(None)).await });
-    }
-}
-
-/// Why it closed the connection: who has finished gives one of these codes, or none (RFC 6455 section 7.4).
-fn closed(close: Option<CloseFrame>) -> Gone {
-    match close.map(|close| close.code) {
-        None | Some(CloseCode::Normal | CloseCode::Away | CloseCode::Status) => Gone::Closed,
-        Some(code) => Gone::Broken(format!("closed by the server with code {code}")),
-    }
-}
-
-/// Counts frames without audio of a second, and audio that came before its time.
-struct Flood {
-    second: Instant,
-    frames: u32,
-    bytes: usize,
-    /// When `early` was counted.
-    at: Instant,
-    /// Seconds of audio that came before their time.
-    early: f64,
-}
-
-impl Flood {
-    fn new() -> Self {
-        Self { second: Instant::now(), frames: 0, bytes: 0, at: Instant::now(), early: 0.0 }
-    }
-
-    /// Whether a frame of so many bytes with so many samples of audio is not too much.
-    fn allows(&mut self, now: Instant, bytes: usize, samples: usize) -> bool {
-        if samples >= FRAME_SAMPLES / 2 {
-            let passed = now.duration_since(self.at).as_secs_f64();
-            self.at = now;
-            self.early = (self.early - passed * AUDIO_PACE_MAX).max(0.0) + samples as f64 / 8_000.0;
-            return self.early <= AUDIO_AT_ONCE_MAX;
-        }
-        if now.duration_since(self.second) >= Duration::from_secs(1) {
-            (self.second, self.frames, self.bytes) = (now, 0, 0);
-        }
-        self.frames += 1;
-        self.bytes += bytes;
-        self.frames <= FRAMES_A_SECOND_MAX && self.bytes <= BYTES_A_SECOND_MAX
     }
 }

@@ -308,8 +308,7 @@ impl Turn<'_> {
     }
 
     async fn look_up(&self, call: &ToolCall, timeout: Duration) -> String {
-        let query =
-            call.arguments.first().map(|(_, query)| super::hearing::escaped(query)).unwrap_or_default();
+        let query = call.arguments.first().map(|(_, query)| escaped(query)).unwrap_or_default();
         let url = self.talk.look_up.as_ref().filter(|_| !self.conversation.is_over());
         let Some(url) = url else { return "nothing can be looked up".to_owned() };
         let url = url.replace("{}", &query);
@@ -385,4 +384,18 @@ fn of_script(tool: Tool) -> ModelTool {
         Tool::CallBack => ModelTool::CallBack,
         Tool::HangUp | Tool::SetField | Tool::LookUp => ModelTool::HangUp,
     }
+}
+
+/// For a URL's query.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte))
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
 }

@@ -1,31 +1,30 @@
 //! What callees say on its way to recognisers, and what those make of it on its way back.
 
+mod ear;
+mod server;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::voice::prosody;
-use ::voice::protocol::{deepgram::Deepgram, openai, vosk::Vosk};
-use ::voice::session::{self, Given, Target};
-use ::voice::{AudioFormat, Breaker, CallFacts, Gate, Heard as Said, Permit, Piece, Protocol};
-use call::CallName;
-use call::voice::{Hearing, Prosody, Told};
-use jiff::tz::TimeZone;
+use ::voice::session::{self, Given};
+use ::voice::{Breaker, Heard as Said, Permit, Piece, prosody};
+use call::voice::{Hearing, Told};
 use media::{Chunk, Codec};
 use script::{Ask, Program};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
-use super::ahead::Ahead;
 use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
 use super::hub::{CallKey, News, nothing_heard};
 use super::interpreting::{Answer, Interpreter};
 use super::running::{Connector, Running};
 use crate::metrics::VoiceMetrics;
+use ear::{Question, Session};
+use server::facts;
 
-/// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
-/// the sentence in one.
-pub(super) const GATE_HANG_MS: u32 = 1_000;
+pub(super) use ear::{Ear, GATE_HANG_MS};
+pub(super) use server::target;
+
 /// Pieces that may wait for a session: five seconds of audio.
 pub(super) const GIVEN_MAX: usize = 50;
 /// How long a recogniser may take for its last word. The call gives up later.
@@ -54,103 +53,6 @@ pub(super) struct Recognisers {
     by_name: BTreeMap<String, usize>,
     interpreter: Interpreter,
     metrics: VoiceMetrics,
-}
-
-/// How a call is listened to.
-pub(super) struct Ear {
-    call: CallKey,
-    zone: TimeZone,
-    gate: Gate,
-    codec: Option<Codec>,
-    session: Option<Session>,
-    sessions: u32,
-    question: Option<Question>,
-    /// Somebody is asked what the answer means.
-    asking: Option<AbortHandle>,
-    turn: prosody::Turn,
-    first_turn: Option<prosody::Prosody>,
-    /// Of what is being said while no question is open.
-    ahead: Ahead,
-    /// What [`Gate::counts`] said had been heard at the last answer.
-    counted: u64,
-    /// What was handed to sessions since.
-    sent_samples: u64,
-    dropped_samples: u64,
-}
-
-struct Session {
-    number: u32,
-    recogniser: usize,
-    permit: Permit,
-    running: Running,
-    /// What it was told at its beginning, which holds for as long as it runs.
-    facts: CallFacts,
-    end_silence: Duration,
-}
-
-/// What is being listened for.
-struct Question {
-    number: u32,
-    recogniser: usize,
-    ask: Ask,
-    program: Arc<Program>,
-    /// What the recogniser is sure of.
-    said: Vec<String>,
-    /// Something was sent.
-    is_heard: bool,
-    /// The recogniser was asked for its last word.
-    asked_at: Option<Instant>,
-}
-
-impl Ear {
-    pub(super) fn new(name: CallName, zone: TimeZone) -> Self {
-        Self {
-            call: (name.attempt, name.route_try),
-            zone,
-            gate: Gate::new(GATE_HANG_MS),
-            codec: None,
-            session: None,
-            sessions: 0,
-            question: None,
-            asking: None,
-            turn: prosody::Turn::default(),
-            first_turn: None,
-            ahead: Ahead::default(),
-            counted: 0,
-            sent_samples: 0,
-            dropped_samples: 0,
-        }
-    }
-
-    fn stop_asking(&mut self) {
-        if let Some(task) = self.asking.take() {
-            task.abort();
-        }
-    }
-
-    /// Lets go of the session, which ends by itself.
-    fn end_session(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.running.leave();
-        }
-    }
-
-    /// Whether an answer is still to come.
-    pub(super) fn is_listening(&self) -> bool {
-        self.question.is_some() || self.asking.is_some()
-    }
-
-    /// Whoever was asked what the answer means has said so.
-    pub(super) fn on_understood(&mut self) {
-        self.asking = None;
-    }
-
-    /// Nothing more of it is wanted.
-    pub(super) fn leave(&mut self) {
-        self.stop_asking();
-        self.question = None;
-        self.end_session();
-    }
 }
 
 impl Recognisers {
@@ -437,7 +339,7 @@ impl Recognisers {
             heard_ms: ms(heard_samples - heard_before),
             sent_ms: ms(std::mem::take(&mut ear.sent_samples)),
             dropped_ms: ms(std::mem::take(&mut ear.dropped_samples)),
-            prosody: mood(ear),
+            prosody: ear.mood(),
         };
         let number = question.number;
         // Nobody is asked what an opt-out means: the callee may hang up meanwhile.
@@ -482,66 +384,4 @@ impl Recognisers {
         ear.session = Some(Session { number, recogniser: index, permit, running, facts, end_silence });
         true
     }
-}
-
-fn facts(call: CallKey, ask: &Ask, program: &Program) -> CallFacts {
-    CallFacts {
-        attempt: call.0.to_string(),
-        language: ask.language.clone(),
-        phrases: program.expected_phrases(ask.step).to_vec(),
-        likely: program.likely_phrases(ask.step),
-        parameters: Vec::new(),
-    }
-}
-
-pub(super) fn target(config: &RecogniserConfig, facts: &CallFacts, ask: &Ask) -> Target {
-    let format = config.audio();
-    let end_silence_ms = u32::try_from(ask.end_silence.as_millis()).unwrap_or(u32::MAX);
-    let url = match config.protocol {
-        RecogniserProtocol::Deepgram => Deepgram::new(format).address(&config.url, facts, end_silence_ms),
-        RecogniserProtocol::Vosk | RecogniserProtocol::Openai => config.url.clone(),
-    };
-    let mut headers = Vec::new();
-    if !config.authorization.0.is_empty() {
-        headers.push(("authorization".to_owned(), config.authorization.0.clone()));
-    }
-    let (protocol, model) = (config.protocol, config.model().to_owned());
-    let protocol = move || machine(protocol, format, &model);
-    Target { url, headers, protocol: Box::new(protocol) }
-}
-
-fn machine(protocol: RecogniserProtocol, format: AudioFormat, model: &str) -> Box<dyn Protocol> {
-    match protocol {
-        RecogniserProtocol::Vosk => Box::new(Vosk::new(format)),
-        RecogniserProtocol::Deepgram => Box::new(Deepgram::new(format)),
-        RecogniserProtocol::Openai => {
-            let purpose = openai::Purpose::Transcription { model: model.to_owned() };
-            Box::new(openai::OpenAi::new(purpose))
-        }
-    }
-}
-
-/// For a URL's query.
-pub(super) fn escaped(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte))
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
-}
-
-/// What the turn sounded like beside the callee's first, which tells nothing by itself.
-fn mood(ear: &mut Ear) -> Option<Prosody> {
-    let prosody = ear.turn.finish()?;
-    let Some(first) = ear.first_turn else {
-        ear.first_turn = Some(prosody);
-        return None;
-    };
-    let mood = prosody.mood(&first);
-    Some(Prosody { arousal: mood.arousal, valence: mood.valence, confidence: mood.confidence })
 }
