@@ -91,7 +91,8 @@ proptest! {
     }
 
     /// We are stricter in three things, and in none more lenient where both look: the compound begins with a report, every
-    /// packet has version 2, and padding is whole words within its packet. The contents of other packets we leave alone.
+    /// packet has version 2, and padding is one whole word or more and nothing of what the packet's counts promise. The contents of
+    /// other packets we leave alone.
     #[test]
     fn what_both_take_reads_the_same(
         packets in proptest::collection::vec((0..4u8, 199..=204u8, proptest::collection::vec(any::<u8>(), 0..80)), 1..4),
@@ -121,8 +122,15 @@ proptest! {
 fn is_stricter(bytes: &[u8], reason: RtcpDrop) -> bool {
     reason == RtcpDrop::NoReport
         || packets(bytes).any(|packet| {
-            let padding = usize::from(*packet.last().unwrap());
-            packet[0] >> 6 != 2 || (packet[0] & 0x20 != 0 && (padding % 4 != 0 || padding > packet.len() - 8))
+            let (padding, blocks) = (usize::from(*packet.last().unwrap()), usize::from(packet[0] & 0x1f));
+            let needed = match packet[1] {
+                200 => 28 + 24 * blocks,
+                201 => 8 + 24 * blocks,
+                _ => 4,
+            };
+            let is_padded = packet[0] & 0x20 != 0;
+            packet[0] >> 6 != 2
+                || is_padded && (padding == 0 || padding % 4 != 0 || needed + padding > packet.len())
         })
 }
 
