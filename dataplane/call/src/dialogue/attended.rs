@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use media::{Prompt, vad};
 use script::{Attend, Input};
 
-use super::{Dialogue, Effect};
+use super::{Dialogue, Effect, Silence, Speaker};
 use crate::voice::{BotTold, BotWish, Wish};
 
 /// How long a bot may take to be there.
@@ -102,7 +102,12 @@ impl Dialogue {
             BotTold::Mark(mark) if attended.is_playing() => attended.marks.push_back((attended.come, mark)),
             BotTold::Mark(mark) => self.wish_of_bot(number, BotWish::Marked(mark)),
             BotTold::Clear => self.on_clear(now),
-            BotTold::Said { speaker, text, .. } => self.record.was_said(speaker, &text),
+            BotTold::Said { speaker, text, .. } => {
+                if speaker == Speaker::Callee {
+                    self.silence = Silence::default();
+                }
+                self.record.was_said(speaker, &text);
+            }
             BotTold::Dropped { ms } => self.record.counts.dropped_ms += ms,
             BotTold::Left if attended.is_playing() => attended.has_left = true,
             BotTold::Left => self.on_bot_gone(now, Input::BotLeft),

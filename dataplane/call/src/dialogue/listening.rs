@@ -144,6 +144,10 @@ impl Dialogue {
 
     pub(super) fn on_heard(&mut self, now: Instant, number: u32, heard: Heard, hearing: Hearing) {
         let Some(listening) = self.listening.take_if(|listening| listening.number == number) else { return };
+        if !heard.text.is_empty() {
+            // Recognisers hear voices that are too faint for us.
+            self.silence = Silence::default();
+        }
         if listening.asked.is_none() {
             // Recognisers may find the end of speech sooner than we do.
             let began = listening.began.unwrap_or(now);

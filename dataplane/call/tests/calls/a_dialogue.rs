@@ -483,6 +483,21 @@ fn a_callee_who_gives_no_sign_is_hung_up() {
 }
 
 #[test]
+fn a_callee_whom_only_the_recogniser_hears_is_there() {
+    let (mut pair, attempt) = long_call(answers(), insists());
+    for passes in [165_000, 58_000, 58_000] {
+        pair.run(ms(passes));
+        let last = *numbers(&pair, attempt).last().expect("it has begun");
+        let ("listen", number) = last else { panic!("a question is open: {last:?}") };
+        tell(&mut pair, attempt, heard(number, "speak up", None));
+    }
+    pair.run(ms(58_000));
+    assert!(pair.record(attempt).ended.is_none());
+    pair.run_until_idle();
+    assert_eq!(pair.record(attempt).end().hung_up_by, Some(HungUpBy::Silence));
+}
+
+#[test]
 fn a_callee_who_gives_a_sign_now_and_then_is_not() {
     let press = |code| Act::Key { code, down_ms: 100, end: true, duration: 800 };
     let callee = answers()
