@@ -1,4 +1,4 @@
-//! What a call wants of the node's voice thread, and what that tells the call.
+//! What a call wants of its shard's voice thread, and what that tells the call.
 //!
 //! Wishes leave as [`Event::Voice`](crate::Event::Voice) and are answered by [`Mail::Voice`](crate::Mail::Voice). Each carries a number
 //! that grows within the call; an answer to an older one is too late and changes nothing.

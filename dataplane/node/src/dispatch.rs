@@ -111,7 +111,7 @@ pub struct Dispatch {
     /// Second calls that wait for an address.
     transfers: Vec<transferring::Waiting>,
     legs: transferring::Legs,
-    /// Calls that are over and whose last words the voice thread may still have to understand.
+    /// Calls that are over and whose last words a voice thread may still have to understand.
     last_words: u32,
     /// How long those are waited for when no call is left.
     last_words_max: Duration,

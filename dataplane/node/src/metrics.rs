@@ -104,7 +104,7 @@ impl Metrics {
         &self.dialogues
     }
 
-    /// What the voice thread tells.
+    /// What voice threads tell.
     pub(crate) fn voice(&self) -> &VoiceMetrics {
         &self.voice
     }

@@ -79,7 +79,7 @@ pub enum StartError {
         /// What the kernel said.
         source: std::io::Error,
     },
-    /// The voice thread.
+    /// The voice threads.
     #[error(transparent)]
     Voice(#[from] VoiceError),
     /// Threads or random numbers.
@@ -138,8 +138,8 @@ impl Node {
     }
 
     /// Starts a node that is led by whoever holds the other end of `down`, keeps no journal, and listens on no port but
-    /// those of its calls. It records when `records` is set, taps calls for `listen`, if there is one, and else has a voice thread
-    /// when `hears` is set.
+    /// those of its calls. It records when `records` is set, taps calls for `listen`, if there is one, and else has voice
+    /// threads when `hears` is set.
     pub(crate) fn start_alone(
         config: NodeConfig,
         down: Receiver<Down>,
@@ -185,9 +185,9 @@ impl Node {
         if let Some(listen) = parts.listen {
             listener = Some(Listener::start(taps, listen, metrics.listener_lag())?);
         } else if has_voice {
+            let mail = shards.iter().map(|shard| shard.mail().clone());
             let around = Surroundings {
-                taps,
-                mail: shards.iter().map(|shard| shard.mail().clone()).collect(),
+                shards: taps.into_iter().zip(mail).collect(),
                 results: input_sender.clone(),
                 metrics: metrics.voice().clone(),
                 lag: metrics.listener_lag(),
@@ -240,7 +240,7 @@ impl Node {
             uplink: None,
             inputs,
             hang_ups: shards.iter().map(|_| VecDeque::new()).collect(),
-            voice_ends: VecDeque::new(),
+            voice_ends: shards.iter().map(|_| VecDeque::new()).collect(),
             shards,
             store: parts.store,
             disk: parts.disk,
@@ -323,7 +323,7 @@ struct Parts {
     disk: Option<Recordings>,
     active_calls: Arc<AtomicU32>,
     listen: Option<Box<dyn Listen>>,
-    /// Whether there is a voice thread, where there is no `listen`.
+    /// Whether there are voice threads, where there is no `listen`.
     hears: bool,
 }
 

@@ -87,8 +87,8 @@ pub(crate) struct Shell {
     pub(crate) recordings: PathBuf,
     /// Mail that found its queue full and must not be lost: hang-ups. Bounded by the calls.
     pub(crate) hang_ups: Vec<VecDeque<Mail>>,
-    /// Commands that found the voice thread's queue full and that nobody makes up for: ends. Bounded by the calls.
-    pub(crate) voice_ends: VecDeque<Command>,
+    /// By shard, commands that found the queue of its voice thread full and that nobody makes up for: ends. Bounded by the calls.
+    pub(crate) voice_ends: Vec<VecDeque<Command>>,
     /// Recordings whose close found the disk's queue full.
     pub(crate) closes: VecDeque<AttemptId>,
     pub(crate) look_at: Instant,
@@ -159,7 +159,7 @@ impl Shell {
         let why = match &self.voice {
             None => "this node has no voice".to_owned(),
             Some(voice) if voice.command(Command::Prepare(sentence.clone())).is_ok() => return,
-            Some(_) => "the voice thread does not keep up".to_owned(),
+            Some(_) => "the voice thread of shard 0 does not keep up".to_owned(),
         };
         let name = AudioName::Sentence(sentence);
         self.dispatch.handle_input(Now::read(), Input::Made { name, result: Err(why) });
@@ -189,15 +189,16 @@ impl Shell {
     fn wish(&mut self, shard: u16, call: CallName, zone: TimeZone, wish: Wish) {
         let Some(voice) = &self.voice else { return };
         let is_end = matches!(wish, Wish::End { .. } | Wish::Bot { wish: BotWish::Detach, .. });
+        let ends = &mut self.voice_ends[usize::from(shard)];
         let command = Command::Wish { shard, call, zone, wish };
         // The end of a call does not overtake that of something in it.
-        if is_end && !self.voice_ends.is_empty() {
-            return self.voice_ends.push_back(command);
+        if is_end && !ends.is_empty() {
+            return ends.push_back(command);
         }
         let Err(command) = voice.command(command) else { return };
-        tracing::warn!("the voice thread does not keep up");
+        tracing::warn!(shard, "the voice thread does not keep up");
         if is_end {
-            return self.voice_ends.push_back(command);
+            return ends.push_back(command);
         }
         self.sources.metrics.voice().wish_lost();
     }
@@ -325,7 +326,7 @@ impl Shell {
         self.feed(Input::RecordingFailed(failed));
         if let Some(voice) = self.voice.take_if(|voice| !voice.is_running()) {
             drop(voice);
-            self.voice_ends.clear();
+            self.voice_ends.iter_mut().for_each(VecDeque::clear);
             self.feed(Input::VoiceGone);
         }
         if let Some(voice) = &self.voice {
@@ -356,10 +357,12 @@ impl Shell {
             }
         }
         if let Some(voice) = &self.voice {
-            while let Some(command) = self.voice_ends.pop_front() {
-                if let Err(command) = voice.command(command) {
-                    self.voice_ends.push_front(command);
-                    break;
+            for ends in &mut self.voice_ends {
+                while let Some(command) = ends.pop_front() {
+                    if let Err(command) = voice.command(command) {
+                        ends.push_front(command);
+                        break;
+                    }
                 }
             }
         }
@@ -393,7 +396,7 @@ impl Shell {
         let mut until = self.dispatch.poll_timeout(now).min(self.look_at);
         if self.uplink_full
             || !self.closes.is_empty()
-            || !self.voice_ends.is_empty()
+            || self.voice_ends.iter().any(|ends| !ends.is_empty())
             || self.hang_ups.iter().any(|waiting| !waiting.is_empty())
         {
             until = until.min(now + RETRY);

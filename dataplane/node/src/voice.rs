@@ -1,4 +1,4 @@
-//! The voice thread: listens, speaks and asks for all calls of the node, so that no shard ever waits for anybody.
+//! The voice threads: each listens, speaks and asks for all calls of a shard, so that no shard ever waits for anybody.
 //!
 //! ```text
 //!  shards ── wishes ─▶ dispatcher ─▶ Hub ── pieces of audio ─▶ sessions ─▶ recognisers
@@ -8,8 +8,9 @@
 //!     ◀──────────── mail ─────────────┘
 //! ```
 //!
-//! One thread with a runtime of its own. It looks at the taps every few milliseconds, as listeners do; answers go straight to the shards'
-//! mail. Whatever it is late with, calls go on: each of their wishes has a deadline of the call's own.
+//! One thread for each shard, with a runtime of its own. It looks at the tap every few milliseconds, as listeners do; answers go straight
+//! to the shard's mail. Whatever it is late with, calls go on: each of their wishes has a deadline of the call's own. Recognisers, bots,
+//! models and voices are the node's: their places, breakers and caches are shared by all threads.
 
 mod ahead;
 mod asking;
@@ -44,14 +45,18 @@ use crate::config::InvalidConfig;
 use crate::dispatch::Input;
 use crate::metrics::VoiceMetrics;
 use crate::voice::asking::Asker;
+use crate::voice::attending::Bots;
 use crate::voice::config::VoiceConfig;
-use crate::voice::hub::Hub;
+use crate::voice::conversing::Talker;
+use crate::voice::hearing::Recognisers;
+use crate::voice::hub::{Hub, Tools};
+use crate::voice::interpreting::Interpreter;
 use crate::voice::models::Models;
 use crate::voice::speaking::Speaker;
 
 pub use file::{HearError, hear_wav};
 
-/// Wishes that may wait: several of every call that a core carries.
+/// Wishes that may wait for a thread: several of every call that a core carries.
 const COMMANDS_MAX: usize = 65_536;
 
 /// How long a callee who has hung up is waited for: a recogniser's last word, and whoever says what it means.
@@ -78,17 +83,15 @@ pub enum VoiceError {
     /// The voice of scripts.
     #[error("node.voice.voices.{0}: {1}")]
     Source(String, String),
-    /// The thread, or what asks servers.
-    #[error("the voice thread cannot start: {0}")]
+    /// A thread, or what asks servers.
+    #[error("a voice thread cannot start: {0}")]
     Machine(String),
 }
 
-/// What the thread shares with the node.
+/// What the threads share with the node.
 pub(crate) struct Surroundings {
-    /// The taps of all shards.
-    pub(crate) taps: Vec<TapQueue>,
-    /// The mail of all shards.
-    pub(crate) mail: Vec<MailSender<Mail>>,
+    /// Tap and mail of each shard.
+    pub(crate) shards: Vec<(TapQueue, MailSender<Mail>)>,
     /// Where what was prepared goes.
     pub(crate) results: Sender<Input>,
     pub(crate) metrics: VoiceMetrics,
@@ -96,12 +99,18 @@ pub(crate) struct Surroundings {
     pub(crate) lag: Histogram,
 }
 
-/// The running thread. Dropping it ends it.
+/// The running threads. Dropping this ends them.
 #[derive(Debug)]
 pub(crate) struct Voice {
-    commands: Option<mpsc::Sender<Command>>,
+    threads: Vec<VoiceThread>,
     free: FreeSessions,
-    thread: Option<JoinHandle<()>>,
+}
+
+/// The thread of a shard.
+#[derive(Debug)]
+struct VoiceThread {
+    commands: mpsc::Sender<Command>,
+    thread: JoinHandle<()>,
 }
 
 /// Sessions that each recogniser could still open.
@@ -118,38 +127,45 @@ impl Voice {
     /// `data` is the node's folder.
     pub(crate) fn start(config: &VoiceConfig, data: &Path, around: Surroundings) -> Result<Self, VoiceError> {
         config.check()?;
-        let speaker = Speaker::open(config, data, around.metrics.clone())?;
+        let Surroundings { shards, results, metrics, lag } = around;
+        let speaker = Speaker::open(config, data, metrics.clone())?;
         let fetcher = Fetcher::new(Reach::with(config.own_networks()?));
         let models = Models::new(config);
-        let asker = Asker::new(fetcher.clone(), config.webhook_secret.0.clone(), around.metrics.clone());
-        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let interpreter = Interpreter::new(fetcher.clone(), models.clone(), metrics.clone());
         let free = FreeSessions::default();
-        let hub = Hub::new(config, around, speaker, fetcher, asker, models, free.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| VoiceError::Machine(error.to_string()))?;
-        let thread = std::thread::Builder::new()
-            .name("peal-voice".to_owned())
-            .spawn(move || {
-                runtime.block_on(hub.run(commands));
-                runtime.shutdown_background();
-            })
-            .map_err(|error| VoiceError::Machine(error.to_string()))?;
-        Ok(Self { commands: Some(sender), free, thread: Some(thread) })
+        let tools = Tools {
+            recognisers: Recognisers::new(config, interpreter, metrics.clone()),
+            bots: Bots::new(config, metrics.bots().clone()),
+            asker: Asker::new(fetcher.clone(), config.webhook_secret.0.clone(), metrics.clone()),
+            talker: Talker::new(models.clone(), fetcher, speaker.clone(), metrics.clone()),
+            free: free.clone(),
+            speaker,
+            models,
+            results,
+            metrics,
+            lag,
+        };
+        let thread = |(shard, (tap, mail))| VoiceThread::start(shard, Hub::new(tap, mail, tools.clone()));
+        let threads = shards.into_iter().enumerate().map(thread).collect::<std::io::Result<_>>();
+        let threads = threads.map_err(|error| VoiceError::Machine(error.to_string()))?;
+        Ok(Self { threads, free })
     }
 
     /// Hands over what a call wants; gives it back when there is no room.
     pub(crate) fn command(&self, command: Command) -> Result<(), Command> {
-        let commands = self.commands.as_ref().expect("taken at the end only");
-        commands.try_send(command).map_err(|refused| match refused {
+        let shard = match &command {
+            Command::Wish { shard, .. } => usize::from(*shard),
+            // Any would do.
+            Command::Prepare(_) => 0,
+        };
+        self.threads[shard].commands.try_send(command).map_err(|refused| match refused {
             TrySendError::Full(command) | TrySendError::Closed(command) => command,
         })
     }
 
-    /// False once the thread has ended, which it does before its time only by a panic.
+    /// False once a thread has ended, which it does before its time only by a panic.
     pub(crate) fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        self.threads.iter().all(|thread| !thread.thread.is_finished())
     }
 
     /// Sessions that each recogniser could still open, by its name; of the default under the empty name too.
@@ -158,13 +174,28 @@ impl Voice {
     }
 }
 
+impl VoiceThread {
+    fn start(shard: usize, hub: Hub) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let thread = std::thread::Builder::new().name(format!("peal-voice-{shard}")).spawn(move || {
+            runtime.block_on(hub.run(commands));
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { commands: sender, thread })
+    }
+}
+
 impl Drop for Voice {
     fn drop(&mut self) {
-        drop(self.commands.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the voice thread panicked");
+        let threads = self.threads.drain(..).map(|VoiceThread { commands, thread }| {
+            drop(commands);
+            thread
+        });
+        for thread in threads.collect::<Vec<_>>() {
+            if thread.join().is_err() {
+                tracing::error!("a voice thread panicked");
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Language models and voices that are down, or have as many requests as they may: calls do not wait for them, and take the script's way without.
-//! What happens in which order is held by servers that wait for what the calls tell them.
+//! Language models, voices and recognisers that are down, or have as many requests as they may, from whatever shard: calls do not wait for them,
+//! and take the script's way without. What happens in which order is held by servers that wait for what the calls tell them.
 
 mod dialling;
 mod talking;
@@ -56,16 +56,16 @@ fn step(base: &Value, more: Value) -> Value {
     step
 }
 
-/// A recogniser of many callees at once, each of whom says one thing. The one with this number has to be waited for.
-fn hears(last: usize, told: Told) -> SocketAddr {
+/// A recogniser of many callees at once, each of whom says one thing. The one with this number is answered when so many calls have told of it.
+fn hears(waits: usize, calls: usize, told: Told) -> SocketAddr {
     server(move |number, mut socket| {
         let told = told.clone();
         async move {
             tokio::spawn(async move {
                 while let Some(Ok(message)) = socket.next().await {
                     if message.to_text().is_ok_and(|text| text.contains("eof")) {
-                        if number == last {
-                            told.by(FAILURES).await;
+                        if number == waits {
+                            told.by(calls).await;
                         }
                         let _ = socket.send(Message::text(r#"{"text":"hello"}"#)).await;
                         let _ = socket.close(None).await;
@@ -124,7 +124,7 @@ fn a_model_that_is_down_is_asked_by_nobody() {
         }
     });
     // The last of six callees is understood when the model has failed the others.
-    let voice = with_model(recogniser(hears(FAILURES, failed.clone())), model, 10);
+    let voice = with_model(recogniser(hears(FAILURES, FAILURES, failed.clone())), model, 10);
     let (dialogues, faults) = talks(FAILURES + 1, converses(&failed.step()), voice, SPEAKS);
     assert!(dialogues.iter().all(|dialogue| dialogue.disposition == "failed"));
     assert_eq!(dialogues.iter().map(|dialogue| dialogue.server_errors).sum::<u32>(), 6);
@@ -147,12 +147,32 @@ fn a_model_that_has_all_it_may_leaves_the_next_call_to_the_script() {
         }
     });
     let nobody = usize::MAX;
-    let voice = with_model(recogniser(hears(nobody, Told::new())), model, 1);
+    let voice = with_model(recogniser(hears(nobody, 0, Told::new())), model, 1);
     let (dialogues, faults) = talks(2, converses(&failed.step()), voice, SPEAKS);
     let mut dispositions: Vec<_> = dialogues.into_iter().map(|dialogue| dialogue.disposition).collect();
     dispositions.sort();
     assert_eq!(dispositions, ["failed", "over"]);
     assert_eq!(faults, [("m: refused".to_owned(), 1)].into());
+}
+
+#[test]
+fn a_recogniser_that_has_all_it_may_leaves_the_next_call_to_the_script() {
+    let failed = Told::new();
+    // The first is answered once the second has failed.
+    let mut voice = recogniser(hears(0, 1, failed.clone()));
+    voice.recognisers.get_mut("r").expect("it is there").sessions_max = 1;
+    let steps = json!([
+        { "do": "listen", "save": "answer", "end_silence_ms": 400, "gone": "gone" },
+        { "do": "hang_up", "disposition": "heard" },
+        step(&failed.step(), json!({ "id": "gone" })),
+        { "do": "hang_up", "disposition": "failed" },
+    ]);
+    let (dialogues, faults) =
+        talks(2, steps, VoiceConfig { networks: vec!["127.0.0.0/8".to_owned()], ..voice }, SPEAKS);
+    let mut dispositions: Vec<_> = dialogues.into_iter().map(|dialogue| dialogue.disposition).collect();
+    dispositions.sort();
+    assert_eq!(dispositions, ["failed", "heard"]);
+    assert_eq!(faults, [("r: refused".to_owned(), 1)].into());
 }
 
 #[test]

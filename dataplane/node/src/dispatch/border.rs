@@ -31,7 +31,7 @@ pub struct Settings {
     pub day_folders: bool,
     /// Whether there is a listener, so that calls can be tapped.
     pub listens: bool,
-    /// Whether there is a voice thread.
+    /// Whether there are voice threads.
     pub has_voice: bool,
     /// Which addresses scripts may reach.
     pub reach: Reach,
@@ -87,7 +87,7 @@ pub enum Input {
     },
     /// Sessions that each recogniser could still open, by its name.
     Recognisers(HashMap<String, u32>),
-    /// The voice thread has panicked. Calls go on without it.
+    /// A voice thread has panicked. Calls go on without all of them.
     VoiceGone,
     /// A recording is complete, or failed.
     RecordingClosed(ClosedRecording),

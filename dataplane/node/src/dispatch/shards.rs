@@ -39,7 +39,7 @@ impl Dispatch {
                 let at = Now { wall: common::UnixMicros(now.wall_of(at)), ..now };
                 self.record(at, key(call), call.line, event::Event::OptedOut(OptedOut { said }));
             }
-            // After a panic of the voice thread nothing is awaited any more.
+            // After a panic of a voice thread nothing is awaited any more.
             Event::VoiceDone { .. } => {
                 self.last_words = self.last_words.saturating_sub(1);
             }
@@ -47,7 +47,7 @@ impl Dispatch {
         }
     }
 
-    /// Without a voice thread nobody listens, speaks or asks, and the script goes its own way.
+    /// Without voice threads nobody listens, speaks or asks, and the script goes its own way.
     fn on_wish(&mut self, shard: u16, call: CallName, wish: Wish) {
         if self.settings.has_voice {
             self.last_words += u32::from(matches!(wish, Wish::End { .. }));
@@ -76,7 +76,7 @@ impl Dispatch {
     /// From here on every call is told what a node without voice tells it.
     pub(super) fn on_voice_gone(&mut self) {
         tracing::error!(
-            "the voice thread is gone: calls neither hear nor speak until the node is started again"
+            "a voice thread is gone: calls neither hear nor speak until the node is started again"
         );
         self.settings.has_voice = false;
         self.free_recognisers.clear();

@@ -1,4 +1,4 @@
-//! Dialogues and the voice thread in numbers.
+//! Dialogues and the voice threads in numbers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl DialogueMetrics {
     }
 }
 
-/// What the voice thread tells.
+/// What voice threads tell.
 #[derive(Clone, Debug)]
 pub(crate) struct VoiceMetrics {
     sessions: IntGaugeVec,

@@ -5,11 +5,12 @@
 //! and what follows is joined to pieces. How much of it waits to be played is known by the clock, and bounded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::voice::protocol::{openai, twilio::Twilio};
 use ::voice::session::{self, Given, Gone, Target};
-use ::voice::{Breaker, CallFacts, Heard, Permit, Piece, Protocol};
+use ::voice::{CallFacts, Heard, Permit, Piece, Protocol, SharedBreaker};
 use call::Speaker;
 use call::voice::{BotTold, BotWish, Told};
 use media::{Chunk, Codec, FRAME_SAMPLES, Prompt};
@@ -42,13 +43,14 @@ const A_MS: usize = 8;
 struct Bot {
     name: String,
     config: BotConfig,
-    breaker: Breaker,
+    breaker: SharedBreaker,
 }
 
-/// All bots.
+/// All bots. Cheap to clone; clones have the same places.
+#[derive(Clone)]
 pub(super) struct Bots {
-    all: Vec<Bot>,
-    by_name: BTreeMap<String, usize>,
+    all: Arc<[Bot]>,
+    by_name: Arc<BTreeMap<String, usize>>,
     metrics: BotMetrics,
 }
 
@@ -96,27 +98,30 @@ impl Bots {
         let mut all = Vec::new();
         for (name, config) in &config.bots {
             by_name.insert(name.clone(), all.len());
-            let breaker = Breaker::new(config.sessions_max());
+            let breaker = SharedBreaker::new(config.sessions_max());
             all.push(Bot { name: name.clone(), config: config.clone(), breaker });
         }
         if all.len() == 1 {
             by_name.insert(String::new(), 0);
         }
-        Self { all, by_name, metrics }
+        Self { all: all.into(), by_name: Arc::new(by_name), metrics }
     }
 
     /// Sessions that could still be opened, by names that no recogniser has.
     pub(super) fn free(&self) -> HashMap<String, u32> {
         let now = Instant::now();
         let free = |(name, index): (&String, &usize)| {
-            (format!("{PREFIX}{name}"), u32::try_from(self.all[*index].breaker.free(now)).unwrap_or(u32::MAX))
+            (
+                format!("{PREFIX}{name}"),
+                u32::try_from(self.all[*index].breaker.lock().free(now)).unwrap_or(u32::MAX),
+            )
         };
         self.by_name.iter().map(free).collect()
     }
 
     /// A call wants something.
     pub(super) fn on_wish(
-        &mut self,
+        &self,
         key: CallKey,
         stream: &mut Option<Stream>,
         number: u32,
@@ -148,7 +153,7 @@ impl Bots {
     }
 
     /// A chunk of what the callee says.
-    pub(super) fn hear(&mut self, stream: &mut Option<Stream>, chunk: &Chunk) -> Option<Told> {
+    pub(super) fn hear(&self, stream: &mut Option<Stream>, chunk: &Chunk) -> Option<Told> {
         let stream = stream.as_mut().filter(|_| !chunk.samples().is_empty())?;
         let position = chunk.position() - *stream.origin.get_or_insert(chunk.position());
         let table = chunk.codec().transcode_table(Codec::Pcmu);
@@ -159,23 +164,23 @@ impl Bots {
 
     /// A session tells something.
     pub(super) fn on_session(
-        &mut self,
+        &self,
         slot: &mut Option<Stream>,
         number: u32,
         told: session::Told,
         tell: &mut Vec<Told>,
     ) {
         let Some(stream) = slot.as_mut().filter(|stream| stream.number == number) else { return };
-        let bot = &mut self.all[stream.bot];
+        let bot = &self.all[stream.bot];
         let mut say = |told| tell.push(Told::Bot { number, told });
         match told {
             session::Told::Connected { took } => {
-                bot.breaker.reached(stream.permit);
+                bot.breaker.lock().reached(stream.permit);
                 self.metrics.connected(&bot.name, took);
                 say(BotTold::Attached);
             }
             session::Told::Heard(heard) => {
-                bot.breaker.worked(stream.permit);
+                bot.breaker.lock().worked(stream.permit);
                 if let Err(fault) = stream.on_heard(Instant::now(), heard, tell) {
                     self.fail(slot, &fault, tell);
                 }
@@ -196,7 +201,7 @@ impl Bots {
     }
 
     /// Audio that waited long enough for more.
-    pub(super) fn on_time(&mut self, now: Instant, slot: &mut Option<Stream>, tell: &mut Vec<Told>) {
+    pub(super) fn on_time(&self, now: Instant, slot: &mut Option<Stream>, tell: &mut Vec<Told>) {
         let Some(stream) = slot else { return };
         let wait = if stream.playing_until > now { JOIN_WAIT } else { BEGIN_WAIT };
         if stream.gathered.is_empty() || now.duration_since(stream.gathered_at) < wait {
@@ -211,23 +216,23 @@ impl Bots {
     }
 
     /// Lets go of the call's session, which ends by itself.
-    pub(super) fn leave(&mut self, stream: &mut Option<Stream>) {
+    pub(super) fn leave(&self, stream: &mut Option<Stream>) {
         if let Some(mut stream) = stream.take() {
             stream.running.finish();
         }
     }
 
     /// A session is over, and its connection is.
-    pub(super) fn on_ended(&mut self, bot: usize, permit: Permit) {
-        self.all[bot].breaker.end(Instant::now(), permit);
+    pub(super) fn on_ended(&self, bot: usize, permit: Permit) {
+        self.all[bot].breaker.lock().end(Instant::now(), permit);
         self.metrics.sessions(&self.all[bot].name, -1);
     }
 
-    fn fail(&mut self, slot: &mut Option<Stream>, fault: &Fault, tell: &mut Vec<Told>) {
+    fn fail(&self, slot: &mut Option<Stream>, fault: &Fault, tell: &mut Vec<Told>) {
         let Some(stream) = slot else { return };
-        let bot = &mut self.all[stream.bot];
+        let bot = &self.all[stream.bot];
         tracing::warn!(bot = bot.name, attempt = stream.attempt, %fault, "a bot's session failed");
-        bot.breaker.failed(Instant::now(), stream.permit);
+        bot.breaker.lock().failed(Instant::now(), stream.permit);
         self.metrics.failed(&bot.name, fault.kind());
         tell.push(Told::Bot { number: stream.number, told: BotTold::Failed });
         self.leave(slot);
@@ -241,7 +246,7 @@ impl Bots {
 
     /// Begins a session for the call, if there is one to be had.
     fn attach(
-        &mut self,
+        &self,
         key: CallKey,
         number: u32,
         attend: Attend,
@@ -252,9 +257,10 @@ impl Bots {
             tracing::warn!(bot = name, "a script wants a bot that the configuration does not have");
             return None;
         };
-        let bot = &mut self.all[index];
+        let bot = &self.all[index];
         let now = Instant::now();
-        let permit = match bot.breaker.begin(now) {
+        let begun = bot.breaker.lock().begin(now);
+        let permit = match begun {
             Ok(permit) => permit,
             Err(refusal) => {
                 tracing::debug!(bot = bot.name, %refusal, "no session");

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::voice::session::{self, Given};
-use ::voice::{Breaker, Heard as Said, Permit, Piece, prosody};
+use ::voice::{Heard as Said, Permit, Piece, SharedBreaker, prosody};
 use call::voice::{Hearing, Told};
 use media::{Chunk, Codec};
 use script::{Ask, Program};
-use tokio::sync::mpsc;
 
 use super::config::{RecogniserConfig, RecogniserProtocol, VoiceConfig};
-use super::hub::{CallKey, News, nothing_heard};
+use super::hub::{News, nothing_heard};
 use super::interpreting::{Answer, Interpreter};
 use super::running::{Connector, Running};
 use crate::metrics::VoiceMetrics;
@@ -42,15 +41,16 @@ const A_MS: u64 = 8;
 struct Recogniser {
     name: String,
     config: RecogniserConfig,
-    breaker: Breaker,
+    breaker: SharedBreaker,
     /// The end of what the callee says is the end of the session, since the protocol asks for the last word in no other way.
     hears_once: bool,
 }
 
-/// All recognisers.
+/// All recognisers. Cheap to clone; clones have the same places.
+#[derive(Clone)]
 pub(super) struct Recognisers {
-    all: Vec<Recogniser>,
-    by_name: BTreeMap<String, usize>,
+    all: Arc<[Recogniser]>,
+    by_name: Arc<BTreeMap<String, usize>>,
     interpreter: Interpreter,
     metrics: VoiceMetrics,
 }
@@ -64,34 +64,33 @@ impl Recognisers {
             all.push(Recogniser {
                 name: name.clone(),
                 config: config.clone(),
-                breaker: Breaker::new(config.sessions_max),
+                breaker: SharedBreaker::new(config.sessions_max),
                 hears_once: config.protocol == RecogniserProtocol::Vosk,
             });
         }
         if let Some(default) = config.default_recogniser().and_then(|name| by_name.get(name)).copied() {
             by_name.insert(String::new(), default);
         }
-        Self { all, by_name, interpreter, metrics }
+        Self { all: all.into(), by_name: Arc::new(by_name), interpreter, metrics }
     }
 
     /// Sessions that could still be opened.
     pub(super) fn free(&self) -> HashMap<String, u32> {
         let now = Instant::now();
         let free = |(name, index): (&String, &usize)| {
-            (name.clone(), u32::try_from(self.all[*index].breaker.free(now)).unwrap_or(u32::MAX))
+            (name.clone(), u32::try_from(self.all[*index].breaker.lock().free(now)).unwrap_or(u32::MAX))
         };
         self.by_name.iter().map(free).collect()
     }
 
     /// Begins to listen. An answer at once means that nobody can.
     pub(super) fn listen(
-        &mut self,
+        &self,
         ear: &mut Ear,
         number: u32,
         ask: Ask,
         program: Arc<Program>,
         ongoing: bool,
-        news: &mpsc::UnboundedSender<News>,
     ) -> Option<Told> {
         let name = ask.recogniser.as_deref().unwrap_or_default();
         let Some(&recogniser) = self.by_name.get(name) else {
@@ -125,7 +124,7 @@ impl Recognisers {
             ear.ahead.forget();
         }
         let codec = ear.codec.filter(|_| !ear.ahead.is_empty())?;
-        if ear.session.is_none() && !self.open(ear.call, ear, recogniser, codec, news) {
+        if ear.session.is_none() && !self.open(ear, recogniser, codec) {
             ear.question = None;
             return Some(Told::Deaf { number });
         }
@@ -136,13 +135,7 @@ impl Recognisers {
     }
 
     /// A chunk of what the callee says.
-    pub(super) fn hear(
-        &mut self,
-        key: CallKey,
-        ear: &mut Ear,
-        chunk: &Chunk,
-        news: &mpsc::UnboundedSender<News>,
-    ) -> Option<Told> {
+    pub(super) fn hear(&self, ear: &mut Ear, chunk: &Chunk) -> Option<Told> {
         let codec = *ear.codec.insert(chunk.codec());
         self.metrics.audio_heard(chunk.samples().len() as u64 / A_MS);
         let passed = ear.gate.hear(codec, chunk.position(), chunk.samples());
@@ -151,7 +144,7 @@ impl Recognisers {
             return None;
         };
         let (number, recogniser) = (question.number, question.recogniser);
-        if ear.session.is_none() && !self.open(key, ear, recogniser, codec, news) {
+        if ear.session.is_none() && !self.open(ear, recogniser, codec) {
             ear.question = None;
             return Some(Told::Deaf { number });
         }
@@ -175,7 +168,7 @@ impl Recognisers {
     }
 
     /// The callee has finished.
-    pub(super) fn end_of_speech(&mut self, ear: &mut Ear, number: u32) -> Option<Told> {
+    pub(super) fn end_of_speech(&self, ear: &mut Ear, number: u32) -> Option<Told> {
         let question = ear.question.as_mut().filter(|question| question.number == number)?;
         question.asked_at = Some(Instant::now());
         if !question.is_heard {
@@ -197,7 +190,7 @@ impl Recognisers {
     }
 
     /// Nothing more is to be heard.
-    pub(super) fn stop(&mut self, ear: &mut Ear, number: u32) {
+    pub(super) fn stop(&self, ear: &mut Ear, number: u32) {
         ear.stop_asking();
         let Some(question) = ear.question.take_if(|question| question.number == number) else { return };
         // What it has heard would be part of the next answer.
@@ -208,7 +201,7 @@ impl Recognisers {
     }
 
     /// The call is over. What was just said is heard to its end: "do not call again" is often the last word of a callee who hangs up.
-    pub(super) fn on_call_over(&mut self, ear: &mut Ear) -> Option<Told> {
+    pub(super) fn on_call_over(&self, ear: &mut Ear) -> Option<Told> {
         let open = ear.question.as_ref().filter(|question| question.is_heard && ear.session.is_some());
         match open.map(|question| (question.number, question.asked_at)) {
             None => {
@@ -222,28 +215,23 @@ impl Recognisers {
     }
 
     /// A session is over, and its connection is.
-    pub(super) fn on_ended(&mut self, recogniser: usize, permit: Permit) {
-        self.all[recogniser].breaker.end(Instant::now(), permit);
+    pub(super) fn on_ended(&self, recogniser: usize, permit: Permit) {
+        self.all[recogniser].breaker.lock().end(Instant::now(), permit);
         self.metrics.sessions(&self.all[recogniser].name, -1);
     }
 
     /// A session tells something; `None` for `ear` when nobody waits for it.
-    pub(super) fn on_session(
-        &mut self,
-        ear: Option<&mut Ear>,
-        number: u32,
-        told: session::Told,
-    ) -> Option<Told> {
+    pub(super) fn on_session(&self, ear: Option<&mut Ear>, number: u32, told: session::Told) -> Option<Told> {
         let ear = ear.filter(|ear| ear.session.as_ref().is_some_and(|session| session.number == number))?;
         let Session { recogniser, permit, .. } = *ear.session.as_ref().expect("just looked at");
         match told {
             session::Told::Connected { took } => {
-                self.all[recogniser].breaker.reached(permit);
+                self.all[recogniser].breaker.lock().reached(permit);
                 self.metrics.connected(&self.all[recogniser].name, took);
                 None
             }
             session::Told::Heard(Said::Final { text, .. }) => {
-                self.all[recogniser].breaker.worked(permit);
+                self.all[recogniser].breaker.lock().worked(permit);
                 self.on_final(ear, text)
             }
             // The call finds the beginning of speech itself, sooner; what a recogniser says is for voice bots.
@@ -261,7 +249,7 @@ impl Recognisers {
                 ear.session = None;
                 if let Err(gone) = &how {
                     tracing::warn!(recogniser = self.all[recogniser].name, %gone, "a recogniser's session failed");
-                    self.all[recogniser].breaker.failed(Instant::now(), permit);
+                    self.all[recogniser].breaker.lock().failed(Instant::now(), permit);
                     self.metrics.failed(&self.all[recogniser].name, gone.kind());
                 }
                 let question = ear.question.as_ref()?;
@@ -279,7 +267,7 @@ impl Recognisers {
     }
 
     /// Recognisers that do not come to their last word in time.
-    pub(super) fn on_time(&mut self, now: Instant, ear: &mut Ear) -> Option<Told> {
+    pub(super) fn on_time(&self, now: Instant, ear: &mut Ear) -> Option<Told> {
         let question = ear.question.as_ref()?;
         let waited = now.saturating_duration_since(question.asked_at?);
         let has_said = !question.said.is_empty();
@@ -299,14 +287,14 @@ impl Recognisers {
         let number = question.number;
         ear.question = None;
         if let Some(session) = &ear.session {
-            self.all[session.recogniser].breaker.failed(now, session.permit);
+            self.all[session.recogniser].breaker.lock().failed(now, session.permit);
             self.metrics.failed(&self.all[session.recogniser].name, "stalled");
         }
         ear.end_session();
         Some(Told::Deaf { number })
     }
 
-    fn on_final(&mut self, ear: &mut Ear, text: String) -> Option<Told> {
+    fn on_final(&self, ear: &mut Ear, text: String) -> Option<Told> {
         let question = ear.question.as_mut()?;
         let said_bytes: usize = question.said.iter().map(String::len).sum();
         if !text.trim().is_empty() && said_bytes + text.len() <= SAID_BYTES_MAX {
@@ -318,7 +306,7 @@ impl Recognisers {
     }
 
     /// All has been said: what it means, unless somebody else has to be asked.
-    fn answer(&mut self, ear: &mut Ear) -> Option<Told> {
+    fn answer(&self, ear: &mut Ear) -> Option<Told> {
         let question = ear.question.take()?;
         let began = Instant::now();
         let text = question.said.join(" ");
@@ -349,22 +337,16 @@ impl Recognisers {
         };
         let Question { program, ask, .. } = question;
         let answer = Answer { call: ear.call, number, program, step: ask.step, today, heard, hearing };
-        ear.asking = Some(self.interpreter.ask(answer, inquiry));
+        ear.asking = Some(self.interpreter.ask(answer, inquiry, &ear.news));
         None
     }
 
     /// Opens a session for the call's question. False when there is none to be had.
-    fn open(
-        &mut self,
-        key: CallKey,
-        ear: &mut Ear,
-        index: usize,
-        codec: Codec,
-        news: &mpsc::UnboundedSender<News>,
-    ) -> bool {
+    fn open(&self, ear: &mut Ear, index: usize, codec: Codec) -> bool {
         let Some(question) = &ear.question else { return false };
-        let recogniser = &mut self.all[index];
-        let permit = match recogniser.breaker.begin(Instant::now()) {
+        let recogniser = &self.all[index];
+        let begun = recogniser.breaker.lock().begin(Instant::now());
+        let permit = match begun {
             Ok(permit) => permit,
             Err(refusal) => {
                 tracing::debug!(recogniser = recogniser.name, %refusal, "no session");
@@ -377,10 +359,10 @@ impl Recognisers {
             (facts(ear.call, &question.ask, &question.program), question.ask.end_silence);
         let target = target(&recogniser.config, &facts, &question.ask);
         ear.sessions += 1;
-        let number = ear.sessions;
+        let (number, call) = (ear.sessions, ear.call);
         let place = (Connector::Recogniser(index), permit);
-        let name = move |told| News::Session { call: key, session: number, told };
-        let running = Running::begin(target, facts.clone(), codec, place, GIVEN_MAX, news, name);
+        let name = move |told| News::Session { call, session: number, told };
+        let running = Running::begin(target, facts.clone(), codec, place, GIVEN_MAX, &ear.news, name);
         ear.session = Some(Session { number, recogniser: index, permit, running, facts, end_silence });
         true
     }

@@ -1,9 +1,8 @@
-//! The calls that the voice thread knows, and what each wants of it.
+//! The calls that a voice thread knows, and what each wants of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use ::voice::fetch::Fetcher;
 use ::voice::{Permit, session};
 use call::voice::{BotWish, Told, Wish};
 use call::{CallName, Mail, TapQueue};
@@ -18,23 +17,21 @@ use tokio::time::MissedTickBehavior;
 
 use super::asking::Asker;
 use super::attending::{Bots, Stream};
-use super::config::VoiceConfig;
 use super::conversing::{Conversation, Talker};
 use super::hearing::{Ear, Recognisers};
-use super::interpreting::Interpreter;
 use super::models::Models;
 use super::running::Connector;
 use super::speaking::Speaker;
-use super::{Command, FreeSessions, LAST_WORDS_MAX, Surroundings};
+use super::{Command, FreeSessions, LAST_WORDS_MAX};
 use crate::assets::AudioName;
 use crate::dispatch::Input;
 use crate::metrics::VoiceMetrics;
 
-/// Time between looks at the taps: a tenth of what a chunk lasts.
+/// Time between looks at the tap: a tenth of what a chunk lasts.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Looks between two counts of free sessions and of requests under way.
 const LOOKS_A_COUNT: u32 = 10;
-/// Chunks taken of one shard before other work has its turn.
+/// Chunks taken before other work has its turn.
 const BITE: usize = 1_024;
 pub(super) type CallKey = (AttemptId, u32);
 
@@ -55,28 +52,38 @@ pub(super) enum News {
 
 /// See the module's text.
 pub(super) struct Hub {
-    taps: Vec<TapQueue>,
-    mail: Vec<MailSender<Mail>>,
-    /// Mail that found its queue full.
-    waiting: Vec<VecDeque<Mail>>,
-    results: crossbeam_channel::Sender<Input>,
-    lag: Histogram,
-    recognisers: Recognisers,
-    bots: Bots,
-    speaker: Speaker,
-    asker: Asker,
-    talker: Talker,
-    models: Models,
-    metrics: VoiceMetrics,
-    free: FreeSessions,
+    tap: TapQueue,
+    outbox: Outbox,
+    tools: Tools,
     calls: HashMap<CallKey, Call>,
     news: mpsc::UnboundedSender<News>,
     heard: Option<mpsc::UnboundedReceiver<News>>,
 }
 
+/// What all voice threads work with. Clones share places, caches, connections and counters.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) recognisers: Recognisers,
+    pub(super) bots: Bots,
+    pub(super) speaker: Speaker,
+    pub(super) asker: Asker,
+    pub(super) talker: Talker,
+    pub(super) models: Models,
+    pub(super) results: crossbeam_channel::Sender<Input>,
+    pub(super) metrics: VoiceMetrics,
+    pub(super) lag: Histogram,
+    pub(super) free: FreeSessions,
+}
+
+/// Mail to the shard.
+struct Outbox {
+    mail: MailSender<Mail>,
+    /// What found its queue full. There are no more of them than calls have wishes.
+    waiting: VecDeque<Mail>,
+}
+
 /// One call.
 struct Call {
-    shard: u16,
     name: CallName,
     /// It is over since then, but for what the callee said last.
     over_at: Option<Instant>,
@@ -139,37 +146,11 @@ impl Drop for Call {
 }
 
 impl Hub {
-    pub(super) fn new(
-        config: &VoiceConfig,
-        around: Surroundings,
-        speaker: Speaker,
-        fetcher: Fetcher,
-        asker: Asker,
-        models: Models,
-        free: FreeSessions,
-    ) -> Self {
-        let Surroundings { taps, mail, results, metrics, lag } = around;
+    /// For the calls of the shard that this tap and this mail are of.
+    pub(super) fn new(tap: TapQueue, mail: MailSender<Mail>, tools: Tools) -> Self {
         let (news, heard) = mpsc::unbounded_channel();
-        let talker = Talker::new(models.clone(), fetcher.clone(), speaker.clone(), metrics.clone());
-        let interpreter = Interpreter::new(fetcher, models.clone(), metrics.clone(), news.clone());
-        Self {
-            waiting: mail.iter().map(|_| VecDeque::new()).collect(),
-            bots: Bots::new(config, metrics.bots().clone()),
-            recognisers: Recognisers::new(config, interpreter, metrics.clone()),
-            calls: HashMap::new(),
-            heard: Some(heard),
-            taps,
-            mail,
-            results,
-            lag,
-            speaker,
-            asker,
-            talker,
-            models,
-            metrics,
-            free,
-            news,
-        }
+        let outbox = Outbox { mail, waiting: VecDeque::new() };
+        Self { tap, outbox, tools, calls: HashMap::new(), news, heard: Some(heard) }
     }
 
     /// Until nobody can send commands any more.
@@ -185,13 +166,13 @@ impl Hub {
             tokio::select! {
                 command = commands.recv() => match command {
                     None => return,
-                    Some(Command::Wish { shard, call, zone, wish }) => self.on_wish(shard, call, zone, wish),
+                    Some(Command::Wish { call, zone, wish, .. }) => self.on_wish(call, zone, wish),
                     Some(Command::Prepare(sentence)) => self.prepare(sentence),
                 },
                 Some(news) = heard.recv() => self.on_news(news),
                 _ = look.tick() => {
                     self.hear();
-                    self.mail_again();
+                    self.outbox.send_waiting();
                     self.listen_on_time();
                     looks = (looks + 1) % LOOKS_A_COUNT;
                     if looks == 0 {
@@ -202,10 +183,10 @@ impl Hub {
         }
     }
 
-    fn on_wish(&mut self, shard: u16, name: CallName, zone: TimeZone, wish: Wish) {
+    fn on_wish(&mut self, name: CallName, zone: TimeZone, wish: Wish) {
         let key = (name.attempt, name.route_try);
         if let Wish::End { opted_out } = wish {
-            return self.on_call_over(shard, name, opted_out);
+            return self.on_call_over(name, opted_out);
         }
         // What only changes or ends something begins no call.
         let begins = matches!(
@@ -221,11 +202,10 @@ impl Hub {
             return;
         }
         let call = self.calls.entry(key).or_insert_with(|| Call {
-            shard,
             name,
             over_at: None,
             opted_out: false,
-            ear: Ear::new(name, zone),
+            ear: Ear::new(name, zone, self.news.clone()),
             bot: None,
             speaking: None,
             conversation: Conversation::default(),
@@ -235,14 +215,15 @@ impl Hub {
         });
         match wish {
             Wish::Speak { number, sentence } => {
-                let task = self.speaker.speak(key, number, sentence, &self.news);
+                let task = self.tools.speaker.speak(key, number, sentence, &self.news);
                 if let Some((_, before)) = call.speaking.replace((number, task)) {
                     before.abort();
                 }
             }
             Wish::Converse { number, talk } => {
                 let heard = call.cut_short.take();
-                let task = self.talker.answer(key, number, *talk, &call.conversation, heard, &self.news);
+                let talker = &self.tools.talker;
+                let task = talker.answer(key, number, *talk, &call.conversation, heard, &self.news);
                 call.model_turn = Some(number);
                 if let Some((_, before)) = call.speaking.replace((number, task)) {
                     before.abort();
@@ -257,15 +238,14 @@ impl Hub {
                 }
             }
             Wish::Request { number, request } => {
-                let task = self.asker.ask(key, number, *request, &self.news);
+                let task = self.tools.asker.ask(key, number, *request, &self.news);
                 if let Some(before) = call.asking.replace(task) {
                     before.abort();
                 }
             }
             Wish::Overhear => {}
             Wish::Listen { number, ask, program, ongoing } => {
-                let news = &self.news;
-                let told = self.recognisers.listen(&mut call.ear, number, *ask, program, ongoing, news);
+                let told = self.tools.recognisers.listen(&mut call.ear, number, *ask, program, ongoing);
                 if let Some(told) = told {
                     self.tell(key, told);
                 }
@@ -274,14 +254,14 @@ impl Hub {
                 // What was handed to the tap before this wish was sent is part of the answer.
                 self.hear();
                 if let Some(call) = self.calls.get_mut(&key)
-                    && let Some(told) = self.recognisers.end_of_speech(&mut call.ear, number)
+                    && let Some(told) = self.tools.recognisers.end_of_speech(&mut call.ear, number)
                 {
                     self.tell(key, told);
                 }
             }
-            Wish::StopListening { number } => self.recognisers.stop(&mut call.ear, number),
+            Wish::StopListening { number } => self.tools.recognisers.stop(&mut call.ear, number),
             Wish::Bot { number, wish } => {
-                if let Some(told) = self.bots.on_wish(key, &mut call.bot, number, wish, &self.news) {
+                if let Some(told) = self.tools.bots.on_wish(key, &mut call.bot, number, wish, &self.news) {
                     self.tell(key, told);
                 }
             }
@@ -289,18 +269,18 @@ impl Hub {
         }
     }
 
-    fn on_call_over(&mut self, shard: u16, name: CallName, opted_out: bool) {
+    fn on_call_over(&mut self, name: CallName, opted_out: bool) {
         // What was handed to the tap before.
         self.hear();
         let key = (name.attempt, name.route_try);
         let Some(call) = self.calls.get_mut(&key) else {
             // None of its wishes found room.
-            return mail(&self.mail, &mut self.waiting, shard, name, Told::Done);
+            return self.outbox.send(name, Told::Done);
         };
         call.opted_out |= opted_out;
         call.on_over();
-        self.bots.leave(&mut call.bot);
-        let told = self.recognisers.on_call_over(&mut call.ear);
+        self.tools.bots.leave(&mut call.bot);
+        let told = self.tools.recognisers.on_call_over(&mut call.ear);
         self.tell_last(key, told);
     }
 
@@ -308,17 +288,19 @@ impl Hub {
         match news {
             News::Session { call: key, session, told } => {
                 let ear = self.calls.get_mut(&key).map(|call| &mut call.ear);
-                let told = self.recognisers.on_session(ear, session, told);
+                let told = self.tools.recognisers.on_session(ear, session, told);
                 self.tell_last(key, told);
             }
             News::Ended { connector: Connector::Recogniser(index), permit } => {
-                self.recognisers.on_ended(index, permit);
+                self.tools.recognisers.on_ended(index, permit);
             }
-            News::Ended { connector: Connector::Bot(index), permit } => self.bots.on_ended(index, permit),
+            News::Ended { connector: Connector::Bot(index), permit } => {
+                self.tools.bots.on_ended(index, permit)
+            }
             News::Bot { call: key, number, told } => {
                 let Some(call) = self.calls.get_mut(&key) else { return };
                 let mut tell = Vec::new();
-                self.bots.on_session(&mut call.bot, number, told, &mut tell);
+                self.tools.bots.on_session(&mut call.bot, number, told, &mut tell);
                 tell.into_iter().for_each(|told| self.tell(key, told));
             }
             News::Call { call: key, told } => {
@@ -334,46 +316,39 @@ impl Hub {
             }
             News::Prepared { sentence, result } => {
                 // The dispatcher may have ended meanwhile.
-                let _ = self.results.send(Input::Made { name: AudioName::Sentence(sentence), result });
+                let _ = self.tools.results.send(Input::Made { name: AudioName::Sentence(sentence), result });
             }
         }
     }
 
     fn prepare(&self, sentence: Sentence) {
-        self.speaker.prepare(sentence, &self.news);
+        self.tools.speaker.prepare(sentence, &self.news);
     }
 
-    /// Takes what the taps have.
+    /// Takes what the tap has.
     fn hear(&mut self) {
-        for tap in &self.taps {
-            for _ in 0..BITE {
-                let Some(tapped) = tap.take() else { break };
-                let key = (tapped.call.attempt, tapped.call.route_try);
-                let Some(call) = self.calls.get_mut(&key) else { continue };
-                self.lag.observe(tapped.given.elapsed().as_secs_f64());
-                let (shard, name) = (call.shard, call.name);
-                if let Some(told) = self.bots.hear(&mut call.bot, &tapped.chunk) {
-                    mail(&self.mail, &mut self.waiting, shard, name, told);
-                }
-                if let Some(told) = self.recognisers.hear(key, &mut call.ear, &tapped.chunk, &self.news) {
-                    mail(&self.mail, &mut self.waiting, shard, name, told);
-                }
-            }
+        let Self { tap, outbox, tools, calls, .. } = self;
+        for _ in 0..BITE {
+            let Some(tapped) = tap.take() else { break };
+            let Some(call) = calls.get_mut(&(tapped.call.attempt, tapped.call.route_try)) else { continue };
+            tools.lag.observe(tapped.given.elapsed().as_secs_f64());
+            let told = tools.bots.hear(&mut call.bot, &tapped.chunk).into_iter();
+            let told = told.chain(tools.recognisers.hear(&mut call.ear, &tapped.chunk));
+            told.for_each(|told| outbox.send(call.name, told));
         }
     }
 
     fn listen_on_time(&mut self) {
         let now = Instant::now();
+        let Self { outbox, tools, calls, .. } = self;
         let mut tell = Vec::new();
-        self.calls.retain(|_, call| {
-            self.bots.on_time(now, &mut call.bot, &mut tell);
-            tell.extend(self.recognisers.on_time(now, &mut call.ear));
+        calls.retain(|_, call| {
+            tools.bots.on_time(now, &mut call.bot, &mut tell);
+            tell.extend(tools.recognisers.on_time(now, &mut call.ear));
             let is_done = call.is_done();
             tell.retain(|told| call.admits(told));
             tell.extend(is_done.then_some(Told::Done));
-            for told in tell.drain(..) {
-                mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
-            }
+            tell.drain(..).for_each(|told| outbox.send(call.name, told));
             !is_done
         });
     }
@@ -381,7 +356,7 @@ impl Hub {
     fn tell(&mut self, key: CallKey, told: Told) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         if call.admits(&told) {
-            mail(&self.mail, &mut self.waiting, call.shard, call.name, told);
+            self.outbox.send(call.name, told);
         }
     }
 
@@ -396,41 +371,28 @@ impl Hub {
         }
     }
 
-    fn mail_again(&mut self) {
-        for (shard, waiting) in self.waiting.iter_mut().enumerate() {
-            while let Some(mail) = waiting.pop_front() {
-                if let Err(MailRefused::Full(mail)) = self.mail[shard].try_send(mail) {
-                    waiting.push_front(mail);
-                    break;
-                }
-            }
-        }
-    }
-
     fn count(&self) {
-        let mut free = self.recognisers.free();
-        free.extend(self.bots.free());
-        self.free.set(free);
-        self.models.under_way().for_each(|(model, now)| self.metrics.model_requests(model, now));
-        self.speaker.under_way().for_each(|(voice, now)| self.metrics.voice_requests(voice, now));
+        let Tools { recognisers, bots, speaker, models, metrics, free, .. } = &self.tools;
+        let mut now_free = recognisers.free();
+        now_free.extend(bots.free());
+        free.set(now_free);
+        models.under_way().for_each(|(model, now)| metrics.model_requests(model, now));
+        speaker.under_way().for_each(|(voice, now)| metrics.voice_requests(voice, now));
     }
 }
 
-/// Puts an answer into a shard's mail. One that finds it full waits; there are no more of them than calls have wishes.
-fn mail(
-    senders: &[MailSender<Mail>],
-    waiting: &mut [VecDeque<Mail>],
-    shard: u16,
-    call: CallName,
-    told: Told,
-) {
-    let mail = Mail::Voice { call, told };
-    let shard = usize::from(shard);
-    if !waiting[shard].is_empty() {
-        return waiting[shard].push_back(mail);
+impl Outbox {
+    fn send(&mut self, call: CallName, told: Told) {
+        self.waiting.push_back(Mail::Voice { call, told });
+        self.send_waiting();
     }
-    if let Err(MailRefused::Full(mail)) = senders[shard].try_send(mail) {
-        waiting[shard].push_back(mail);
+
+    fn send_waiting(&mut self) {
+        while let Some(mail) = self.waiting.pop_front() {
+            if let Err(MailRefused::Full(mail)) = self.mail.try_send(mail) {
+                return self.waiting.push_front(mail);
+            }
+        }
     }
 }
 

@@ -22,7 +22,6 @@ pub(super) struct Interpreter {
     fetcher: Fetcher,
     models: Models,
     metrics: VoiceMetrics,
-    news: mpsc::UnboundedSender<News>,
 }
 
 /// An answer about which somebody is asked.
@@ -40,18 +39,18 @@ pub(super) struct Answer {
 }
 
 impl Interpreter {
-    pub(super) fn new(
-        fetcher: Fetcher,
-        models: Models,
-        metrics: VoiceMetrics,
-        news: mpsc::UnboundedSender<News>,
-    ) -> Self {
-        Self { fetcher, models, metrics, news }
+    pub(super) fn new(fetcher: Fetcher, models: Models, metrics: VoiceMetrics) -> Self {
+        Self { fetcher, models, metrics }
     }
 
     /// Asks, and tells the call what was understood: always, and within the time that the script gives.
-    pub(super) fn ask(&self, answer: Answer, inquiry: Inquiry) -> AbortHandle {
-        let interpreter = self.clone();
+    pub(super) fn ask(
+        &self,
+        answer: Answer,
+        inquiry: Inquiry,
+        news: &mpsc::UnboundedSender<News>,
+    ) -> AbortHandle {
+        let (interpreter, news) = (self.clone(), news.clone());
         let task = tokio::spawn(async move {
             let Answer { call, number, program, step, today, heard: said, mut hearing } = answer;
             let began = Instant::now();
@@ -74,7 +73,7 @@ impl Interpreter {
             interpreter.metrics.asked(by(&inquiry.oracle), result);
             let told = Told::Heard { number, heard, hearing };
             // The hub ends with the process.
-            let _ = interpreter.news.send(News::Call { call, told });
+            let _ = news.send(News::Call { call, told });
         });
         task.abort_handle()
     }
@@ -203,14 +202,14 @@ mod tests {
         let registry = Registry::new();
         let (news, mut tidings) = mpsc::unbounded_channel();
         let models = Models::new(&config);
-        let interpreter = Interpreter::new(fetcher, models, VoiceMetrics::new(&registry), news);
+        let interpreter = Interpreter::new(fetcher, models, VoiceMetrics::new(&registry));
         let step = StepIndex(0);
         let heard = program.understand(step, said, jiff::Zoned::now().date());
         let inquiry = program.inquiry(step, &heard).expect("nobody knows");
         let hearing = Hearing { understanding: Duration::from_micros(7), ..Hearing::default() };
         let call = (common::AttemptId::new(1, &[0; 10]), 1);
         let today = jiff::civil::date(2026, 11, 22);
-        interpreter.ask(Answer { call, number: 3, program, step, today, heard, hearing }, inquiry);
+        interpreter.ask(Answer { call, number: 3, program, step, today, heard, hearing }, inquiry, &news);
         let Some(News::Call { told: Told::Heard { number: 3, heard, hearing }, .. }) = tidings.recv().await
         else {
             panic!("an answer to the wish");

@@ -61,7 +61,8 @@ impl SharedBreaker {
         self.lock().sessions()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Breaker> {
+    /// The breaker itself, for sessions that keep their permits. Nobody else has it meanwhile.
+    pub fn lock(&self) -> MutexGuard<'_, Breaker> {
         // Each change is complete before anything could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,10 +10,11 @@ use call::voice::Prosody;
 use jiff::tz::TimeZone;
 use media::Codec;
 use script::{Ask, Program};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::voice::ahead::Ahead;
-use crate::voice::hub::CallKey;
+use crate::voice::hub::{CallKey, News};
 use crate::voice::running::Running;
 
 /// Silence after which audio is kept back until somebody speaks again. Longer than a pause within a sentence, so that a recogniser hears
@@ -23,6 +24,8 @@ pub(in crate::voice) const GATE_HANG_MS: u32 = 1_000;
 /// How a call is listened to.
 pub(in crate::voice) struct Ear {
     pub(super) call: CallKey,
+    /// Of its sessions, and of whoever is asked what an answer means.
+    pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) zone: TimeZone,
     pub(super) gate: Gate,
     pub(super) codec: Option<Codec>,
@@ -67,9 +70,10 @@ pub(super) struct Question {
 }
 
 impl Ear {
-    pub(in crate::voice) fn new(name: CallName, zone: TimeZone) -> Self {
+    pub(in crate::voice) fn new(name: CallName, zone: TimeZone, news: mpsc::UnboundedSender<News>) -> Self {
         Self {
             call: (name.attempt, name.route_try),
+            news,
             zone,
             gate: Gate::new(GATE_HANG_MS),
             codec: None,
