@@ -29,6 +29,29 @@ steps:
 }
 
 #[test]
+fn names_that_sound_alike() {
+    let plans = |names: &str| {
+        format!(
+            "
+name: x
+intents: {{yes: {{names: {names}}}}}
+steps:
+- {{do: listen, ask: 'Which?', intents: {{yes: bye}}, save: plan}}
+- {{do: hang_up, id: bye}}
+"
+        )
+    };
+    let alike = faults(&plans("{'Plan A': [], 'Plan A+': []}"));
+    assert!(alike.contains("`plan a` may be Plan A or Plan A+"), "{alike}");
+    let shared = faults(&plans("{Gold: [the best], Silver: [best, 'The best!']}"));
+    assert!(shared.contains("`the best` may be Gold or Silver"), "{shared}");
+    let known = faults(&plans("{Sure: [of course]}"));
+    assert!(known.contains("is said for this intent without any name"), "{known}");
+    let twice = peal_script::read(&plans("{Gold: [gold, 'GOLD!']}")).expect("a document");
+    assert!(Program::new(&twice).is_ok(), "one name may be written in many ways");
+}
+
+#[test]
 fn limits_and_servers() {
     insta::assert_snapshot!(faults(
         "

@@ -82,6 +82,13 @@ pub struct Ready {
     patterns: Option<RegexSet>,
 }
 
+impl Ready {
+    /// The intent's phrases as they are looked for, in their order: without signs, capitals and marks.
+    pub fn phrases(&self) -> &[String] {
+        &self.phrases
+    }
+}
+
 impl Intent {
     /// Reads the intent. Its patterns, compiled, may take so many bytes, at most [`PATTERN_BYTES_MAX`].
     pub fn ready(&self, pattern_bytes_max: usize) -> Result<Ready, GrammarError> {

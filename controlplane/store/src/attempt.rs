@@ -155,7 +155,7 @@ pub struct EndFacts {
     /// When the first packet with the callee's voice came after the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub first_speech_at: Option<UnixMicros>,
-    /// `callee`, `script`, `max_length`, `operator`, `media_timeout`; empty before the answer.
+    /// `callee`, `script`, `max_length`, `operator`, `media_timeout`, `silence`; empty before the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub hung_up_by: String,
     /// Keys that the callee pressed.

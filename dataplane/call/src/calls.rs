@@ -149,6 +149,7 @@ impl Calls {
             }
             Mail::Voice { call, told } => self.on_told(now, call, told),
             Mail::Transfer { call, number, target } => self.on_target(now, call, number, target),
+            Mail::VoiceGone => self.on_voice_gone(now),
             Mail::HangUpAll { by } => {
                 let calls: Vec<Key> = self.calls.keys().collect();
                 for call in calls {

@@ -94,6 +94,8 @@ pub enum Mail {
         /// To whom.
         target: Option<Target>,
     },
+    /// There are no voice threads any more, nor are the bots that they had.
+    VoiceGone,
     /// End every call.
     HangUpAll {
         /// On whose behalf.

@@ -222,6 +222,16 @@ impl Assets {
         self.settle(now)
     }
 
+    /// Nobody speaks sentences any more: those that were being spoken cannot be.
+    pub(crate) fn on_speechless(&mut self, now: Instant, why: &str) -> bool {
+        for (name, state) in &mut self.audio {
+            if matches!((name, &state), (AudioName::Sentence(_), AudioState::Making)) {
+                *state = AudioState::Unusable(why.to_owned());
+            }
+        }
+        self.settle(now)
+    }
+
     /// The next thing to be done outside.
     pub(crate) fn poll_errand(&mut self) -> Option<Errand> {
         self.errands.pop_front()

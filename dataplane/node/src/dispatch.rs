@@ -190,7 +190,7 @@ impl Dispatch {
                 }
             }
             Input::Recognisers(free) => self.free_recognisers = free,
-            Input::VoiceGone => self.on_voice_gone(),
+            Input::VoiceGone => self.on_voice_gone(now),
             Input::RecordingClosed(closed) => self.on_recording_closed(now, closed),
             Input::RecordingFailed(failed) => self.recording_failed = failed,
             Input::Stop => self.on_stop(now),

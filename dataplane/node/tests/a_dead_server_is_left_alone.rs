@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use peal_node::voice::config::{ModelConfig, VoiceConfig, VoiceSource};
 use serde_json::{Value, json};
 use talking::{recogniser, reply, server, talk, talks, web_server, web_voice};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -130,6 +130,22 @@ fn a_model_that_is_down_is_asked_by_nobody() {
     assert_eq!(dialogues.iter().map(|dialogue| dialogue.server_errors).sum::<u32>(), 6);
     assert_eq!(faults, [("m: refused".to_owned(), 1), ("m: status".to_owned(), 5)].into());
     assert_eq!(*asked.lock().expect("nobody panics"), FAILURES);
+}
+
+#[test]
+fn a_model_that_says_that_it_will_answer_and_does_not_is_down() {
+    let failed = Told::new();
+    let model = web_server(move |_, _, mut stream| async move {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await;
+        // For as long as we keep the connection.
+        let _ = stream.read(&mut [0]).await;
+    });
+    let voice = with_model(recogniser(hears(FAILURES, FAILURES, failed.clone())), model, 10);
+    let mut steps = converses(&failed.step());
+    steps[0]["answer_ms_max"] = 1_600.into();
+    let (dialogues, faults) = talks(FAILURES + 1, steps, voice, SPEAKS);
+    assert!(dialogues.iter().all(|dialogue| dialogue.disposition == "failed"));
+    assert_eq!(faults, [("m: refused".to_owned(), 1), ("m: slow".to_owned(), 5)].into());
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn a_voice_thread_that_is_gone_is_not_waited_for() {
     world.run(Duration::from_millis(100));
     end_of_speech(&mut world, 1);
     world.feed(Input::VoiceGone);
+    assert!(matches!(world.mailed.last(), Some((_, _, Mail::VoiceGone))), "bots are gone too");
     let sentence = Sentence { text: "Hello.".to_owned(), voice: None, language: "en".to_owned() };
     world.shard_says(Event::Voice { call: world::name(2), wish: Wish::Speak { number: 1, sentence } });
     let answer = world.mailed.last().map(|(_, _, mail)| mail);

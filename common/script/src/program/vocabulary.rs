@@ -45,6 +45,21 @@ struct Names {
     all: Vec<String>,
 }
 
+impl Names {
+    /// Why it could not be told which name was said, of an intent that was read.
+    fn doubt(&self, ready: &Ready) -> Option<String> {
+        let (known, own) = ready.phrases().split_at(self.first);
+        let mut owners: HashMap<&String, &String> = HashMap::new();
+        self.all.iter().zip(own).find_map(|(name, said)| {
+            if known.contains(said) {
+                return Some(format!("`{}` of {name} is said for this intent without any name", said.trim()));
+            }
+            let other = owners.insert(said, name).filter(|other| *other != name)?;
+            Some(format!("`{}` may be {other} or {name}: signs are not heard", said.trim()))
+        })
+    }
+}
+
 /// What a step asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Wanted {
@@ -131,7 +146,13 @@ impl<'a> Vocabularies<'a> {
         }
         let ready = intent.ready(self.pattern_bytes_max);
         let ready = ready.map_err(|error| wrong.push((format!("intents.{name}"), error.to_string())));
-        let ready = ready.ok().map(|ready| (Arc::new(ready), Arc::new(names)));
+        let ready = ready.ok().filter(|ready| {
+            let doubt = names.doubt(ready);
+            let is_clear = doubt.is_none();
+            wrong.extend(doubt.map(|problem| (format!("intents.{name}.names"), problem)));
+            is_clear
+        });
+        let ready = ready.map(|ready| (Arc::new(ready), Arc::new(names)));
         self.ready.insert(name.to_owned(), ready.clone());
         ready
     }

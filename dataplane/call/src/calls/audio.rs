@@ -184,6 +184,20 @@ impl Calls {
         self.act(now, key);
     }
 
+    /// Bots that calls are with are gone.
+    pub(super) fn on_voice_gone(&mut self, now: Instant) {
+        let calls: Vec<Key> = self.calls.keys().collect();
+        for key in calls {
+            if let Some(call) = self.calls.find_mut(key)
+                && call.given_up.is_none()
+                && call.state != State::Over
+            {
+                call.dialogue.on_voice_gone(now);
+                self.act(now, key);
+            }
+        }
+    }
+
     /// The voice thread tells a call something. An opt-out counts even if the call is over by now.
     pub(super) fn on_told(&mut self, now: Instant, name: CallName, told: Told) {
         if let Told::Done = told {

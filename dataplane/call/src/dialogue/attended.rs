@@ -119,6 +119,8 @@ impl Dialogue {
         let step = self.run.step();
         let Some(attended) = &mut self.attended else { return };
         if !attended.is_playing() {
+            // Bots have their own ways to find out whether anybody is there.
+            self.silence = Silence::default();
             attended.playing_from = Some(attended.come);
             self.is_unheard = true;
             match attended.quiet_since.take() {
@@ -138,10 +140,9 @@ impl Dialogue {
 
     /// The bot wants silence: what it said and was not heard is forgotten.
     fn on_clear(&mut self, now: Instant) {
-        if let (Some(since), true) =
-            (self.callee_speaks, self.attended.as_ref().is_some_and(Attended::is_playing))
-        {
-            self.record.on_barge_in(now.saturating_duration_since(since));
+        let heard_since = self.attended.as_ref().and_then(|attended| attended.heard_since);
+        if let (Some(since), Some(heard)) = (self.callee_speaks, heard_since) {
+            self.record.on_barge_in(now.saturating_duration_since(since.max(heard)));
         }
         let heard = self.attended.as_ref().map_or(Duration::ZERO, |attended| attended.heard(now));
         self.silence_bot(now);
@@ -214,6 +215,13 @@ impl Dialogue {
         // What is said into a bot's speech without silencing it waits for no answer.
         let waits = !attended.is_playing();
         self.record.said_to_bot(self.run.step(), began, last_sound, waits);
+    }
+
+    /// Nobody is between the call and its bot any more. Whatever else is waited for has a deadline that comes soon.
+    pub(crate) fn on_voice_gone(&mut self, now: Instant) {
+        if self.attended.is_some() {
+            self.on_bot_failed(now);
+        }
     }
 
     fn on_bot_failed(&mut self, now: Instant) {

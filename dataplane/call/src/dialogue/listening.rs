@@ -87,6 +87,8 @@ impl Dialogue {
     /// The session hears no music any more.
     pub(crate) fn on_music_ended(&mut self, now: Instant) {
         self.on_music_over(now);
+        // Whoever put us on hold may come back.
+        self.silence = Silence::default();
         self.hand(now, Input::MusicEnded);
     }
 

@@ -206,8 +206,9 @@ impl Dialogue {
         }
         self.hush(now, &speaking);
         self.record.we_are_silent(now, by_callee);
-        if by_callee && let Some(since) = self.callee_speaks {
-            self.record.on_barge_in(now - since);
+        let heard_since = speaking.heard_since.filter(|_| speaking.is_playing);
+        if by_callee && let (Some(since), Some(heard)) = (self.callee_speaks, heard_since) {
+            self.record.on_barge_in(now.saturating_duration_since(since.max(heard)));
         }
     }
 

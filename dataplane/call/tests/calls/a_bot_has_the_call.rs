@@ -197,6 +197,16 @@ fn one_that_is_never_there_or_gone_in_a_word_or_stays_too_long() {
     assert!(audible(&pair).len() < 20, "what it said is not said to its end");
     assert_eq!(dialogue(&pair, attempt).disposition.as_deref(), Some("failed"));
 
+    let (mut pair, attempt) = call(answers());
+    bot(&mut pair, attempt, BotTold::Attached);
+    pair.mail(Mail::VoiceGone);
+    pair.run(ms(300));
+    assert_eq!(
+        dialogue(&pair, attempt).disposition.as_deref(),
+        Some("failed"),
+        "nobody is there to tell of it"
+    );
+
     let mut seen = 1;
     let (mut pair, attempt) = call(answers());
     bot(&mut pair, attempt, BotTold::Attached);

@@ -397,6 +397,14 @@ fn gaps_in_what_a_model_says_are_not_heard() {
 }
 
 #[test]
+fn who_goes_on_while_a_model_thinks_interrupts_nobody() {
+    let (mut pair, attempt) = conversation(3_000);
+    pair.run(ms(3_000));
+    pair.run_until_idle();
+    assert_eq!(dialogue(&pair, attempt).counts.barge_ins, 0);
+}
+
+#[test]
 fn waiting_for_a_model_is_its_time_whatever_is_said_first() {
     let (mut pair, attempt) = conversation(20_000);
     pair.run(ms(10));

@@ -74,13 +74,19 @@ impl Dispatch {
     }
 
     /// From here on every call is told what a node without voice tells it.
-    pub(super) fn on_voice_gone(&mut self) {
+    pub(super) fn on_voice_gone(&mut self, now: Now) {
         tracing::error!(
             "a voice thread is gone: calls neither hear nor speak until the node is started again"
         );
         self.settings.has_voice = false;
         self.free_recognisers.clear();
         self.last_words = 0;
+        for shard in 0..self.settings.shards {
+            self.actions.push_back(Action::Mail { shard, mail: Mail::VoiceGone });
+        }
+        if self.assets.on_speechless(now.at, "this node has no voice any more") {
+            self.unpark(now);
+        }
     }
 
     fn on_ended(&mut self, now: Now, shard: u16, ended: &call::Ended) {

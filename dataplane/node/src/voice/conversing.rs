@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ::voice::Place;
 use ::voice::fetch::{ANSWER_BYTES_MAX, Fetcher};
 use ::voice::http::Answer;
 use ::voice::model::{self, Limits, Over, Rules, Said, Tool, ToolCall, Uttered};
@@ -26,6 +27,8 @@ const TOOLS_A_TURN_MAX: usize = 4;
 const LOOK_UPS_MAX: Duration = Duration::from_secs(5);
 /// How long an answer may take to its end.
 const WHOLE_MAX: Duration = Duration::from_secs(60);
+/// How long it may pause. A call that has nothing more to play waits for a second more.
+const PIECE_MAX: Duration = Duration::from_secs(4);
 
 /// Has models talk. Cheap to clone.
 #[derive(Clone)]
@@ -87,6 +90,9 @@ impl Talker {
             let conversation = &conversation;
             let turn = Turn { talker: &talker, talk: &talk, conversation, call, number, news, began };
             let mut talking = conversation.0.talking.lock().await;
+            if talk.begins {
+                *talking = None;
+            }
             let before = talking.as_ref().map_or(0, |talking| talking.dialogue.tokens());
             let deed = turn.take(&mut talking, heard).await.unwrap_or_else(|Fault { kind, why, .. }| {
                 tracing::warn!(%why, "a conversation with a model failed");
@@ -99,7 +105,7 @@ impl Talker {
             }
             let tokens = talking.as_ref().map_or(0, |talking| talking.dialogue.tokens());
             let model = talker.models.label(talk.model.as_deref().unwrap_or_default());
-            talker.metrics.tokens(model, tokens.saturating_sub(if talk.begins { 0 } else { before }));
+            talker.metrics.tokens(model, tokens.saturating_sub(before));
             turn.tell(Told::Silent { number });
         });
         task.abort_handle()
@@ -129,9 +135,6 @@ impl Turn<'_> {
         heard: Option<Duration>,
     ) -> Result<Option<ModelDeed>, Fault> {
         let model = self.talker.models.model(self.talk.model.as_deref().unwrap_or_default())?;
-        if self.talk.begins {
-            *talking = None;
-        }
         let talking = talking.get_or_insert_with(|| Talking::new(self.talk, &model.config));
         let uttered = std::mem::take(&mut talking.uttered);
         if let Some(played) = heard {
@@ -211,10 +214,14 @@ impl Turn<'_> {
             }
             Ok::<_, Fault>(())
         };
-        let read = async move |mut answer: Answer| {
+        let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
+        // Servers say that they will answer before they know what.
+        let begin_by = tokio::time::Instant::now() + begin_max;
+        let read = async move |mut answer: Answer, place: &Place| {
             // Dropped at the end of the answer, which ends the speaking.
             let to = to;
             let until = tokio::time::Instant::now() + WHOLE_MAX;
+            let mut piece_by = begin_by;
             let mut wanted = Vec::new();
             let mut take = |said: Vec<Said>| {
                 for said in said {
@@ -225,12 +232,14 @@ impl Turn<'_> {
                 }
             };
             if answer.kind().starts_with("application/json") {
-                let whole = answer.whole(until, ANSWER_BYTES_MAX).await?;
+                let whole = answer.whole(begin_by, ANSWER_BYTES_MAX).await?;
                 let whole = whole.ok_or_else(|| model::ModelFault::Rubbish("too much at once".to_owned()))?;
                 take(dialogue.read_whole(&whole)?);
             }
-            while let Some(piece) = answer.piece(until).await? {
+            while let Some(piece) = answer.piece(piece_by.min(until)).await? {
+                place.reached();
                 take(dialogue.read(&piece)?);
+                piece_by = tokio::time::Instant::now() + PIECE_MAX;
             }
             take(dialogue.end()?);
             // They may hang up before the last word is spoken.
@@ -239,7 +248,6 @@ impl Turn<'_> {
             }
             Ok(wanted)
         };
-        let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
         let read = self.talker.models.converse(model, body, begin_max, read);
         // What has come of an answer that breaks off is said; one that cannot be spoken is not read on while the callee waits for it.
         let (wanted, ()) = tokio::try_join!(async { Ok(read.await) }, speak)?;

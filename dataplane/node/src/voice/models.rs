@@ -96,20 +96,19 @@ impl Models {
         asked
     }
 
-    /// What `take` makes of an answer of success to a request of a conversation. A server that refuses one is asked once more in fewer words, and from
-    /// then on if that helps. A future that is dropped says nothing of the server.
+    /// What `take` makes of an answer of success to a request of a conversation, of which it says that it is there once it has come to words. A server
+    /// that refuses one is asked once more in fewer words, and from then on if that helps. A future that is dropped says nothing of the server.
     pub(super) async fn converse<T>(
         &self,
         model: &Model,
         body: Value,
         begin_max: Duration,
-        take: impl AsyncFnOnce(Answer) -> Result<T, Fault>,
+        take: impl AsyncFnOnce(Answer, &Place) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let place = model.breaker.begin()?;
         let asked = async {
             let answer = self.begin(&model.config, body, begin_max).await?;
-            place.reached();
-            take(answer).await
+            take(answer, &place).await
         };
         let asked = asked.await;
         judge(place, &asked);
@@ -216,8 +215,9 @@ mod tests {
         fn converse(&self, said: &str, begin_max: Duration) -> Asking {
             let (models, body, words) = (self.models.clone(), json!({ "said": said }), self.words.0.clone());
             tokio::spawn(async move {
-                let take = async move |mut answer: Answer| {
+                let take = async move |mut answer: Answer, place: &Place| {
                     while let Some(piece) = answer.piece(Instant::now() + BEGIN_MAX).await? {
+                        place.reached();
                         if piece.starts_with(b"<") {
                             return Err(ModelFault::Rubbish("a page".to_owned()).into());
                         }

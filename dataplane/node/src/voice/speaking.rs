@@ -119,7 +119,6 @@ impl Speaker {
     }
 
     async fn whole(&self, sentence: &Sentence) -> Result<Arc<Prompt>, String> {
-        let _turn = self.preparing.acquire().await.map_err(|error| error.to_string())?;
         let said = spoken(&sentence.text, &sentence.language);
         let mut samples = Vec::new();
         for part in sentences(&said) {
@@ -133,7 +132,11 @@ impl Speaker {
         let (name, speaker, saying) = self.choose(part, sentence);
         let (mut pauses, mut left_alone) = (PAUSES.into_iter(), Duration::ZERO);
         loop {
-            let error = match speaker.make(&saying).await {
+            // Who waits lets others have their turn. It stays open.
+            let turn = self.preparing.acquire().await;
+            let made = speaker.make(&saying).await;
+            drop(turn);
+            let error = match made {
                 Err(error) if error.may_pass() => error,
                 made => return made,
             };

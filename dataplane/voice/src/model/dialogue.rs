@@ -20,7 +20,7 @@ pub struct Rules {
     pub system: String,
     /// What it may do.
     pub tools: Vec<Tool>,
-    /// Words that it must not say, whole ones, in lower case; a sentence with one of them is left unsaid and ends the conversation.
+    /// Words that it must not say, nor those that begin so, in lower case; a sentence with one of them is left unsaid and ends the conversation.
     pub forbidden: Vec<String>,
     /// How long it may go on.
     pub limits: Limits,

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::reader::{AudioReader, Form};
 use super::{Delivery, SpeechError};
-use crate::breaker::{SharedBreaker, Verdict};
+use crate::breaker::{Place, SharedBreaker, Verdict};
 use crate::http::{Answer, Http, HttpError, Question};
 
-/// How long a server may be silent between two pieces. Slower than this is slower than speech, and the call falls silent.
-const PIECE_MAX: Duration = Duration::from_secs(5);
+/// How long a server may be silent between two pieces. Slower than this is slower than speech; calls wait for a second more.
+const PIECE_MAX: Duration = Duration::from_secs(4);
 /// How long a whole sentence may take. The longest that is spoken at once is some minutes of speech, made faster than it is heard.
 const WHOLE_MAX: Duration = Duration::from_secs(120);
 /// How much is read of what a server says of an error, and how long that may take.
@@ -28,7 +28,7 @@ pub(super) struct Server {
     pub(super) who: String,
     pub(super) url: Uri,
     pub(super) headers: HeaderMap,
-    /// How long the beginning of an answer may take.
+    /// How long the beginning of its audio may take.
     pub(super) begin_max: Duration,
     pub(super) breaker: SharedBreaker,
 }
@@ -44,11 +44,14 @@ impl Server {
         let refused = |refusal| SpeechError::Refused { who: self.who.clone(), refusal };
         let place = self.breaker.begin().map_err(refused)?;
         let spoken = async {
+            let begin_by = Instant::now() + self.begin_max;
             let answer = self.ask(body).await?;
-            place.reached();
             let form = form(answer.kind()).map_err(|problem| self.unusable(problem))?;
-            self.deliver(answer, form, to).await?;
-            if to.is_empty() { Err(self.unusable("made no audio".to_owned())) } else { Ok(()) }
+            self.deliver(answer, form, begin_by, &place, to).await?;
+            // There may be nothing in it that could be spoken.
+            let is_silent =
+                || SpeechError::Declined { who: self.who.clone(), problem: "made no audio".to_owned() };
+            if to.is_empty() { Err(is_silent()) } else { Ok(()) }
         };
         let spoken = spoken.await;
         place.judge(spoken.as_ref().map_or_else(SpeechError::verdict, |()| Verdict::Worked));
@@ -81,14 +84,24 @@ impl Server {
     }
 
     /// Passes on the audio of an answer while it comes.
-    async fn deliver(&self, mut answer: Answer, form: Form, to: &mut Delivery) -> Result<(), SpeechError> {
+    async fn deliver(
+        &self,
+        mut answer: Answer,
+        form: Form,
+        begin_by: Instant,
+        place: &Place,
+        to: &mut Delivery,
+    ) -> Result<(), SpeechError> {
         let until = Instant::now() + WHOLE_MAX;
+        let (mut piece_by, mut waits) = (begin_by, self.begin_max);
         let mut reader = AudioReader::new(form);
         loop {
-            let piece = answer.piece(until.min(Instant::now() + PIECE_MAX)).await;
-            let Some(piece) = piece.map_err(|error| self.failed(error, PIECE_MAX))? else { break };
+            let piece = answer.piece(until.min(piece_by)).await;
+            let Some(piece) = piece.map_err(|error| self.failed(error, waits))? else { break };
+            place.reached();
             let samples = reader.read(&piece).map_err(|error| self.unusable(error.to_string()))?;
             to.push(samples).await?;
+            (piece_by, waits) = (Instant::now() + PIECE_MAX, PIECE_MAX);
         }
         let samples = reader.finish().map_err(|error| self.unusable(error.to_string()))?;
         to.push(samples).await
