@@ -85,6 +85,8 @@ pub(crate) struct Dialogue {
     /// Numbers wishes.
     wishes: u32,
     silence: Silence,
+    /// The far end holds the call.
+    is_held: bool,
     opted_out: bool,
     /// Something is being said whose first packet has not left.
     pub(crate) is_unheard: bool,
@@ -106,6 +108,7 @@ impl Dialogue {
             request: None,
             wishes: 0,
             silence: Silence::default(),
+            is_held: false,
             opted_out: false,
             is_unheard: false,
             effects: VecDeque::new(),
@@ -125,6 +128,13 @@ impl Dialogue {
     pub(crate) fn on_digit(&mut self, now: Instant, digit: Digit) {
         self.silence = Silence::default();
         self.hand(now, Input::Key(digit));
+    }
+
+    /// The far end holds the call, or not (RFC 3264 section 8.4). Whoever holds may be silent for as long as they like, and is there.
+    pub(crate) fn on_hold(&mut self, is_held: bool) {
+        if std::mem::replace(&mut self.is_held, is_held) != is_held {
+            self.silence = Silence::default();
+        }
     }
 
     /// The tone of an answering machine is over.
@@ -329,7 +339,7 @@ impl Dialogue {
                 | Awaits::Nothing
         );
         let we_speak = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
-        !elsewhere && !we_speak && self.callee_speaks.is_none() && self.music_since.is_none()
+        !elsewhere && !we_speak && !self.is_held && self.callee_speaks.is_none() && self.music_since.is_none()
     }
 }
 

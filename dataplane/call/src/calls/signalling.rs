@@ -159,6 +159,8 @@ impl Calls {
             // A far end that holds the call may be silent for as long as it likes.
             Direction::SendOnly | Direction::ReceiveOnly | Direction::Inactive => None,
         };
+        call.dialogue.on_hold(plan.direction != Direction::SendReceive);
+        self.act(now, key);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use peal_call::voice::{Hearing, Told, Wish};
 use peal_call::{CallName, HungUpBy, Mail, Record, Script, Speaker};
 use script::{Heard, ModelDeed};
 use serde_json::json;
+use sip::sdp::Direction;
 
 use crate::common::*;
 
@@ -488,6 +489,18 @@ fn a_callee_who_gives_no_sign_is_hung_up() {
     let expected = 1_000 + 100_000 + 9 * 10_000 + 2_000 + 3_000;
     assert!((expected - 100..expected + 1_000).contains(&at), "{at}");
     assert_eq!(dialogue(&pair, attempt).counts.no_inputs, 9);
+}
+
+#[test]
+fn a_callee_who_holds_the_call_is_there() {
+    let far = "10.0.0.2:20000";
+    let (hold, resume) = (offer(far, Direction::Inactive, 2), offer(far, Direction::SendRecv, 3));
+    let callee = answers().reinvite(150_000, hold).reinvite(300_000, resume);
+    let (mut pair, attempt) = long_call(callee, insists());
+    pair.run(ms(370_000));
+    assert!(pair.record(attempt).ended.is_none());
+    pair.run_until_idle();
+    assert_eq!(pair.record(attempt).end().hung_up_by, Some(HungUpBy::Silence));
 }
 
 #[test]
