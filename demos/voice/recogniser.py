@@ -175,7 +175,8 @@ class Endpointer:
             del self.pieces[: -int(AROUND_S / PIECE_S)]
 
     def spoke(self):
-        return self.speech * PIECE_S >= SPEECH_S
+        # The detector takes the hiss of an idle line for speech, of which the decoder makes numbers that are none, and remembers them.
+        return self.audible and self.speech * PIECE_S >= SPEECH_S
 
     def finish(self):
         """What was said until now, if anything was."""

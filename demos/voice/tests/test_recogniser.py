@@ -1,7 +1,9 @@
 """The recogniser hears what the customers of the cast say, over the telephone, and refuses what it cannot do."""
 
+import array
 import json
 import pathlib
+import random
 import re
 import sys
 import tempfile
@@ -87,6 +89,14 @@ class Recogniser(unittest.TestCase):
         socket.send(json.dumps({"eof": 1}))
         texts = [json.loads(answer).get("text") for answer in socket]
         self.assertEqual(texts[-1], "yes please")
+
+    def test_the_hiss_of_an_idle_line_is_not_decoded(self):
+        chance = random.Random(1)
+        hiss = array.array("h", (chance.randint(-9, 9) for _ in range(2 * RATE))).tobytes()
+        socket = self.call()
+        socket.send(hiss)
+        socket.send(json.dumps({"eof": 1}))
+        self.assertEqual([json.loads(answer) for answer in socket], [{"text": ""}])
 
     def test_spellings_without_apostrophe_are_known_and_foreign_ones_left_out(self):
         socket = self.call(phrase_list=["dont call me again", "yes please", "别再打了"])
