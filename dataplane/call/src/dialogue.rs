@@ -37,6 +37,10 @@ use speaking::Speaking;
 /// silence that a script may wait out in a question.
 const DEAD_AFTER: Duration = Duration::from_secs(75);
 
+/// A call that the far end has held for so long is forgotten there, or its end was lost: while it is held no media is due that could be
+/// missed.
+const HELD_MAX: Duration = Duration::from_secs(600);
+
 /// What the call shall do.
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
@@ -85,8 +89,8 @@ pub(crate) struct Dialogue {
     /// Numbers wishes.
     wishes: u32,
     silence: Silence,
-    /// The far end holds the call.
-    is_held: bool,
+    /// Since when the far end holds the call.
+    held_since: Option<Instant>,
     opted_out: bool,
     /// Something is being said whose first packet has not left.
     pub(crate) is_unheard: bool,
@@ -108,7 +112,7 @@ impl Dialogue {
             request: None,
             wishes: 0,
             silence: Silence::default(),
-            is_held: false,
+            held_since: None,
             opted_out: false,
             is_unheard: false,
             effects: VecDeque::new(),
@@ -130,9 +134,10 @@ impl Dialogue {
         self.hand(now, Input::Key(digit));
     }
 
-    /// The far end holds the call, or not (RFC 3264 section 8.4). Whoever holds may be silent for as long as they like, and is there.
-    pub(crate) fn on_hold(&mut self, is_held: bool) {
-        if std::mem::replace(&mut self.is_held, is_held) != is_held {
+    /// The far end holds the call, or not (RFC 3264 section 8.4). Whoever holds may be silent for [`HELD_MAX`].
+    pub(crate) fn on_hold(&mut self, now: Instant, is_held: bool) {
+        if self.held_since.is_some() != is_held {
+            self.held_since = is_held.then_some(now);
             self.silence = Silence::default();
         }
     }
@@ -144,9 +149,9 @@ impl Dialogue {
 
     /// Must be called once [`Dialogue::deadline`] has come.
     pub(crate) fn on_time(&mut self, now: Instant) {
-        if self.silence.dead_at().is_some_and(|at| at <= now) {
+        if self.dead_at().is_some_and(|at| at <= now) {
             self.effects.push_back(Effect::HangUpDead);
-            self.silence = Silence::default();
+            (self.silence, self.held_since) = (Silence::default(), None);
             return;
         }
         self.on_speaking_time(now);
@@ -195,6 +200,7 @@ impl Dialogue {
     pub(crate) fn on_transferred(&mut self, now: Instant, done: bool) {
         self.record.we_are_silent(now, false);
         self.silence = Silence::default();
+        self.held_since = self.held_since.map(|_| now);
         self.hand(now, Input::Transferred(done));
     }
 
@@ -203,10 +209,7 @@ impl Dialogue {
         let speaking = self.speaking.as_ref().and_then(|speaking| speaking.wait_until);
         let listening = self.listening.as_ref().and_then(Listening::deadline);
         let bot = self.attended.as_ref().and_then(Attended::deadline);
-        [self.run.poll_timeout(), speaking, listening, bot, self.silence.dead_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.run.poll_timeout(), speaking, listening, bot, self.dead_at()].into_iter().flatten().min()
     }
 
     /// What the call shall do next. After the last, the silence of a callee who is waited for is counted from `now` on.
@@ -326,6 +329,12 @@ impl Dialogue {
         self.wishes
     }
 
+    /// When there is nobody any more. Whoever holds somebody else than us may do so for longer.
+    fn dead_at(&self) -> Option<Instant> {
+        let held = self.held_since.filter(|_| !self.awaits_transfer()).map(|since| since + HELD_MAX);
+        [self.silence.dead_at(), held].into_iter().flatten().min()
+    }
+
     /// Whether it is the callee's turn, who is silent.
     fn awaits_callee(&self) -> bool {
         let elsewhere = matches!(
@@ -339,7 +348,8 @@ impl Dialogue {
                 | Awaits::Nothing
         );
         let we_speak = self.speaking.is_some() || self.attended.as_ref().is_some_and(Attended::is_playing);
-        !elsewhere && !we_speak && !self.is_held && self.callee_speaks.is_none() && self.music_since.is_none()
+        let is_held = self.held_since.is_some();
+        !elsewhere && !we_speak && !is_held && self.callee_speaks.is_none() && self.music_since.is_none()
     }
 }
 

@@ -326,6 +326,7 @@ impl Shell {
         self.feed(Input::RecordingFailed(failed));
         if let Some(voice) = self.voice.take_if(|voice| !voice.is_running()) {
             drop(voice);
+            self.sources.metrics.voice().on_gone();
             self.voice_ends.iter_mut().for_each(VecDeque::clear);
             self.feed(Input::VoiceGone);
         }
@@ -426,6 +427,8 @@ impl Shell {
             }
         }
         self.sources.ready.store(false, Ordering::Relaxed);
+        // Nobody takes them any more, and nobody shall wait for room there.
+        self.inputs = crossbeam_channel::never();
         drop(self.disk.take());
         drop(self.listener.take());
         drop(self.voice.take());

@@ -7,12 +7,13 @@ mod talking;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use peal_node::voice::config::{ModelConfig, VoiceConfig, VoiceSource};
 use serde_json::{Value, json};
 use talking::{recogniser, reply, server, talk, talks, web_server, web_voice};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -136,9 +137,12 @@ fn a_model_that_is_down_is_asked_by_nobody() {
 fn a_model_that_says_that_it_will_answer_and_does_not_is_down() {
     let failed = Told::new();
     let model = web_server(move |_, _, mut stream| async move {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await;
+        let begins = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let _ = stream.write_all(begins).await;
         // For as long as we keep the connection.
-        let _ = stream.read(&mut [0]).await;
+        while stream.write_all(b": still there\n\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     });
     let voice = with_model(recogniser(hears(FAILURES, FAILURES, failed.clone())), model, 10);
     let mut steps = converses(&failed.step());

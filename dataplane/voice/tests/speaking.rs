@@ -312,6 +312,18 @@ async fn a_server_that_stops_in_the_middle() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_file_is_no_beginning() {
+    let stand = Stand::new().await;
+    let speaking = Speaking::begin(&stand.plain());
+    let mut asked = stand.asked().await;
+    asked.begin("audio/wav").await;
+    asked.chunk(&wav(&[])).await;
+    tokio::time::pause();
+    let (_, result) = speaking.end().await;
+    assert!(matches!(result, Err(SpeechError::Slow { seconds: 10, .. })), "{result:?}");
+}
+
+#[tokio::test]
 async fn half_a_sentence_is_not_kept() {
     let stand = Stand::new().await;
     let speaker = stand.openai();
@@ -395,6 +407,13 @@ async fn a_server_that_declines_sentences_is_asked_for_others() {
     let speaker = stand.plain();
     for status in ["400 Bad Request", "401 Unauthorized", "302 Found"] {
         all_answered(&stand, &speaker, status).await;
+    }
+    // Nor is it down when there is nothing in them that it could speak.
+    for _ in 0..FAILURES {
+        let speaking = Speaking::begin(&speaker);
+        stand.asked().await.whole("200 OK", "audio/wav", &wav(&[])).await;
+        let (_, result) = speaking.end().await;
+        assert!(matches!(result, Err(SpeechError::Declined { .. })), "{result:?}");
     }
     let speaking = Speaking::begin(&speaker);
     stand.asked().await.whole("200 OK", "audio/basic", &[0; 800]).await;

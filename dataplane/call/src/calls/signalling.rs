@@ -159,7 +159,8 @@ impl Calls {
             // A far end that holds the call may be silent for as long as it likes.
             Direction::SendOnly | Direction::ReceiveOnly | Direction::Inactive => None,
         };
-        call.dialogue.on_hold(plan.direction != Direction::SendReceive);
+        // Ours: the far end does not hear, by RFC 3264 section 8.4. One that only listens is no hold.
+        call.dialogue.on_hold(now, matches!(plan.direction, Direction::ReceiveOnly | Direction::Inactive));
         self.act(now, key);
         Ok(())
     }

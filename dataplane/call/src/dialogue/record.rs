@@ -24,7 +24,8 @@ pub struct Record {
     pub error: Option<String>,
     /// In the order in which they began.
     pub turns: Vec<Turn>,
-    /// How long we spoke on at each interruption, from the first packet with the callee's voice to our last. At most 1,000.
+    /// How long we spoke on at each interruption, from the first packet with the callee's voice, or of what was interrupted where that left
+    /// later, to our last. At most 1,000.
     pub barge_ins: Vec<Duration>,
     /// Counts.
     pub counts: Counts,

@@ -33,6 +33,8 @@ pub(super) struct Speaking {
     playing_from: Duration,
     /// When the first packet of what is playing left.
     heard_since: Option<Instant>,
+    /// When the first of all left.
+    first_heard: Option<Instant>,
     /// A language model says it.
     by_model: bool,
 }
@@ -192,6 +194,7 @@ impl Dialogue {
         self.is_unheard = false;
         if let Some(speaking) = &mut self.speaking {
             speaking.heard_since.get_or_insert(now);
+            speaking.first_heard.get_or_insert(now);
         }
         self.on_bot_first_packet(now);
         self.record.we_are_heard(now);
@@ -206,8 +209,9 @@ impl Dialogue {
         }
         self.hush(now, &speaking);
         self.record.we_are_silent(now, by_callee);
-        let heard_since = speaking.heard_since.filter(|_| speaking.is_playing);
-        if by_callee && let (Some(since), Some(heard)) = (self.callee_speaks, heard_since) {
+        // Whoever speaks into a gap interrupts nothing; into what comes before a gap, until after it.
+        let first_heard = speaking.first_heard.filter(|_| speaking.is_playing);
+        if by_callee && let (Some(since), Some(heard)) = (self.callee_speaks, first_heard) {
             self.record.on_barge_in(now.saturating_duration_since(since.max(heard)));
         }
     }

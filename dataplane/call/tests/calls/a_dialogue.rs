@@ -504,6 +504,28 @@ fn a_callee_who_holds_the_call_is_there() {
 }
 
 #[test]
+fn a_call_that_is_held_for_too_long_is_hung_up() {
+    let hold = offer("10.0.0.2:20000", Direction::Inactive, 2);
+    let (mut pair, attempt) = long_call(answers().reinvite(150_000, hold), insists());
+    pair.run(ms(700_000));
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert_eq!(ended.hung_up_by, Some(HungUpBy::Silence));
+    let at = pair.at_ms(ended.stamps.ended).expect("an end");
+    assert!((750_000..752_000).contains(&at), "{at}");
+}
+
+#[test]
+fn a_callee_who_only_listens_holds_nothing() {
+    let listens = offer("10.0.0.2:20000", Direction::RecvOnly, 2);
+    let (mut pair, attempt) = long_call(answers().reinvite(150_000, listens), insists());
+    pair.run_until_idle();
+    let ended = pair.record(attempt).end();
+    assert_eq!(ended.hung_up_by, Some(HungUpBy::Silence));
+    assert!(pair.at_ms(ended.stamps.ended).expect("an end") < 210_000);
+}
+
+#[test]
 fn a_callee_whom_only_the_recogniser_hears_is_there() {
     let (mut pair, attempt) = long_call(answers(), insists());
     for passes in [165_000, 58_000, 58_000] {

@@ -165,6 +165,13 @@ impl VoiceMetrics {
         &self.bots
     }
 
+    /// There are no voice threads any more, and nothing is under way.
+    pub(crate) fn on_gone(&self) {
+        for gauges in [&self.sessions, &self.bots.sessions, &self.model_requests, &self.voice_requests] {
+            gauges.reset();
+        }
+    }
+
     pub(crate) fn sessions(&self, recogniser: &str, more: i64) {
         self.sessions.with_label_values(&[recogniser]).add(more);
     }

@@ -215,7 +215,7 @@ impl Turn<'_> {
             Ok::<_, Fault>(())
         };
         let begin_max = Duration::from_millis(self.talk.answer_ms_max.into());
-        // Servers say that they will answer before they know what.
+        // Servers say that they will answer before they know what: this is for its first word.
         let begin_by = tokio::time::Instant::now() + begin_max;
         let read = async move |mut answer: Answer, place: &Place| {
             // Dropped at the end of the answer, which ends the speaking.
@@ -237,9 +237,11 @@ impl Turn<'_> {
                 take(dialogue.read_whole(&whole)?);
             }
             while let Some(piece) = answer.piece(piece_by.min(until)).await? {
-                place.reached();
                 take(dialogue.read(&piece)?);
-                piece_by = tokio::time::Instant::now() + PIECE_MAX;
+                if dialogue.goes_on() {
+                    place.reached();
+                    piece_by = tokio::time::Instant::now() + PIECE_MAX;
+                }
             }
             take(dialogue.end()?);
             // They may hang up before the last word is spoken.

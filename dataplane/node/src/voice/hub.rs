@@ -7,6 +7,7 @@ use ::voice::{Permit, session};
 use call::voice::{BotWish, Told, Wish};
 use call::{CallName, Mail, TapQueue};
 use common::AttemptId;
+use crossbeam_channel::TrySendError;
 use jiff::tz::TimeZone;
 use prometheus::Histogram;
 use script::{Heard, Sentence};
@@ -54,6 +55,8 @@ pub(super) enum News {
 pub(super) struct Hub {
     tap: TapQueue,
     outbox: Outbox,
+    /// For the dispatcher, which may be waiting for this thread to end. There are no more of them than scripts have sentences.
+    prepared: VecDeque<Input>,
     tools: Tools,
     calls: HashMap<CallKey, Call>,
     news: mpsc::UnboundedSender<News>,
@@ -150,7 +153,8 @@ impl Hub {
     pub(super) fn new(tap: TapQueue, mail: MailSender<Mail>, tools: Tools) -> Self {
         let (news, heard) = mpsc::unbounded_channel();
         let outbox = Outbox { mail, waiting: VecDeque::new() };
-        Self { tap, outbox, tools, calls: HashMap::new(), news, heard: Some(heard) }
+        let (prepared, calls) = (VecDeque::new(), HashMap::new());
+        Self { tap, outbox, prepared, tools, calls, news, heard: Some(heard) }
     }
 
     /// Until nobody can send commands any more.
@@ -173,6 +177,7 @@ impl Hub {
                 _ = look.tick() => {
                     self.hear();
                     self.outbox.send_waiting();
+                    self.send_prepared();
                     self.listen_on_time();
                     looks = (looks + 1) % LOOKS_A_COUNT;
                     if looks == 0 {
@@ -315,8 +320,17 @@ impl Hub {
                 self.tell_last(key, Some(told).filter(|_| counts));
             }
             News::Prepared { sentence, result } => {
-                // The dispatcher may have ended meanwhile.
-                let _ = self.tools.results.send(Input::Made { name: AudioName::Sentence(sentence), result });
+                self.prepared.push_back(Input::Made { name: AudioName::Sentence(sentence), result });
+                self.send_prepared();
+            }
+        }
+    }
+
+    fn send_prepared(&mut self) {
+        while let Some(made) = self.prepared.pop_front() {
+            // The dispatcher may have ended meanwhile.
+            if let Err(TrySendError::Full(made)) = self.tools.results.try_send(made) {
+                return self.prepared.push_front(made);
             }
         }
     }

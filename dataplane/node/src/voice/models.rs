@@ -82,7 +82,6 @@ impl Models {
         let asked = async {
             let begin_max = until.saturating_duration_since(tokio::time::Instant::now());
             let mut answer = success(self.ask(&model.config, body, begin_max).await?)?;
-            place.reached();
             let body = answer.whole(until, bytes_max).await?;
             let rubbish = |why| Fault::of_server("rubbish", why, Verdict::Failed);
             let body = body.ok_or_else(|| rubbish("the model's server answers without end"))?;

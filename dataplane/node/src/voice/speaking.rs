@@ -130,7 +130,7 @@ impl Speaker {
     /// Nobody waits on the line for a script's sentences: what may pass is waited out. Where the voice is not asked at all, that is no try.
     async fn make(&self, part: &str, sentence: &Sentence) -> Result<Vec<i16>, SpeechError> {
         let (name, speaker, saying) = self.choose(part, sentence);
-        let (mut pauses, mut left_alone) = (PAUSES.into_iter(), Duration::ZERO);
+        let (mut pauses, mut left_alone, mut is_told) = (PAUSES.into_iter(), Duration::ZERO, false);
         loop {
             // Who waits lets others have their turn. It stays open.
             let turn = self.preparing.acquire().await;
@@ -152,7 +152,9 @@ impl Speaker {
                 }
             };
             let Some(pause) = pause else { return Err(error) };
-            tracing::info!(%error, ?pause, "a sentence of a script is tried again");
+            if !std::mem::replace(&mut is_told, true) {
+                tracing::info!(%error, "a sentence of a script waits for its voice");
+            }
             tokio::time::sleep(pause).await;
         }
     }

@@ -103,6 +103,8 @@ struct Answer {
     bytes: usize,
     /// Something of a completion was in it.
     has_come: bool,
+    /// Words, or pieces of calls of tools, were in the last piece.
+    goes_on: bool,
     /// The last that the server said of its cost.
     usage: Option<Usage>,
     /// An estimate of the same, in quarters of tokens.
@@ -202,6 +204,7 @@ impl Dialogue {
     /// A piece of the answer's body. A piece of an answer that was interrupted is passed over.
     pub fn read(&mut self, piece: &[u8]) -> Result<Vec<Said>, ModelFault> {
         let Some(mut answer) = self.answer.take() else { return Ok(Vec::new()) };
+        answer.goes_on = false;
         let said = self.take_piece(&mut answer, piece);
         self.answer = Some(answer);
         said
@@ -220,6 +223,12 @@ impl Dialogue {
             self.take_chunk(answer, event.as_bytes(), &mut said)?;
         }
         Ok(said)
+    }
+
+    /// Whether the last piece had words, or something to be done, in it. Servers also send comments, roles and thoughts, so as not to be
+    /// silent while they work or wait.
+    pub fn goes_on(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.goes_on)
     }
 
     /// The answer in one piece, of a server that streams none.
@@ -246,12 +255,14 @@ impl Dialogue {
         // Some servers say it with each piece, of all pieces so far.
         answer.usage = chunk.usage.or(answer.usage);
         for delta in chunk.choices.into_iter().map(|choice| choice.delta) {
+            answer.goes_on |= !delta.tool_calls.is_empty();
             for piece in delta.tool_calls {
                 let arguments = piece.function.arguments.as_deref().unwrap_or_default();
                 answer.quarter_tokens += text::quarter_tokens(arguments);
                 chat::add_piece(&mut answer.calls, piece)?;
             }
             let content = delta.content.unwrap_or_default();
+            answer.goes_on |= !content.is_empty();
             answer.quarter_tokens += text::quarter_tokens(&content);
             answer.rest.push_str(&content);
             self.take_sentences(answer, false, said);

@@ -48,7 +48,7 @@ impl Server {
             let answer = self.ask(body).await?;
             let form = form(answer.kind()).map_err(|problem| self.unusable(problem))?;
             self.deliver(answer, form, begin_by, &place, to).await?;
-            // There may be nothing in it that could be spoken.
+            // Voices are silent where there is nothing that they could speak, as an English one that is given Chinese.
             let is_silent =
                 || SpeechError::Declined { who: self.who.clone(), problem: "made no audio".to_owned() };
             if to.is_empty() { Err(is_silent()) } else { Ok(()) }
@@ -98,10 +98,13 @@ impl Server {
         loop {
             let piece = answer.piece(until.min(piece_by)).await;
             let Some(piece) = piece.map_err(|error| self.failed(error, waits))? else { break };
-            place.reached();
             let samples = reader.read(&piece).map_err(|error| self.unusable(error.to_string()))?;
-            to.push(samples).await?;
-            (piece_by, waits) = (Instant::now() + PIECE_MAX, PIECE_MAX);
+            // The head of a file is no audio yet.
+            if !samples.is_empty() {
+                place.reached();
+                to.push(samples).await?;
+                (piece_by, waits) = (Instant::now() + PIECE_MAX, PIECE_MAX);
+            }
         }
         let samples = reader.finish().map_err(|error| self.unusable(error.to_string()))?;
         to.push(samples).await

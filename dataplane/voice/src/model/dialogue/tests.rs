@@ -61,6 +61,24 @@ fn sentences_leave_as_they_are_complete() {
 }
 
 #[test]
+fn what_only_fills_the_time_is_no_answer_yet() {
+    let (mut dialogue, now) = begin();
+    dialogue.ask(now, "x").expect("asked");
+    let call = json!({ "tool_calls": [tool(0, "c", "hang_up", "")] });
+    for (piece, goes_on) in [
+        (b": still there\n\n".to_vec(), false),
+        (event(json!({ "role": "assistant", "content": "" })), false),
+        (event(json!({ "reasoning_content": "They greet me." })), false),
+        (event(json!({ "content": "Hel" })), true),
+        (b": still there\n\n".to_vec(), false),
+        (event(call), true),
+    ] {
+        dialogue.read(&piece).expect("a piece");
+        assert_eq!(dialogue.goes_on(), goes_on, "{}", String::from_utf8_lossy(&piece));
+    }
+}
+
+#[test]
 fn an_interruption_leaves_what_was_heard() {
     let (mut dialogue, now) = begin();
     dialogue.ask(now, "Tell me all.").expect("asked");
