@@ -159,7 +159,7 @@ impl Calls {
             // A far end that holds the call may be silent for as long as it likes.
             Direction::SendOnly | Direction::ReceiveOnly | Direction::Inactive => None,
         };
-        // Ours: the far end does not hear, by RFC 3264 section 8.4. One that only listens is no hold.
+        // It is our direction: who holds (RFC 3264 section 8.4) sends music or nothing; who only listens holds nothing.
         call.dialogue.on_hold(now, matches!(plan.direction, Direction::ReceiveOnly | Direction::Inactive));
         self.act(now, key);
         Ok(())
