@@ -166,7 +166,7 @@ pub enum VoiceSource {
         /// Words a minute, 80 to 450. Default 160.
         #[serde(default = "pace")]
         words_a_minute: u32,
-        /// Most processes at once. Default 4.
+        /// Most processes that speak at once; as many wait for a sentence, some 2 MiB each. Default 4.
         #[serde(default = "four")]
         processes_max: usize,
     },

@@ -1,8 +1,14 @@
-//! espeak-ng, the voice that needs nobody: a process a sentence, some at a time.
+//! espeak-ng, the voice that needs nobody: a process a sentence, some at a time, and some that wait for theirs.
+//!
+//! Of the time that a short sentence takes, four fifths go into starting the program and loading its voice. So processes are started ahead,
+//! and wait for their text.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -25,33 +31,84 @@ pub struct Espeak {
     name: String,
     words_a_minute: u32,
     places: Semaphore,
+    processes_max: usize,
+    /// Those that were begun last are last.
+    waiting: Mutex<VecDeque<Waiting>>,
+}
+
+/// A process that has its voice, and no text.
+#[derive(Debug)]
+struct Waiting {
+    voice: String,
+    /// Its pipes belong to the runtime of this thread, and end with it.
+    thread: ThreadId,
+    child: Child,
 }
 
 impl Espeak {
-    /// `program` is run, usually `espeak-ng`, at most so many at a time.
+    /// `program` is run, usually `espeak-ng`. At most so many processes speak at a time, and as many wait.
     pub fn new(program: &str, words_a_minute: u32, processes_max: usize) -> Self {
-        let name = format!("{program} {words_a_minute}");
+        let processes_max = processes_max.max(1);
         Self {
             program: program.to_owned(),
-            name,
+            name: format!("{program} {words_a_minute}"),
             words_a_minute,
-            places: Semaphore::new(processes_max.max(1)),
+            places: Semaphore::new(processes_max),
+            processes_max,
+            waiting: Mutex::default(),
         }
     }
 
     async fn run(&self, saying: &Saying, to: &mut Delivery) -> Result<(), SpeechError> {
         let _place = self.places.acquire().await.expect("the semaphore is never closed");
-        let child = Command::new(&self.program)
-            .args(["--stdout", "--stdin", "-s", &self.words_a_minute.to_string(), "-v", &voice_of(saying)])
+        let voice = voice_of(saying);
+        let child = match self.waiting(&voice) {
+            Some(child) => child,
+            None => self.start(&voice)?,
+        };
+        let spoken = timeout(Duration::from_secs(SECONDS_MAX), self.listen(child, &saying.text, to))
+            .await
+            .unwrap_or_else(|_| Err(SpeechError::Slow { who: self.program.clone(), seconds: SECONDS_MAX }));
+        if spoken.is_ok() {
+            self.start_ahead(voice);
+        }
+        spoken
+    }
+
+    fn start(&self, voice: &str) -> Result<Child, SpeechError> {
+        Command::new(&self.program)
+            .args(["--stdout", "--stdin", "-s", &self.words_a_minute.to_string(), "-v", voice])
             // Not as an argument: whom the sentence names is nobody's business who can list processes.
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| self.not_run(source))?;
-        let spoken = timeout(Duration::from_secs(SECONDS_MAX), self.listen(child, &saying.text, to)).await;
-        spoken.unwrap_or_else(|_| Err(SpeechError::Slow { who: self.program.clone(), seconds: SECONDS_MAX }))
+            .map_err(|source| self.not_run(source))
+    }
+
+    /// One that waits with this voice, if there is one that lives.
+    fn waiting(&self, voice: &str) -> Option<Child> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = thread::current().id();
+        while let Some(at) = waiting.iter().position(|one| one.voice == voice && one.thread == here) {
+            let mut child = waiting.remove(at)?.child;
+            if matches!(child.try_wait(), Ok(None)) {
+                return Some(child);
+            }
+        }
+        None
+    }
+
+    /// Has one wait for the next sentence of this voice. Where too many wait, the one that has waited longest goes.
+    fn start_ahead(&self, voice: String) {
+        // What hinders it is told when a sentence needs one.
+        let Ok(child) = self.start(&voice) else { return };
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() == self.processes_max {
+            waiting.pop_front();
+        }
+        waiting.push_back(Waiting { voice, thread: thread::current().id(), child });
     }
 
     async fn listen(&self, mut child: Child, text: &str, to: &mut Delivery) -> Result<(), SpeechError> {
@@ -170,6 +227,38 @@ mod tests {
         let mut delivery = Delivery::new(to);
         Espeak::new("espeak-ng", 160, 1).speak(&chinese, &mut delivery).await.expect("spoken");
         assert!(delivery.len() > 2_000);
+    }
+
+    #[tokio::test]
+    async fn processes_wait_for_their_text_as_many_as_may_run() {
+        let espeak = Espeak::new("espeak-ng", 160, 2);
+        let waiting = || {
+            let waiting = espeak.waiting.lock().expect("not poisoned");
+            waiting.iter().map(|one| (one.voice.clone(), one.child.id())).collect::<Vec<_>>()
+        };
+        let speak = async |language: &str| {
+            let (to, _pieces) = mpsc::channel(64);
+            let mut delivery = Delivery::new(to);
+            let saying = Saying { language: language.to_owned(), ..saying("Hello.") };
+            espeak.speak(&saying, &mut delivery).await.map(|()| delivery.into_whole())
+        };
+        let cold = speak("en").await.expect("spoken");
+        let first = waiting();
+        assert_eq!(first.len(), 1);
+        let warm = speak("en").await.expect("spoken");
+        assert!(cold == warm, "one that waited says the same");
+        assert!(waiting().len() == 1 && waiting() != first, "it was used, and there is another");
+
+        speak("de").await.expect("spoken");
+        speak("fr").await.expect("spoken");
+        let voices: Vec<_> = waiting().into_iter().map(|(voice, _)| voice).collect();
+        assert_eq!(voices, ["de", "fr"]);
+
+        // One that somebody killed is not asked.
+        let mut french = espeak.waiting.lock().expect("not poisoned").pop_back().expect("it waits");
+        french.child.kill().await.expect("killed");
+        espeak.waiting.lock().expect("not poisoned").push_back(french);
+        assert!(speak("fr").await.is_ok_and(|samples| !samples.is_empty()));
     }
 
     #[tokio::test]
