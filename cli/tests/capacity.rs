@@ -31,6 +31,9 @@ fn needs_are_computed() {
     let told = json(&output);
     assert_eq!(told["calls"], 5_000);
     assert!(told["cores"].as_u64() >= Some(2) && told["disk_bytes_per_s"].as_f64() > Some(1e8), "{told}");
+    let output = run(&["--json", "capacity", "--calls", "5000", "--cps", "200", "--ring", "15s", "--hear"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(json(&output)["voice_busy"].as_f64() > Some(1.0), "{}", said(&output));
     let output = run(&["capacity", "--calls", "5000"]);
     assert!(output.status.success() && said(&output).contains("file descriptors"), "{}", said(&output));
 }

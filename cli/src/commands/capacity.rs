@@ -49,6 +49,9 @@ pub struct CapacityArgs {
     /// Audio of answered calls is handed to a side thread
     #[arg(long)]
     tap: bool,
+    /// Answered calls listen by a recogniser or a bot, and speak
+    #[arg(long)]
+    hear: bool,
     /// Each call has an RTP port of its own (media_ports = "own")
     #[arg(long)]
     own_ports: bool,
@@ -81,6 +84,7 @@ impl CapacityArgs {
             early_media: self.early_media,
             record: self.record,
             tap: self.tap,
+            hear: self.hear,
             own_ports: self.own_ports,
             call_us: self.call_us,
             node_cores: self.node_cores,
@@ -112,10 +116,12 @@ fn compute(load: &Load, json: bool) -> Result<()> {
         ("  idle", mib(memory.idle)),
         ("  calls", mib(memory.calls + memory.lingering)),
         ("  recordings", mib(memory.recordings)),
+        ("  calls that hear", mib(memory.hearing)),
         ("  kernel, with queues of 0.1 s", mib(memory.kernel + memory.kernel_queues)),
         ("locked memory (Linux 6.14 and newer)", mib(capacity.locked_bytes)),
         ("packets a second, each way", format!("{:.0}", capacity.packets_per_s)),
         ("on the wire, each way", format!("{:.1} Mbit/s", capacity.bits_per_s / 1e6)),
+        ("to recognisers, 16 kHz", format!("{:.1} Mbit/s", capacity.heard_bits_per_s / 1e6)),
         ("to disk", format!("{:.1} MB/s", capacity.disk_bytes_per_s / 1e6)),
     ];
     let mut table = show::table();

@@ -32,9 +32,11 @@ pub struct Load {
     pub record: bool,
     /// Whether the audio of answered calls is handed to a side thread.
     pub tap: bool,
+    /// Whether answered calls listen to their callees by a recogniser, or lend them to a bot, and speak.
+    pub hear: bool,
     /// Whether each call has an RTP port of its own (`media_ports = "own"`).
     pub own_ports: bool,
-    /// CPU microseconds of one second of one answered call without recording or tap, as `peal dial` prints it.
+    /// CPU microseconds of one second of one answered call that is neither recorded nor tapped and hears nobody, as `peal dial` prints it.
     pub call_us: f64,
     /// Cores of one node.
     pub node_cores: u32,
@@ -52,6 +54,7 @@ impl Load {
             early_media: false,
             record: false,
             tap: false,
+            hear: false,
             own_ports: false,
             call_us: CALL_US,
             node_cores: 16,
@@ -78,9 +81,11 @@ pub struct Capacity {
     pub nodes: u32,
     /// Cores' worth of work that the shards do.
     pub busy: f64,
+    /// Cores' worth of work that the voice threads do, one for each shard.
+    pub voice_busy: f64,
     /// Shards, one core each, of which admission leaves a part free for bursts.
     pub shards: u32,
-    /// Cores, those of the side threads included.
+    /// Cores, those of the side threads and of the voice threads included.
     pub cores: u32,
     /// RTP ports that calls share: one for each call that is being set up.
     pub shared_rtp_ports: u32,
@@ -98,6 +103,8 @@ pub struct Capacity {
     pub packets_per_s: f64,
     /// Bits a second in each direction on Ethernet, with everything that occupies the wire.
     pub bits_per_s: f64,
+    /// Bits a second of audio to recognisers that take 16 kHz, beside those.
+    pub heard_bits_per_s: f64,
     /// Bytes a second written to disk.
     pub disk_bytes_per_s: f64,
 }
@@ -113,6 +120,8 @@ pub struct Memory {
     pub lingering: u64,
     /// Of recordings.
     pub recordings: u64,
+    /// Of calls that hear, beside what every call takes.
+    pub hearing: u64,
     /// Of sockets and rings, in the kernel.
     pub kernel: u64,
     /// Of packets that wait in the kernel while a shard is held up for 0.1 s.
@@ -122,7 +131,13 @@ pub struct Memory {
 impl Memory {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.idle + self.calls + self.lingering + self.recordings + self.kernel + self.kernel_queues
+        self.idle
+            + self.calls
+            + self.lingering
+            + self.recordings
+            + self.hearing
+            + self.kernel
+            + self.kernel_queues
     }
 }
 
@@ -133,10 +148,16 @@ impl Capacity {
         let setting_up = peak(cps * (load.ring_s + SETTLE_S));
         let listening = if load.early_media { setting_up } else { 0.0 };
 
-        let extras = if load.record { RECORD_SHARE } else { 0.0 } + if load.tap { TAP_SHARE } else { 0.0 };
+        let share = |is_asked: bool, share| if is_asked { share } else { 0.0 };
+        let extras =
+            share(load.record, RECORD_SHARE) + share(load.tap, TAP_SHARE) + share(load.hear, HEAR_SHARE);
         let busy = (calls * (1.0 + extras) + listening) * load.call_us * 1e-6 + cps * SET_UP_US * 1e-6;
-        let shards = shards(load, busy);
-        let side_cores = cps * SIDE_CORES_PER_CPS;
+        let hearing = if load.hear { calls } else { 0.0 };
+        let voice_busy = hearing * VOICE_SHARE * load.call_us * 1e-6;
+        // A voice thread needs room for bursts as a shard does, and each has its shard.
+        let voice_cores = voice_busy / f64::from(SHARE_MAX);
+        let shards = shards(load, busy).max(voice_cores.ceil());
+        let side_cores = cps * SIDE_CORES_PER_CPS + voice_cores;
 
         let resting = if load.own_ports { cps * REST_S } else { 0.0 };
         let own = if load.own_ports { (calls + setting_up + resting).ceil() } else { 0.0 };
@@ -151,6 +172,7 @@ impl Capacity {
 
         let sockets = 2.0 * (shared + own) + shards;
         let recordings = if load.record { calls } else { 0.0 };
+        let connections = hearing * CONNECTIONS_OF_HEARING;
         let packets = (calls + listening) * (RTP_PER_S + RTCP_PER_S) + cps * SIP_PER_CALL;
         let bytes = (calls + listening) * (RTP_PER_S * RTP_WIRE_BYTES + RTCP_PER_S * RTCP_WIRE_BYTES)
             + cps * SIP_PER_CALL * SIP_WIRE_BYTES;
@@ -163,23 +185,26 @@ impl Capacity {
             max_calls: (calls + setting_up) as u32,
             nodes: nodes as u32,
             busy,
+            voice_busy,
             shards: shards as u32,
             cores: cores as u32,
             shared_rtp_ports: shared as u32,
             own_rtp_ports: own as u32,
             sockets: sockets as u32,
-            descriptors: (sockets + recordings + nodes * SPARE_DESCRIPTORS as f64) as u32,
+            descriptors: (sockets + recordings + connections + nodes * SPARE_DESCRIPTORS as f64) as u32,
             memory: Memory {
                 idle: (nodes * PROCESS_BYTES + shards * SHARD_BYTES) as u64,
                 calls: ((calls + setting_up) * CALL_BYTES) as u64,
                 lingering: (cps * LINGER_S * LINGERING_BYTES) as u64,
                 recordings: (recordings * RECORDING_BYTES) as u64,
-                kernel: (sockets * SOCKET_BYTES) as u64 + shards as u64 * locked,
+                hearing: (hearing * HEARING_BYTES) as u64,
+                kernel: ((sockets + connections) * SOCKET_BYTES) as u64 + shards as u64 * locked,
                 kernel_queues: (packets * STALL_S * PACKET_BYTES) as u64,
             },
             locked_bytes: shards as u64 * locked + nodes as u64 * locked_beside_shards(),
             packets_per_s: packets,
             bits_per_s: bytes * 8.0,
+            heard_bits_per_s: hearing * HEARD_BYTES_PER_S * 8.0,
             disk_bytes_per_s: recordings * RECORDED_BYTES_PER_S + cps * JOURNAL_BYTES_PER_CALL,
         }
     }
@@ -208,9 +233,9 @@ fn promised(load: &Load, shards: f64) -> f64 {
     ((answered - ringing * (ended - swing)) * shards).max(0.0)
 }
 
-/// Memory of a node that is as full as its configuration allows, recordings apart, bytes.
-pub(crate) fn of_config(sockets: u64, shards: u64, max_calls: u64, locked_bytes: u64) -> u64 {
-    let calls = max_calls as f64 * CALL_BYTES;
+/// Memory of a node that is as full as its configuration allows, of whose calls so many hear, recordings apart, bytes.
+pub(crate) fn of_config(sockets: u64, shards: u64, max_calls: u64, hearing: u64, locked_bytes: u64) -> u64 {
+    let calls = max_calls as f64 * CALL_BYTES + hearing as f64 * HEARING_BYTES;
     let idle = PROCESS_BYTES + shards as f64 * SHARD_BYTES;
     (idle + calls + sockets as f64 * SOCKET_BYTES) as u64 + locked_bytes + queued_bytes(max_calls)
 }

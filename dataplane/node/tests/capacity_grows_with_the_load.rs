@@ -36,12 +36,17 @@ fn row(load: &Load) -> String {
 fn the_document_has_the_models_figures() {
     let plain = LOADS.map(|calls| row(&Load::new(calls)));
     let recorded = LOADS.map(|calls| row(&Load { record: true, ..Load::new(calls) }));
-    let missing: Vec<_> = plain.iter().chain(&recorded).filter(|row| !DOCUMENT.contains(*row)).collect();
-    assert!(missing.is_empty(), "docs/capacity.md should say\n{plain:#?}\nand with recording\n{recorded:#?}");
+    let hearing = LOADS.map(|calls| row(&Load { hear: true, ..Load::new(calls) }));
+    let rows = plain.iter().chain(&recorded).chain(&hearing);
+    let missing: Vec<_> = rows.filter(|row| !DOCUMENT.contains(*row)).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/capacity.md should say\n{plain:#?}\nand with recording\n{recorded:#?}\nand hearing\n{hearing:#?}"
+    );
 }
 
 /// Everything that a load needs, as numbers that may be compared.
-fn figures(load: &Load) -> [f64; 12] {
+fn figures(load: &Load) -> [f64; 13] {
     let c = Capacity::of(load);
     [
         c.setting_up.into(),
@@ -55,6 +60,7 @@ fn figures(load: &Load) -> [f64; 12] {
         c.locked_bytes as f64,
         c.packets_per_s,
         c.bits_per_s,
+        c.heard_bits_per_s,
         c.disk_bytes_per_s,
     ]
 }
@@ -80,6 +86,7 @@ fn more_needs_no_less() {
     grows(&base, &Load { early_media: true, ..base });
     grows(&base, &Load { record: true, ..base });
     grows(&base, &Load { tap: true, ..base });
+    grows(&base, &Load { hear: true, ..base });
     grows(&base, &Load { own_ports: true, ..base });
     grows(&base, &Load { call_us: 500.0, ..base });
 }
@@ -96,4 +103,8 @@ fn figures_that_can_be_checked_by_hand() {
     assert_eq!(c.packets_per_s, 1_000.0 * 50.2 + 40.0);
     // 238 bytes on the wire 50 times a second are 95.2 kbit/s a call.
     assert!((95.2e6..96.0e6).contains(&c.bits_per_s), "{}", c.bits_per_s);
+    let hearing = Capacity::of(&Load { hear: true, ..Load::new(5_000) });
+    // 5,000 × 350 µs are 1.75 cores, 5,000 × 375 µs are 1.875: three of each at 85 %.
+    assert_eq!((hearing.shards, hearing.cores), (3, 6));
+    assert_eq!(hearing.memory.hearing, 600_000_000);
 }

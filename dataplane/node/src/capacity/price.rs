@@ -11,6 +11,12 @@ pub(super) const CALL_US: f64 = 250.0;
 pub(super) const RECORD_SHARE: f64 = 0.20;
 pub(super) const TAP_SHARE: f64 = 0.30;
 
+/// What hearing adds to it on the shard (the tap, speech that begins and ends, what is said), and what the voice thread takes beside (the
+/// gate, the recogniser's connection, the dialogue), as shares of it. Of 717 µs that a call which asks, hears and answers took here, some
+/// 350 were the shard's.
+pub(super) const HEAR_SHARE: f64 = 0.4;
+pub(super) const VOICE_SHARE: f64 = 1.5;
+
 /// CPU microseconds of setting a call up and tearing it down, on the shard. 72 here (`make bench-cps`).
 pub(super) const SET_UP_US: f64 = 72.0;
 
@@ -39,6 +45,17 @@ pub(super) const SHARD_BYTES: f64 = 6.0 * 1_048_576.0;
 
 /// Memory of a call, its SIP dialog included, bytes. 4.6 to 6.3 kB here, between 200 and 1,500 calls of `peal dial`.
 pub(super) const CALL_BYTES: f64 = 6_400.0;
+
+/// What a call that hears takes beside, bytes: connection, dialogue, what was said and is not understood yet. 104 to 124 kB here, between 500 and
+/// 1,500 calls.
+pub(super) const HEARING_BYTES: f64 = 120_000.0;
+
+/// Connections of a call that hears: to its recogniser or bot, and to the model, the voice or the server that it asks.
+pub(super) const CONNECTIONS_OF_HEARING: f64 = 2.0;
+
+/// Bytes a second to the recogniser of a call, of 16 bits at 16 kHz: half the time, pre-roll and the end's silence included, is speech. 51 to 53 %
+/// here, with callees who are asked all the time.
+pub(super) const HEARD_BYTES_PER_S: f64 = 0.53 * 32_000.0;
 
 /// What SIP keeps of a call that has ended, bytes, and for how long, seconds: 64 × T1 (RFC 3261 section 17).
 pub(super) const LINGERING_BYTES: f64 = 4_800.0;

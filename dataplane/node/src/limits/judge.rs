@@ -16,6 +16,8 @@ const FLOWS_PER_CALL: u64 = 2;
 struct Need {
     sockets: u64,
     descriptors: u64,
+    /// To recognisers, bots, models and voices, when all are used as far as they may be.
+    connections: u64,
     shards: u64,
     max_calls: u64,
     locked_bytes: u64,
@@ -31,13 +33,15 @@ impl Need {
         let of_shard = sockets.div_ceil(shards) as usize;
         let locked = shards * Shard::locked_bytes(&sizes, of_shard);
         let max_calls = u64::from(config.max_calls);
+        let hearing = config.voice.sessions_max().min(max_calls);
         Self {
             sockets,
             descriptors: sockets + capacity::SPARE_DESCRIPTORS,
+            connections: hearing + config.voice.requests_max(),
             shards,
             max_calls,
             locked_bytes: locked + capacity::locked_beside_shards(),
-            memory: capacity::of_config(sockets, shards, max_calls, locked),
+            memory: capacity::of_config(sockets, shards, max_calls, hearing, locked),
             queue_bytes: sizes.media_socket_bytes.max(sizes.signalling_socket_bytes) as u64,
         }
     }
@@ -110,18 +114,19 @@ pub fn judge_load(config: &NodeConfig, load: &Load) -> Vec<Finding> {
 
 fn open_files(need: &Need, readings: &Readings) -> Option<Finding> {
     let hard = readings.files.hard;
-    let recording = need.descriptors + need.max_calls;
+    let full = need.descriptors + need.max_calls + need.connections;
     let verdict = match hard {
         hard if hard < need.descriptors => Verdict::Refusal,
-        hard if hard < recording => Verdict::Warning,
+        hard if hard < full => Verdict::Warning,
         _ => Verdict::Ok,
     };
     let found = format!("{} (raised to {} at the start)", limit(readings.files.soft), limit(hard));
     let found = if readings.files.soft == hard { limit(hard) } else { found };
-    let needed = format!("{}, {recording} if every call is recorded", need.descriptors);
+    let needed =
+        format!("{}, {full} if every call is recorded and `node.voice` used to the full", need.descriptors);
     let remedy = match verdict {
         Verdict::Ok => String::new(),
-        _ => format!("`ulimit -n {recording}`, or LimitNOFILE={recording} in the service"),
+        _ => format!("`ulimit -n {full}`, or LimitNOFILE={full} in the service"),
     };
     Some(finding("open files (ulimit -n)", verdict, found, needed, remedy))
 }

@@ -282,6 +282,20 @@ impl VoiceConfig {
         self.networks.iter().map(network).collect()
     }
 
+    /// Calls at once that recognisers and bots hear.
+    pub(crate) fn sessions_max(&self) -> u64 {
+        let recognisers = self.recognisers.values().map(|recogniser| recogniser.sessions_max);
+        let bots = self.bots.values().map(BotConfig::sessions_max);
+        recognisers.chain(bots).map(|sessions| sessions as u64).sum()
+    }
+
+    /// Connections at once to models and to voices, and pipes to the processes of voices that are programs.
+    pub(crate) fn requests_max(&self) -> u64 {
+        let models = self.models.values().map(|model| model.requests_max);
+        let voices = self.voices.values().map(VoiceSource::descriptors_max);
+        models.chain(voices).map(|requests| requests as u64).sum()
+    }
+
     /// The recogniser of scripts that name none.
     pub(crate) fn default_recogniser(&self) -> Option<&str> {
         match self.default_recogniser.as_str() {
@@ -293,6 +307,14 @@ impl VoiceConfig {
 }
 
 impl VoiceSource {
+    fn descriptors_max(&self) -> usize {
+        match self {
+            // Three pipes of each process that speaks, and of each that waits.
+            Self::Espeak { processes_max, .. } => 6 * processes_max,
+            Self::Openai { requests_max, .. } | Self::Http { requests_max, .. } => *requests_max,
+        }
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         let is_good = match self {
             Self::Espeak { words_a_minute, processes_max, .. } => {
