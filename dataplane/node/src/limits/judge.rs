@@ -37,7 +37,7 @@ impl Need {
         Self {
             sockets,
             descriptors: sockets + capacity::SPARE_DESCRIPTORS,
-            connections: hearing + config.voice.requests_max(),
+            connections: hearing + config.voice.descriptors_max(shards),
             shards,
             max_calls,
             locked_bytes: locked + capacity::locked_beside_shards(),

@@ -166,7 +166,7 @@ pub enum VoiceSource {
         /// Words a minute, 80 to 450. Default 160.
         #[serde(default = "pace")]
         words_a_minute: u32,
-        /// Most processes that speak at once; as many wait for a sentence, some 2 MiB each. Default 4.
+        /// Most processes that speak at once; as many wait for a sentence of each shard's calls, some 2 MiB each. Default 4.
         #[serde(default = "four")]
         processes_max: usize,
     },
@@ -289,11 +289,11 @@ impl VoiceConfig {
         recognisers.chain(bots).map(|sessions| sessions as u64).sum()
     }
 
-    /// Connections at once to models and to voices, and pipes to the processes of voices that are programs.
-    pub(crate) fn requests_max(&self) -> u64 {
-        let models = self.models.values().map(|model| model.requests_max);
-        let voices = self.voices.values().map(VoiceSource::descriptors_max);
-        models.chain(voices).map(|requests| requests as u64).sum()
+    /// Connections at once to models and to voices, and pipes to the processes of voices that are programs, of a node with so many shards.
+    pub(crate) fn descriptors_max(&self, shards: u64) -> u64 {
+        let models = self.models.values().map(|model| model.requests_max as u64);
+        let voices = self.voices.values().map(|voice| voice.descriptors_max(shards));
+        models.chain(voices).sum()
     }
 
     /// The recogniser of scripts that name none.
@@ -307,11 +307,11 @@ impl VoiceConfig {
 }
 
 impl VoiceSource {
-    fn descriptors_max(&self) -> usize {
+    fn descriptors_max(&self, shards: u64) -> u64 {
         match self {
-            // Three pipes of each process that speaks, and of each that waits.
-            Self::Espeak { processes_max, .. } => 6 * processes_max,
-            Self::Openai { requests_max, .. } | Self::Http { requests_max, .. } => *requests_max,
+            // Three pipes of each process that speaks, and of each that waits for a shard's calls.
+            Self::Espeak { processes_max, .. } => 3 * (1 + shards) * *processes_max as u64,
+            Self::Openai { requests_max, .. } | Self::Http { requests_max, .. } => *requests_max as u64,
         }
     }
 

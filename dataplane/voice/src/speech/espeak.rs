@@ -46,7 +46,7 @@ struct Waiting {
 }
 
 impl Espeak {
-    /// `program` is run, usually `espeak-ng`. At most so many processes speak at a time, and as many wait.
+    /// `program` is run, usually `espeak-ng`. At most so many processes speak at a time, and as many wait for each thread that asks.
     pub fn new(program: &str, words_a_minute: u32, processes_max: usize) -> Self {
         let processes_max = processes_max.max(1);
         Self {
@@ -100,15 +100,18 @@ impl Espeak {
         None
     }
 
-    /// Has one wait for the next sentence of this voice. Where too many wait, the one that has waited longest goes.
+    /// Has one wait for the next sentence of this voice. Where too many wait for this thread, the one that has waited longest goes.
     fn start_ahead(&self, voice: String) {
         // What hinders it is told when a sentence needs one.
         let Ok(child) = self.start(&voice) else { return };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() == self.processes_max {
-            waiting.pop_front();
+        let here = thread::current().id();
+        if waiting.iter().filter(|one| one.thread == here).count() == self.processes_max
+            && let Some(oldest) = waiting.iter().position(|one| one.thread == here)
+        {
+            waiting.remove(oldest);
         }
-        waiting.push_back(Waiting { voice, thread: thread::current().id(), child });
+        waiting.push_back(Waiting { voice, thread: here, child });
     }
 
     async fn listen(&self, mut child: Child, text: &str, to: &mut Delivery) -> Result<(), SpeechError> {
@@ -253,6 +256,18 @@ mod tests {
         speak("fr").await.expect("spoken");
         let voices: Vec<_> = waiting().into_iter().map(|(voice, _)| voice).collect();
         assert_eq!(voices, ["de", "fr"]);
+
+        // What waits for one thread is nothing to another.
+        thread::scope(|threads| {
+            let other = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime").block_on(speak("de")).expect("spoken");
+            };
+            threads.spawn(other).join().expect("it speaks");
+        });
+        let voices: Vec<_> = waiting().into_iter().map(|(voice, _)| voice).collect();
+        assert_eq!(voices, ["de", "fr", "de"]);
+        espeak.waiting.lock().expect("not poisoned").pop_back();
 
         // One that somebody killed is not asked.
         let mut french = espeak.waiting.lock().expect("not poisoned").pop_back().expect("it waits");
