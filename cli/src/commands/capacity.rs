@@ -50,7 +50,7 @@ pub struct CapacityArgs {
     #[arg(long)]
     tap: bool,
     /// Answered calls listen by a recogniser or a bot, and speak
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tap")]
     hear: bool,
     /// Each call has an RTP port of its own (media_ports = "own")
     #[arg(long)]

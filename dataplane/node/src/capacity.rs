@@ -233,9 +233,14 @@ fn promised(load: &Load, shards: f64) -> f64 {
     ((answered - ringing * (ended - swing)) * shards).max(0.0)
 }
 
-/// Memory of a node that is as full as its configuration allows, of whose calls so many hear, recordings apart, bytes.
-pub(crate) fn of_config(sockets: u64, shards: u64, max_calls: u64, hearing: u64, locked_bytes: u64) -> u64 {
-    let calls = max_calls as f64 * CALL_BYTES + hearing as f64 * HEARING_BYTES;
+/// What so many calls that hear take beside what every call does, bytes.
+pub(crate) fn of_hearing(calls: u64) -> u64 {
+    (calls as f64 * (HEARING_BYTES + CONNECTIONS_OF_HEARING * SOCKET_BYTES)) as u64
+}
+
+/// Memory of a node that is as full as its configuration allows, recordings and hearing apart, bytes.
+pub(crate) fn of_config(sockets: u64, shards: u64, max_calls: u64, locked_bytes: u64) -> u64 {
+    let calls = max_calls as f64 * CALL_BYTES;
     let idle = PROCESS_BYTES + shards as f64 * SHARD_BYTES;
     (idle + calls + sockets as f64 * SOCKET_BYTES) as u64 + locked_bytes + queued_bytes(max_calls)
 }

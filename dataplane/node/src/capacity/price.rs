@@ -53,7 +53,7 @@ pub(super) const HEARING_BYTES: f64 = 120_000.0;
 /// Connections of a call that hears: to its recogniser or bot, and to the model, the voice or the server that it asks.
 pub(super) const CONNECTIONS_OF_HEARING: f64 = 2.0;
 
-/// Bytes a second to the recogniser of a call, of 16 bits at 16 kHz: half the time, pre-roll and the end's silence included, is speech. 51 to 53 %
+/// Bytes a second to the recogniser of a call, of 16 bits at 16 kHz: half the time, pre-roll and the end's silence included, is speech. 51 to 54 %
 /// here, with callees who are asked all the time.
 pub(super) const HEARD_BYTES_PER_S: f64 = 0.53 * 32_000.0;
 

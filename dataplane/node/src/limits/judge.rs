@@ -21,7 +21,11 @@ struct Need {
     shards: u64,
     max_calls: u64,
     locked_bytes: u64,
+    /// With none of the calls that hear.
     memory: u64,
+    /// Calls at once that may hear, and what they take beside.
+    hearing: u64,
+    hearing_memory: u64,
     queue_bytes: u64,
 }
 
@@ -41,7 +45,9 @@ impl Need {
             shards,
             max_calls,
             locked_bytes: locked + capacity::locked_beside_shards(),
-            memory: capacity::of_config(sockets, shards, max_calls, hearing, locked),
+            memory: capacity::of_config(sockets, shards, max_calls, locked),
+            hearing,
+            hearing_memory: capacity::of_hearing(hearing),
             queue_bytes: sizes.media_socket_bytes.max(sizes.signalling_socket_bytes) as u64,
         }
     }
@@ -108,6 +114,12 @@ pub fn judge_load(config: &NodeConfig, load: &Load) -> Vec<Finding> {
             own.len(),
             capacity.own_rtp_ports,
             more_nodes("node.rtp_own_ports", capacity.own_rtp_ports),
+        ),
+        setting(
+            "sessions of node.voice",
+            config.voice.sessions_max() as usize,
+            if load.hear { capacity.calls } else { 0 },
+            "raise sessions_max of the recognisers and bots in node.voice, or spread the calls over more nodes".to_owned(),
         ),
     ]
 }
@@ -194,18 +206,23 @@ fn core_quota(need: &Need, readings: &Readings) -> Option<Finding> {
 fn memory(need: &Need, readings: &Readings) -> Option<Finding> {
     let total = readings.memory_total?;
     let available = readings.memory_available.unwrap_or(total).min(total);
-    let verdict = match need.memory {
-        needed if needed > total => Verdict::Refusal,
-        needed if needed > available => Verdict::Warning,
+    let full = need.memory + need.hearing_memory;
+    let verdict = match full {
+        _ if need.memory > total => Verdict::Refusal,
+        full if full > available => Verdict::Warning,
         _ => Verdict::Ok,
     };
-    let remedy =
-        "set a lower node.max_calls, or give the machine or its control group (memory.max) more memory";
+    let remedy = "set a lower node.max_calls or, of recognisers and bots, sessions_max, or give the machine or its control group (memory.max) more memory";
     Some(finding(
         "memory",
         verdict,
         format!("{} MiB of {} MiB can be had", mib(available), mib(total)),
-        format!("{} MiB for {} calls, recordings apart", mib(need.memory), need.max_calls),
+        format!(
+            "{} MiB for {} calls of which {} hear, recordings apart",
+            mib(full),
+            need.max_calls,
+            need.hearing
+        ),
         if verdict == Verdict::Ok { String::new() } else { remedy.to_owned() },
     ))
 }

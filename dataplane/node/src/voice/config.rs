@@ -289,7 +289,7 @@ impl VoiceConfig {
         recognisers.chain(bots).map(|sessions| sessions as u64).sum()
     }
 
-    /// Connections at once to models and to voices, and pipes to the processes of voices that are programs, of a node with so many shards.
+    /// Connections at once to models and to voices, and to the processes of voices that are programs, of a node with so many shards.
     pub(crate) fn descriptors_max(&self, shards: u64) -> u64 {
         let models = self.models.values().map(|model| model.requests_max as u64);
         let voices = self.voices.values().map(|voice| voice.descriptors_max(shards));
@@ -309,8 +309,8 @@ impl VoiceConfig {
 impl VoiceSource {
     fn descriptors_max(&self, shards: u64) -> u64 {
         match self {
-            // Three pipes of each process that speaks, and of each that waits for a shard's calls.
-            Self::Espeak { processes_max, .. } => 3 * (1 + shards) * *processes_max as u64,
+            // Three pipes and the process itself, of each that speaks, and of each that waits for a shard's calls.
+            Self::Espeak { processes_max, .. } => 4 * (1 + shards) * *processes_max as u64,
             Self::Openai { requests_max, .. } | Self::Http { requests_max, .. } => *requests_max as u64,
         }
     }

@@ -69,7 +69,7 @@ impl Espeak {
         let spoken = timeout(Duration::from_secs(SECONDS_MAX), self.listen(child, &saying.text, to))
             .await
             .unwrap_or_else(|_| Err(SpeechError::Slow { who: self.program.clone(), seconds: SECONDS_MAX }));
-        if spoken.is_ok() {
+        if matches!(spoken, Ok(()) | Err(SpeechError::Unwanted)) {
             self.start_ahead(voice);
         }
         spoken
@@ -102,15 +102,15 @@ impl Espeak {
 
     /// Has one wait for the next sentence of this voice. Where too many wait for this thread, the one that has waited longest goes.
     fn start_ahead(&self, voice: String) {
-        // What hinders it is told when a sentence needs one.
-        let Ok(child) = self.start(&voice) else { return };
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let here = thread::current().id();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.iter().filter(|one| one.thread == here).count() == self.processes_max
             && let Some(oldest) = waiting.iter().position(|one| one.thread == here)
         {
             waiting.remove(oldest);
         }
+        // What hinders it is told when a sentence needs one.
+        let Ok(child) = self.start(&voice) else { return };
         waiting.push_back(Waiting { voice, thread: here, child });
     }
 
